@@ -1,0 +1,145 @@
+//! How a caller becomes a [`UserContext`]: the [`Authenticator`] trait and its strategies.
+//!
+//! | strategy | for | trusts |
+//! |---|---|---|
+//! | [`BearerToken`] | the edge | a JWT that a [`Verifier`](crate::jwt::Verifier) accepts |
+//! | [`ForwardedContext`] | a service in a private network | the `x-user-*` metadata |
+
+use std::error::Error;
+use std::fmt;
+
+use http::{Extensions, HeaderName, HeaderValue};
+
+use crate::context::{ContextError, UserContext};
+use crate::jwt::TokenError;
+
+mod bearer_token;
+mod forwarded_context;
+
+pub use bearer_token::BearerToken;
+pub use forwarded_context::ForwardedContext;
+
+/// A way to tell who is calling.
+///
+/// It decides without waiting: keys and the like are kept at hand, never fetched while a request
+/// waits. That is what lets one implementation serve both layers and tonic's interceptors, which
+/// are synchronous.
+///
+/// A closure will do for what needs no more:
+///
+/// ```
+/// use tonic_passport::authenticate::{Credentials, Rejection};
+/// use tonic_passport::{ServerLayer, UserContext};
+///
+/// let by_api_key = |credentials: &Credentials<'_>| {
+///     match credentials.get("authorization").map(|key| key.as_bytes()) {
+///         None => Ok(None),
+///         Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
+///         Some(_) => Err(Rejection::Credential("unknown api key".into())),
+///     }
+/// };
+/// let layer = ServerLayer::new(by_api_key);
+/// # drop(layer);
+/// ```
+pub trait Authenticator: Send + Sync + 'static {
+    /// Tells who is calling; `None` when the request brings no credential at all.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`] when there is a credential and it is bad. A bad credential is never an
+    /// anonymous caller.
+    fn authenticate(&self, credentials: &Credentials<'_>)
+    -> Result<Option<UserContext>, Rejection>;
+
+    /// What a caller without a credential is told by a method that needs one.
+    fn challenge(&self) -> Rejection {
+        Rejection::TokenMissing
+    }
+}
+
+impl<F> Authenticator for F
+where
+    F: Fn(&Credentials<'_>) -> Result<Option<UserContext>, Rejection> + Send + Sync + 'static,
+{
+    fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<UserContext>, Rejection> {
+        self(credentials)
+    }
+}
+
+/// Everything about identity that was taken out of a request: all fields with a
+/// [reserved](crate::metadata::is_reserved) name, and what the connection knows of its peer.
+///
+/// No handler sees these fields. `Debug` shows their names only.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    fields: &'a [(HeaderName, HeaderValue)],
+    extensions: &'a Extensions,
+}
+
+impl<'a> Credentials<'a> {
+    pub(crate) fn new(fields: &'a [(HeaderName, HeaderValue)], extensions: &'a Extensions) -> Self {
+        Self { fields, extensions }
+    }
+
+    /// All fields, in the order received among those of one name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + use<'a> {
+        self.fields.iter().map(|(name, value)| (name, value))
+    }
+
+    /// The values of a field. The name is in lower case.
+    pub fn get_all(&self, name: &str) -> impl Iterator<Item = &'a HeaderValue> {
+        self.iter().filter(move |(own, _)| own.as_str() == name).map(|(_, value)| value)
+    }
+
+    /// The value of a field; `None` also when it is repeated. The name is in lower case.
+    pub fn get(&self, name: &str) -> Option<&'a HeaderValue> {
+        let mut values = self.get_all(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The request's extensions, where tonic keeps what it knows of the connection.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Why a request was turned away before it reached a handler.
+///
+/// The message says what an operator needs to know; the caller gets a short and generic
+/// [`tonic::Status`] made from it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The forwarded context is malformed, or too large.
+    #[error("invalid user context: {0}")]
+    Context(#[from] ContextError),
+
+    /// No context was forwarded.
+    #[error("no user context")]
+    ContextMissing,
+
+    /// A credential of another kind is bad: for strategies of your own.
+    #[error("invalid credential: {0}")]
+    Credential(Box<dyn Error + Send + Sync>),
+
+    /// The bearer token was refused.
+    #[error("invalid token: {0}")]
+    Token(#[from] TokenError),
+
+    /// The `authorization` field is there, but does not hold one bearer token.
+    #[error("the authorization field does not hold one bearer token")]
+    TokenMalformed,
+
+    /// No token was sent.
+    #[error("no token")]
+    TokenMissing,
+}

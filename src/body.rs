@@ -1,0 +1,51 @@
+//! A body that may not be there, for answers that never reached a service.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The body of a response, or none.
+    #[derive(Debug)]
+    pub(crate) struct MaybeBody<B> {
+        #[pin]
+        inner: Option<B>,
+    }
+}
+
+impl<B> MaybeBody<B> {
+    pub(crate) fn new(body: B) -> Self {
+        Self { inner: Some(body) }
+    }
+}
+
+impl<B> Default for MaybeBody<B> {
+    fn default() -> Self {
+        Self { inner: None }
+    }
+}
+
+impl<B: Body> Body for MaybeBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        match self.project().inner.as_pin_mut() {
+            Some(inner) => inner.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}

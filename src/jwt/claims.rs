@@ -1,0 +1,199 @@
+//! What the claims say about the user.
+
+use serde_json::{Map, Value};
+
+use super::error::TokenError;
+use crate::context::{UserContext, UserContextBuilder};
+
+/// Where a value is found among the claims.
+///
+/// A `&str` is the name of a claim, taken literally, so that names with dots and slashes need no
+/// escaping. An array is a path into nested objects.
+///
+/// ```
+/// use tonic_passport::jwt::ClaimPath;
+///
+/// let plain = ClaimPath::from("roles");
+/// let namespaced = ClaimPath::from("https://shop.example.com/roles");
+/// let nested = ClaimPath::from(["resource_access", "shop", "roles"]);
+/// let scope = ClaimPath::from("scope").space_delimited();
+/// # drop((plain, namespaced, nested, scope));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClaimPath {
+    names: Vec<String>,
+    space_delimited: bool,
+}
+
+/// Which claims become which part of the [`UserContext`].
+///
+/// By default `sub`, `email`, `roles` and `permissions`, each under its own name. Lists are arrays
+/// of strings. A claim that is absent or `null` is absent from the context, or an empty list; one
+/// of another type makes the token invalid.
+#[derive(Clone, Debug)]
+#[must_use = "a mapping does nothing until an issuer uses it"]
+pub struct ClaimMapping {
+    id: ClaimPath,
+    email: ClaimPath,
+    roles: ClaimPath,
+    permissions: ClaimPath,
+    attributes: Vec<(String, ClaimPath)>,
+}
+
+impl ClaimPath {
+    /// Reads a list from one string, its items separated by spaces, as in `scope` (RFC 8693,
+    /// section 4.2).
+    #[must_use]
+    pub fn space_delimited(mut self) -> Self {
+        self.space_delimited = true;
+        self
+    }
+
+    fn find<'a>(&self, claims: &'a Map<String, Value>) -> Result<Option<&'a Value>, TokenError> {
+        let Some((last, parents)) = self.names.split_last() else {
+            return Ok(None);
+        };
+        let mut object = claims;
+        for name in parents {
+            object = match object.get(name) {
+                None | Some(Value::Null) => return Ok(None),
+                Some(Value::Object(inner)) => inner,
+                Some(_) => return Err(self.invalid("not an object on the way")),
+            };
+        }
+        Ok(object.get(last).filter(|value| !value.is_null()))
+    }
+
+    fn text(&self, claims: &Map<String, Value>) -> Result<Option<String>, TokenError> {
+        match self.find(claims)? {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.invalid("not a string")),
+        }
+    }
+
+    fn list(&self, claims: &Map<String, Value>) -> Result<Vec<String>, TokenError> {
+        match (self.find(claims)?, self.space_delimited) {
+            (None, _) => Ok(Vec::new()),
+            (Some(Value::String(text)), true) => {
+                Ok(text.split(' ').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+            }
+            (Some(_), true) => Err(self.invalid("not a string")),
+            (Some(Value::Array(items)), false) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect::<Option<_>>()
+                .ok_or_else(|| self.invalid("not an array of strings")),
+            (Some(_), false) => Err(self.invalid("not an array of strings")),
+        }
+    }
+
+    fn invalid(&self, problem: &'static str) -> TokenError {
+        TokenError::ClaimInvalid { claim: self.names.join("."), problem }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() || self.names.iter().any(String::is_empty)
+    }
+}
+
+impl From<&str> for ClaimPath {
+    fn from(name: &str) -> Self {
+        Self::from([name])
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for ClaimPath {
+    fn from(names: [&str; N]) -> Self {
+        Self { names: names.into_iter().map(str::to_owned).collect(), space_delimited: false }
+    }
+}
+
+impl Default for ClaimMapping {
+    fn default() -> Self {
+        Self {
+            id: "sub".into(),
+            email: "email".into(),
+            roles: "roles".into(),
+            permissions: "permissions".into(),
+            attributes: Vec::new(),
+        }
+    }
+}
+
+impl ClaimMapping {
+    /// Takes the user's id from this claim. The claim must be there in every token.
+    pub fn id(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.id = path.into();
+        self
+    }
+
+    /// Takes the e-mail address from this claim.
+    pub fn email(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.email = path.into();
+        self
+    }
+
+    /// Takes the roles from this claim.
+    pub fn roles(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.roles = path.into();
+        self
+    }
+
+    /// Takes the permissions from this claim.
+    pub fn permissions(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.permissions = path.into();
+        self
+    }
+
+    /// Adds a further attribute, which travels as `x-user-<name>`, from a claim that is a string.
+    pub fn attribute(mut self, name: impl Into<String>, path: impl Into<ClaimPath>) -> Self {
+        self.attributes.push((name.into(), path.into()));
+        self
+    }
+
+    /// Makes the context. `budget` is its size in bytes.
+    pub(super) fn apply(
+        &self,
+        claims: &Map<String, Value>,
+        budget: usize,
+    ) -> Result<UserContext, TokenError> {
+        let id = self.id.text(claims)?.ok_or_else(|| self.id.invalid("missing"))?;
+        let mut context = UserContext::builder(id)
+            .roles(self.roles.list(claims)?)
+            .permissions(self.permissions.list(claims)?)
+            .budget(budget);
+        if let Some(email) = self.email.text(claims)? {
+            context = context.email(email);
+        }
+        for (name, path) in &self.attributes {
+            if let Some(value) = path.text(claims)? {
+                context = context.attribute(name, value);
+            }
+        }
+        Ok(context.build()?)
+    }
+
+    /// Tells what in the mapping cannot work: the setting, and the problem.
+    pub(super) fn problem(&self) -> Option<(&'static str, String)> {
+        let fields = [
+            ("claims.id", &self.id),
+            ("claims.email", &self.email),
+            ("claims.roles", &self.roles),
+            ("claims.permissions", &self.permissions),
+        ];
+        let attributes = self.attributes.iter().map(|(_, path)| ("claims.attribute", path));
+        if let Some((field, _)) = fields.into_iter().chain(attributes).find(|(_, p)| p.is_empty()) {
+            return Some((field, "a claim's name is empty".to_owned()));
+        }
+
+        let mut trial: UserContextBuilder = UserContext::builder("-").budget(usize::MAX);
+        for (index, (name, _)) in self.attributes.iter().enumerate() {
+            if self.attributes[..index].iter().any(|(other, _)| other == name) {
+                return Some(("claims.attribute", format!("{name:?} is mapped twice")));
+            }
+            trial = trial.attribute(name, "-");
+        }
+        trial.build().err().map(|error| ("claims.attribute", error.to_string()))
+    }
+}

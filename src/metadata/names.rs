@@ -1,0 +1,149 @@
+//! The context's keys, and the names that nobody else may use.
+//!
+//! Names are compared *folded*: letters lower-cased, everything but letters and digits dropped.
+//! Whatever turns dashes into underscores, dots or nothing on the way to a reader (CGI, WSGI,
+//! message brokers, hand-written code) folds `x_user_id` and `X.User--Id` into the same name, so
+//! all of them are treated as one.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::context::ContextError;
+
+/// The key of the user's id.
+pub const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+/// The key of the user's e-mail address.
+pub const EMAIL: HeaderName = HeaderName::from_static("x-user-email");
+/// The key of the list of roles.
+pub const ROLES: HeaderName = HeaderName::from_static("x-user-roles");
+/// The key of the list of permissions.
+pub const PERMISSIONS: HeaderName = HeaderName::from_static("x-user-permissions");
+/// What every key of the context begins with.
+pub const PREFIX: &str = "x-user-";
+
+/// What a reserved name is reserved for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reserved {
+    /// The user context: what folds to `xuser…`.
+    Context,
+    /// What proves an identity to the edge, and goes no further: `authorization…`,
+    /// `proxy-authorization…`.
+    Credential,
+    /// Transaction tokens (draft-ietf-oauth-transaction-tokens): `txn-token…`.
+    TransactionToken,
+}
+
+impl Reserved {
+    pub(crate) fn classify(name: &HeaderName) -> Option<Self> {
+        const FOLDED: [(&[u8], Reserved); 4] = [
+            (b"xuser", Reserved::Context),
+            (b"authorization", Reserved::Credential),
+            (b"proxyauthorization", Reserved::Credential),
+            (b"txntoken", Reserved::TransactionToken),
+        ];
+        FOLDED
+            .into_iter()
+            .find(|(prefix, _)| folds_to_prefix(name.as_str(), prefix))
+            .map(|(_, kind)| kind)
+    }
+}
+
+/// Whether a name is reserved for identity, so that a request from outside must not bring it along:
+/// all that folds to `xuser…`, `txntoken…`, `authorization…` or `proxyauthorization…`.
+///
+/// ```
+/// use tonic_passport::metadata::is_reserved;
+///
+/// for name in ["x-user-id", "x_user_id", "X.User--Roles", "x-user-id-bin", "authorization"] {
+///     assert!(is_reserved(name), "{name}");
+/// }
+/// for name in ["x-request-id", "user-id", "x-us", "traceparent"] {
+///     assert!(!is_reserved(name), "{name}");
+/// }
+/// ```
+pub fn is_reserved(name: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| Reserved::classify(&name).is_some())
+}
+
+/// Takes every reserved field out of the headers.
+pub(crate) fn take_reserved(headers: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let names: Vec<HeaderName> =
+        headers.keys().filter(|name| Reserved::classify(name).is_some()).cloned().collect();
+    let mut taken = Vec::with_capacity(names.len());
+    for name in names {
+        taken.extend(headers.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
+        headers.remove(&name);
+    }
+    taken
+}
+
+/// Removes the reserved fields that `which` picks.
+pub(crate) fn strip(headers: &mut HeaderMap, which: impl Fn(Reserved) -> bool) {
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| Reserved::classify(name).is_some_and(&which))
+        .cloned()
+        .collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// A key of the context, in its canonical spelling.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ContextKey<'a> {
+    Id,
+    Email,
+    Roles,
+    Permissions,
+    Attribute(&'a str),
+}
+
+impl<'a> ContextKey<'a> {
+    /// `None` for a name that has nothing to do with the context; an error for an alias.
+    pub(crate) fn parse(name: &'a HeaderName) -> Result<Option<Self>, ContextError> {
+        if Reserved::classify(name) != Some(Reserved::Context) {
+            return Ok(None);
+        }
+        let aliased = || ContextError::Aliased { key: name.to_string() };
+        let suffix = name.as_str().strip_prefix(PREFIX).ok_or_else(aliased)?;
+        match suffix {
+            "id" => Ok(Some(Self::Id)),
+            "email" => Ok(Some(Self::Email)),
+            "roles" => Ok(Some(Self::Roles)),
+            "permissions" => Ok(Some(Self::Permissions)),
+            name if is_attribute_name(name) => Ok(Some(Self::Attribute(name))),
+            _ => Err(aliased()),
+        }
+    }
+}
+
+/// The key of an attribute.
+pub(super) fn attribute_key(name: &str) -> Result<HeaderName, ContextError> {
+    let invalid = || ContextError::AttributeName { name: name.to_owned() };
+    if !is_attribute_name(name) {
+        return Err(invalid());
+    }
+    HeaderName::try_from(format!("{PREFIX}{name}")).map_err(|_| invalid())
+}
+
+/// Lower-case letters, digits and single dashes between them; not `-bin`, which gRPC would take
+/// for binary metadata; nothing that folds to a key of the context.
+fn is_attribute_name(name: &str) -> bool {
+    let words = name.split('-').all(|word| {
+        !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
+    });
+    let binary = name == "bin" || name.ends_with("-bin");
+    let alias =
+        ["id", "email", "roles", "permissions"].into_iter().any(|own| folded(name).eq(own.bytes()));
+    words && !binary && !alias
+}
+
+/// The letters and digits of a name, lower-cased.
+pub(super) fn folded(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+}
+
+fn folds_to_prefix(name: &str, prefix: &[u8]) -> bool {
+    let mut folded = folded(name);
+    prefix.iter().all(|expected| folded.next() == Some(*expected))
+}

@@ -1,0 +1,115 @@
+//! Which method needs what.
+//!
+//! Every method needs an authenticated caller. Those that do not are named one by one with
+//! [`ServerLayer::public_methods`](crate::ServerLayer::public_methods); [`HEALTH`] and
+//! [`REFLECTION`] are lists of the ones that most servers have.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::str::FromStr;
+
+/// The methods of the standard health service (`grpc.health.v1.Health`).
+pub const HEALTH: &[MethodPath] = &[
+    MethodPath::new_static("/grpc.health.v1.Health/Check"),
+    MethodPath::new_static("/grpc.health.v1.Health/List"),
+    MethodPath::new_static("/grpc.health.v1.Health/Watch"),
+];
+
+/// The methods of the standard reflection service, in both of its versions.
+///
+/// Reflection tells anyone who may call it what services, methods and messages there are.
+pub const REFLECTION: &[MethodPath] = &[
+    MethodPath::new_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+    MethodPath::new_static("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
+];
+
+/// The path of a gRPC method: `/package.Service/Method`.
+///
+/// Only the canonical spelling is one: letters, digits, `_` and `.`, exactly two slashes, no query
+/// and no escapes. What else may reach a server as a path is refused before any decision is made,
+/// because a rule for one spelling must not be evaded with another.
+///
+/// ```
+/// use tonic_passport::policy::MethodPath;
+///
+/// assert!("/shop.v1.OrderService/GetOrder".parse::<MethodPath>().is_ok());
+/// assert!("/shop.v1.OrderService/GetOrder/".parse::<MethodPath>().is_err());
+/// assert!("/shop.v1.OrderService/%47etOrder".parse::<MethodPath>().is_err());
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MethodPath(Cow<'static, str>);
+
+/// The text is not the canonical path of a gRPC method.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{path:?} is not of the form /package.Service/Method")]
+pub struct InvalidMethodPath {
+    path: String,
+}
+
+impl MethodPath {
+    const fn new_static(path: &'static str) -> Self {
+        Self(Cow::Borrowed(path))
+    }
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this text is the canonical path of a method.
+    pub(crate) fn is_canonical(path: &str) -> bool {
+        let mut parts = path.split('/');
+        let (before, service, method, after) =
+            (parts.next(), parts.next(), parts.next(), parts.next());
+        before == Some("")
+            && service.is_some_and(is_service_name)
+            && method.is_some_and(|name| is_identifier(name.as_bytes()))
+            && after.is_none()
+    }
+}
+
+/// Whether this is the full name of a service: identifiers joined by dots.
+pub(crate) fn is_service_name(name: &str) -> bool {
+    name.split('.').all(|part| is_identifier(part.as_bytes()))
+}
+
+fn is_identifier(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+impl FromStr for MethodPath {
+    type Err = InvalidMethodPath;
+
+    fn from_str(path: &str) -> Result<Self, Self::Err> {
+        if Self::is_canonical(path) {
+            Ok(Self(Cow::Owned(path.to_owned())))
+        } else {
+            Err(InvalidMethodPath { path: path.to_owned() })
+        }
+    }
+}
+
+impl fmt::Display for MethodPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Hashes and compares as its text does, so that a set of paths can be asked for a `&str`.
+impl Borrow<str> for MethodPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_made_lists_hold_canonical_paths() {
+        for path in HEALTH.iter().chain(REFLECTION) {
+            assert!(MethodPath::is_canonical(path.as_str()), "{path}");
+        }
+    }
+}

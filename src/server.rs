@@ -1,0 +1,52 @@
+//! What stands at a service's door: [`ServerLayer`], and [`EdgeInterceptor`] where a layer is not
+//! to be had.
+//!
+//! | | [`ServerLayer`] | [`EdgeInterceptor`] |
+//! |---|---|---|
+//! | strips identity metadata and the raw token from requests | yes | yes |
+//! | … from request trailers, from response metadata and trailers | yes | no |
+//! | authenticates, writes `x-user-*`, and the [`UserContext`] into the extensions | yes | yes |
+//! | has public methods | yes | no: an interceptor does not see the method |
+//! | refuses paths that are not canonical | yes | no |
+//! | [`UserContext::current`] in handlers and response streams | yes | no |
+
+use tonic::Request;
+
+use crate::authenticate::Rejection;
+use crate::context::UserContext;
+
+mod body;
+mod core;
+mod future;
+mod interceptor;
+mod layer;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use interceptor::EdgeInterceptor;
+pub use layer::{ServerLayer, ServerService};
+
+impl UserContext {
+    /// The caller of this request, as the [`ServerLayer`] or [`EdgeInterceptor`] in front of the
+    /// service left it in the request's extensions.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ContextMissing`] when there is none: the caller is anonymous, or the service
+    /// was mounted without the layer. A handler's `?` turns it into `UNAUTHENTICATED`.
+    ///
+    /// ```
+    /// use tonic::{Request, Response, Status};
+    /// use tonic_passport::UserContext;
+    ///
+    /// async fn create_order(request: Request<()>) -> Result<Response<String>, Status> {
+    ///     let user = UserContext::from_request(&request)?;
+    ///     user.require_permission("orders:create")?;
+    ///     Ok(Response::new(user.id().to_owned()))
+    /// }
+    /// # drop(create_order(Request::new(())));
+    /// ```
+    pub fn from_request<T>(request: &Request<T>) -> Result<UserContext, Rejection> {
+        request.extensions().get::<UserContext>().cloned().ok_or(Rejection::ContextMissing)
+    }
+}

@@ -1,0 +1,176 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::BoxError;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::body::{RequestBody, ResponseBody};
+use super::core;
+use super::future::ResponseFuture;
+use crate::authenticate::Authenticator;
+use crate::policy::MethodPath;
+use crate::status;
+
+/// The layer for every tonic server: it says who is calling.
+///
+/// For each request, in this order:
+///
+/// 1. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
+///    spelling, also on public methods; in trailers too
+/// 2. a path that is not `/package.Service/Method` is refused
+/// 3. the [`Authenticator`] tells who is calling; what it rejects is answered here, and no handler
+///    sees it
+/// 4. a caller without a credential is refused, unless the method is public
+/// 5. the context is written as `x-user-*` metadata, and put into the request's extensions
+/// 6. the handler runs, and the response's body is polled, with the context as the task's own
+///    ([`UserContext::current`](crate::UserContext::current))
+/// 7. reserved names are stripped from the response's metadata and trailers
+///
+/// ```
+/// use tonic::transport::Server;
+/// use tonic_passport::policy::{HEALTH, REFLECTION};
+/// use tonic_passport::{ForwardedContext, ServerLayer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = ServerLayer::new(ForwardedContext::trust_private_network())
+///     .public_methods(HEALTH.iter().chain(REFLECTION).cloned())
+///     .public_methods(["/shop.v1.CatalogService/ListProducts".parse()?]);
+///
+/// let server = Server::builder().layer(layer);
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Order of layers
+///
+/// The layer that is added first sees a request first. What stands before this one, a trace layer
+/// for instance, sees the raw token.
+pub struct ServerLayer<A> {
+    shared: Arc<Shared<A>>,
+}
+
+struct Shared<A> {
+    authenticator: A,
+    public: HashSet<MethodPath>,
+}
+
+/// The service that [`ServerLayer`] makes.
+pub struct ServerService<S, A> {
+    inner: S,
+    shared: Arc<Shared<A>>,
+}
+
+impl<A: Authenticator> ServerLayer<A> {
+    /// A layer that authenticates with this strategy. Every method needs an authenticated caller.
+    pub fn new(authenticator: A) -> Self {
+        Self { shared: Arc::new(Shared { authenticator, public: HashSet::new() }) }
+    }
+
+    /// Names methods that anonymous callers may call too. A caller with a credential is
+    /// authenticated there as well, and refused when it is bad.
+    #[must_use]
+    pub fn public_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self
+    where
+        A: Clone,
+    {
+        let mut shared = Arc::unwrap_or_clone(self.shared);
+        shared.public.extend(methods);
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl<A: Clone> Clone for Shared<A> {
+    fn clone(&self) -> Self {
+        Self { authenticator: self.authenticator.clone(), public: self.public.clone() }
+    }
+}
+
+impl<A> Clone for ServerLayer<A> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<A> fmt::Debug for ServerLayer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerLayer").field("public", &self.shared.public).finish_non_exhaustive()
+    }
+}
+
+impl<S, A> Layer<S> for ServerLayer<A> {
+    type Service = ServerService<S, A>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ServerService { inner, shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: Clone, A> Clone for ServerService<S, A> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: fmt::Debug, A> fmt::Debug for ServerService<S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// Lets a single service be wrapped and still be added to a server by its name.
+impl<S: NamedService, A> NamedService for ServerService<S, A> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, A, B, ResBody> Service<Request<B>> for ServerService<S, A>
+where
+    S: Service<Request<Body>, Response = Response<ResBody>>,
+    A: Authenticator,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let identified =
+            core::identify(&self.shared.authenticator, &mut parts.headers, &mut parts.extensions);
+
+        let path = parts.uri.path();
+        if !MethodPath::is_canonical(path) || parts.uri.query().is_some() {
+            tracing::info!(path, "request rejected: not the path of a method");
+            return ResponseFuture::rejected(status::method_path_invalid());
+        }
+        let user = match identified {
+            Ok(None) if !self.shared.public.contains(path) => {
+                Err(self.shared.authenticator.challenge())
+            }
+            identified => identified,
+        };
+        match user {
+            Ok(user) => {
+                let body = Body::new(RequestBody::new(body));
+                let request = Request::from_parts(parts, body);
+                ResponseFuture::running(user, || self.inner.call(request))
+            }
+            Err(rejection) => {
+                core::log(&rejection, Some(path));
+                ResponseFuture::rejected(rejection.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Everything that crosses a socket, one module for each behaviour.
