@@ -1,8 +1,9 @@
 //! Which method needs what.
 //!
-//! Every method needs an authenticated caller. Those that do not are named one by one with
-//! [`ServerLayer::public_methods`](crate::ServerLayer::public_methods); [`HEALTH`] and
-//! [`REFLECTION`] are lists of the ones that most servers have.
+//! Every method needs an authenticated caller. Those that do not are named one by one, with
+//! [`ServerLayer::public_methods`](crate::ServerLayer::public_methods) and
+//! [`ServerLayer::optional_methods`](crate::ServerLayer::optional_methods); [`HEALTH`] and
+//! [`REFLECTION`] are lists of the public ones that most servers have.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;

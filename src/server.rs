@@ -6,7 +6,7 @@
 //! | strips identity metadata and the raw token from requests | yes | yes |
 //! | … from request trailers, from response metadata and trailers | yes | no |
 //! | authenticates, writes `x-user-*`, and the [`UserContext`] into the extensions | yes | yes |
-//! | has public methods | yes | no: an interceptor does not see the method |
+//! | has public and optional methods | yes | no: an interceptor does not see the method |
 //! | refuses paths that are not canonical | yes | no |
 //! | [`UserContext::current`] in handlers and response streams | yes | no |
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::core;
+use super::core::{self, Access};
 use crate::authenticate::Authenticator;
 
 /// Says who is calling, for a single service: `XServer::with_interceptor(service, …)`.
@@ -51,9 +51,10 @@ impl<A> fmt::Debug for EdgeInterceptor<A> {
 impl<A: Authenticator> Interceptor for EdgeInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
-        let user = core::identify(&*self.authenticator, metadata.as_mut(), &mut extensions)
-            .and_then(|user| user.ok_or_else(|| self.authenticator.challenge()));
-        match user {
+        let headers = metadata.as_mut();
+        let taken = core::strip(headers, &mut extensions);
+        let authenticator = &*self.authenticator;
+        match core::identify(authenticator, Access::Required, &taken, headers, &mut extensions) {
             Ok(_) => Ok(Request::from_parts(metadata, extensions, ())),
             Err(rejection) => {
                 core::log(&rejection, None);

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,7 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::{RequestBody, ResponseBody};
-use super::core;
+use super::core::{self, Access};
 use super::future::ResponseFuture;
 use crate::authenticate::Authenticator;
 use crate::policy::MethodPath;
@@ -25,9 +25,10 @@ use crate::status;
 /// 1. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
 ///    spelling, also on public methods; in trailers too
 /// 2. a path that is not `/package.Service/Method` is refused
-/// 3. the [`Authenticator`] tells who is calling; what it rejects is answered here, and no handler
-///    sees it
-/// 4. a caller without a credential is refused, unless the method is public
+/// 3. the [`Authenticator`] tells who is calling, unless the method is public; what it rejects is
+///    answered here, and no handler sees it
+/// 4. a caller without a credential is refused, unless the method is public or authentication is
+///    optional there
 /// 5. the context is written as `x-user-*` metadata, and put into the request's extensions
 /// 6. the handler runs, and the response's body is polled, with the context as the task's own
 ///    ([`UserContext::current`](crate::UserContext::current))
@@ -41,7 +42,7 @@ use crate::status;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let layer = ServerLayer::new(ForwardedContext::trust_private_network())
 ///     .public_methods(HEALTH.iter().chain(REFLECTION).cloned())
-///     .public_methods(["/shop.v1.CatalogService/ListProducts".parse()?]);
+///     .optional_methods(["/shop.v1.CatalogService/ListProducts".parse()?]);
 ///
 /// let server = Server::builder().layer(layer);
 /// # drop(server);
@@ -54,54 +55,58 @@ use crate::status;
 /// The layer that is added first sees a request first. What stands before this one, a trace layer
 /// for instance, sees the raw token.
 pub struct ServerLayer<A> {
-    shared: Arc<Shared<A>>,
-}
-
-struct Shared<A> {
-    authenticator: A,
-    public: HashSet<MethodPath>,
+    authenticator: Arc<A>,
+    /// The methods that do not need an authenticated caller.
+    exceptions: Arc<HashMap<MethodPath, Access>>,
 }
 
 /// The service that [`ServerLayer`] makes.
 pub struct ServerService<S, A> {
     inner: S,
-    shared: Arc<Shared<A>>,
+    authenticator: Arc<A>,
+    exceptions: Arc<HashMap<MethodPath, Access>>,
 }
 
 impl<A: Authenticator> ServerLayer<A> {
     /// A layer that authenticates with this strategy. Every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
-        Self { shared: Arc::new(Shared { authenticator, public: HashSet::new() }) }
+        Self { authenticator: Arc::new(authenticator), exceptions: Arc::default() }
     }
 
-    /// Names methods that anonymous callers may call too. A caller with a credential is
-    /// authenticated there as well, and refused when it is bad.
+    /// Names methods that take no notice of who calls: no credential is looked at, and the handler
+    /// has no context, whoever calls. Made for health, reflection, and logging in or refreshing a
+    /// token, which an expired token must not stand in the way of.
     #[must_use]
-    pub fn public_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self
-    where
-        A: Clone,
-    {
-        let mut shared = Arc::unwrap_or_clone(self.shared);
-        shared.public.extend(methods);
-        Self { shared: Arc::new(shared) }
+    pub fn public_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self {
+        self.except(methods, Access::Public)
     }
-}
 
-impl<A: Clone> Clone for Shared<A> {
-    fn clone(&self) -> Self {
-        Self { authenticator: self.authenticator.clone(), public: self.public.clone() }
+    /// Names methods that anonymous callers may call too, where the others are known. A credential
+    /// that is there is checked, and when it is bad the call is refused.
+    #[must_use]
+    pub fn optional_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self {
+        self.except(methods, Access::Optional)
+    }
+
+    fn except(mut self, methods: impl IntoIterator<Item = MethodPath>, access: Access) -> Self {
+        let methods = methods.into_iter().map(|method| (method, access));
+        Arc::make_mut(&mut self.exceptions).extend(methods);
+        self
     }
 }
 
 impl<A> Clone for ServerLayer<A> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            authenticator: Arc::clone(&self.authenticator),
+            exceptions: Arc::clone(&self.exceptions),
+        }
     }
 }
 
 impl<A> fmt::Debug for ServerLayer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerLayer").field("public", &self.shared.public).finish_non_exhaustive()
+        f.debug_struct("ServerLayer").field("exceptions", &self.exceptions).finish_non_exhaustive()
     }
 }
 
@@ -109,13 +114,21 @@ impl<S, A> Layer<S> for ServerLayer<A> {
     type Service = ServerService<S, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ServerService { inner, shared: Arc::clone(&self.shared) }
+        ServerService {
+            inner,
+            authenticator: Arc::clone(&self.authenticator),
+            exceptions: Arc::clone(&self.exceptions),
+        }
     }
 }
 
 impl<S: Clone, A> Clone for ServerService<S, A> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+        Self {
+            inner: self.inner.clone(),
+            authenticator: Arc::clone(&self.authenticator),
+            exceptions: Arc::clone(&self.exceptions),
+        }
     }
 }
 
@@ -147,21 +160,21 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let identified =
-            core::identify(&self.shared.authenticator, &mut parts.headers, &mut parts.extensions);
+        let taken = core::strip(&mut parts.headers, &mut parts.extensions);
 
         let path = parts.uri.path();
         if !MethodPath::is_canonical(path) || parts.uri.query().is_some() {
             tracing::info!(path, "request rejected: not the path of a method");
             return ResponseFuture::rejected(status::method_path_invalid());
         }
-        let user = match identified {
-            Ok(None) if !self.shared.public.contains(path) => {
-                Err(self.shared.authenticator.challenge())
-            }
-            identified => identified,
-        };
-        match user {
+        let access = self.exceptions.get(path).copied().unwrap_or_default();
+        match core::identify(
+            &*self.authenticator,
+            access,
+            &taken,
+            &mut parts.headers,
+            &mut parts.extensions,
+        ) {
             Ok(user) => {
                 let body = Body::new(RequestBody::new(body));
                 let request = Request::from_parts(parts, body);
