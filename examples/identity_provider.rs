@@ -1,0 +1,39 @@
+//! The shop's identity provider for development, on its own.
+//!
+//! ```text
+//! cargo run --example identity_provider
+//! ```
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tower::BoxError;
+
+#[path = "shop"]
+mod shop {
+    pub(crate) mod identity_provider;
+    pub(crate) mod logging;
+}
+
+use shop::{identity_provider::IdentityProvider, logging};
+
+/// Serves an identity provider that gives a token to whoever asks.
+#[derive(Parser)]
+struct Args {
+    /// Where to listen. Whoever can connect to it can be anyone.
+    #[arg(long, default_value = "127.0.0.1:50050")]
+    listen: SocketAddr,
+    /// Whom the tokens are for.
+    #[arg(long, default_value = "shop")]
+    audience: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let args = Args::parse();
+    logging::init();
+    let listener = TcpListener::bind(args.listen).await?;
+    let issuer = format!("http://{}", listener.local_addr()?);
+    IdentityProvider::new(issuer, args.audience)?.serve(listener).await
+}

@@ -1,0 +1,40 @@
+//! The edge: the only server that clients can reach, and the only one that ever sees a token.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Server};
+use tonic_passport::jwt::{Issuer, Verifier};
+use tonic_passport::policy::{HEALTH, REFLECTION};
+use tonic_passport::{BearerToken, Gateway, ServerLayer};
+use tower::BoxError;
+
+use super::operations;
+use super::proto::order_service_server::SERVICE_NAME as ORDERS;
+use super::proto::user_service_server::SERVICE_NAME as USERS;
+
+/// Serves the gateway: verifies the tokens of this issuer, and relays to the two upstreams.
+///
+/// `InventoryService` has no route here: no client has any business with it.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    issuer: Issuer,
+    orders: Channel,
+    users: Channel,
+) -> Result<(), BoxError> {
+    let layer = ServerLayer::new(BearerToken::new(Verifier::new([issuer])?))
+        .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+    let gateway = Gateway::builder().route(ORDERS, orders).route(USERS, users).build()?;
+
+    Server::builder()
+        // What faces clients has limits, none of which tonic sets by itself.
+        .max_concurrent_streams(1024)
+        .http2_keepalive_interval(Some(Duration::from_secs(60)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .layer(layer)
+        .add_routes(operations::add_to(gateway.into_routes(), &[ORDERS, USERS]).await?)
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The whole shop in one process: an identity provider, the gateway, and three services.
+//!
+//! ```text
+//! cargo run --example shop
+//! ```
+//!
+//! It listens on five ports of loopback, and prints the calls to try once everything answers. Each
+//! part is an example of its own too, as one would deploy it.
+
+use clap::Parser;
+use tower::BoxError;
+
+mod access_log;
+mod gateway;
+mod identity_provider;
+mod inventory_service;
+mod logging;
+mod operations;
+mod order_service;
+mod proto;
+mod shop;
+mod user_service;
+
+use shop::{Addresses, Shop};
+
+/// Runs a sample shop on loopback: an identity provider, a gateway, and the order, inventory and
+/// user services behind it.
+#[derive(Parser)]
+struct Args {
+    /// The first of five ports: identity provider, gateway, orders, inventory, users.
+    #[arg(long, default_value_t = 50050, value_parser = clap::value_parser!(u16).range(1..=65531))]
+    port_base: u16,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let args = Args::parse();
+    logging::init();
+
+    let shop = Shop::bind(args.port_base).await?;
+    let addresses = shop.addresses()?;
+    let announced = async {
+        addresses.ready().await?;
+        println!("ready\n{}", calls_to_try(&addresses));
+        std::future::pending().await
+    };
+    tokio::select! {
+        served = shop.serve() => served,
+        announced = announced => announced,
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+fn calls_to_try(addresses: &Addresses) -> String {
+    let Addresses { identity_provider, gateway, orders, .. } = addresses;
+    format!(
+        r#"
+A buyer creates an order:
+
+  TOKEN=$(curl -s {identity_provider}/token/buyer)
+  grpcurl -plaintext -H "authorization: Bearer $TOKEN" \
+    -d '{{"items":[{{"sku":"tea","quantity":1}}]}}' {gateway} shop.v1.OrderService/CreateOrder
+
+A viewer may not, whoever they claim to be:
+
+  TOKEN=$(curl -s {identity_provider}/token/viewer)
+  grpcurl -plaintext -H "authorization: Bearer $TOKEN" -H 'x-user-id: admin' \
+    -d '{{"items":[{{"sku":"tea","quantity":1}}]}}' {gateway} shop.v1.OrderService/CreateOrder
+
+What a service is told of its caller:
+
+  grpcurl -plaintext -H "authorization: Bearer $TOKEN" {gateway} shop.v1.UserService/WhoAmI
+
+A token that has expired:
+
+  TOKEN=$(curl -s '{identity_provider}/token/buyer?expires_in=-1')
+  grpcurl -plaintext -H "authorization: Bearer $TOKEN" {gateway} shop.v1.UserService/WhoAmI
+
+A call straight to a service, past the gateway:
+
+  grpcurl -plaintext {orders} shop.v1.OrderService/ListOrders
+"#
+    )
+}

@@ -1,0 +1,240 @@
+//! Orders: decides what the caller may do, and calls two more services on their behalf.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio_stream::{Stream, StreamExt};
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Server};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_passport::client::ClientService;
+use tonic_passport::policy::{HEALTH, REFLECTION};
+use tonic_passport::{ClientLayer, ForwardedContext, ServerLayer, UserContext};
+use tower::{BoxError, ServiceBuilder};
+
+use super::access_log::log_call;
+use super::operations;
+use super::proto::inventory_service_client::InventoryServiceClient;
+use super::proto::order_service_server::{OrderService, OrderServiceServer, SERVICE_NAME};
+use super::proto::user_service_client::UserServiceClient;
+use super::proto::{
+    CreateOrderRequest, Customer, GetOrderRequest, GetUserRequest, ImportOrdersResponse, Item,
+    ItemAvailability, ListOrdersRequest, ListReservationsRequest, Order, Reservation,
+    ReserveRequest, StockLine,
+};
+
+/// How many orders one call of `ImportOrders` may place.
+const MAX_IMPORT: usize = 100;
+/// How many items an order may have.
+const MAX_ITEMS: usize = 100;
+
+type Propagated = ClientService<Channel>;
+
+/// Serves `OrderService`, which calls the two others.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    inventory: Channel,
+    users: Channel,
+) -> Result<(), BoxError> {
+    // Whoever calls a method here is who the gateway says it is ...
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network())
+        .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+    // ... and what this service calls in turn, it calls on their behalf.
+    let propagate = ServiceBuilder::new().layer(ClientLayer::new());
+    let service = Orders {
+        inventory: InventoryServiceClient::new(propagate.service(inventory)),
+        users: UserServiceClient::new(propagate.service(users)),
+        placed: Arc::default(),
+    };
+
+    let routes = Routes::new(OrderServiceServer::new(service));
+    Server::builder()
+        .layer(layer)
+        .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .await?;
+    Ok(())
+}
+
+struct Orders {
+    inventory: InventoryServiceClient<Propagated>,
+    users: UserServiceClient<Propagated>,
+    placed: Arc<Placed>,
+}
+
+/// The orders that were placed.
+#[derive(Default)]
+struct Placed {
+    last_number: AtomicU64,
+    by_id: Mutex<HashMap<String, Order>>,
+}
+
+#[tonic::async_trait]
+impl OrderService for Orders {
+    async fn create_order(
+        &self,
+        request: Request<CreateOrderRequest>,
+    ) -> Result<Response<Order>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("CreateOrder", &user, &request);
+        user.require_permission("orders:create")?;
+
+        let wanted = self.placed.reservation(request.into_inner())?;
+        let mut inventory = self.inventory.clone();
+        let (reserved, customer) =
+            tokio::try_join!(inventory.reserve(wanted), self.customer(&user))?;
+
+        let order = order(&user, reserved.into_inner(), customer);
+        self.placed.add([order.clone()]);
+        Ok(Response::new(order))
+    }
+
+    async fn get_order(
+        &self,
+        request: Request<GetOrderRequest>,
+    ) -> Result<Response<Order>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("GetOrder", &user, &request);
+        user.require_permission("orders:read")?;
+
+        let id = request.into_inner().id;
+        let order = self.placed.find(&id).ok_or_else(|| Status::not_found("no such order"))?;
+        if order.created_by != user.id() {
+            user.require_role("admin")?;
+        }
+        Ok(Response::new(order))
+    }
+
+    type ListOrdersStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
+
+    async fn list_orders(
+        &self,
+        request: Request<ListOrdersRequest>,
+    ) -> Result<Response<Self::ListOrdersStream>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("ListOrders", &user, &request);
+        user.require_permission("orders:read")?;
+
+        let mut inventory = self.inventory.clone();
+        let reservations = inventory.list_reservations(ListReservationsRequest {}).await?;
+        let placed = Arc::clone(&self.placed);
+        let orders = reservations.into_inner().filter_map(move |reservation| {
+            reservation.map(|reservation| placed.find(&reservation.order_id)).transpose()
+        });
+        Ok(Response::new(Box::pin(orders)))
+    }
+
+    async fn import_orders(
+        &self,
+        request: Request<Streaming<CreateOrderRequest>>,
+    ) -> Result<Response<ImportOrdersResponse>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("ImportOrders", &user, &request);
+        user.require_permission("orders:create")?;
+
+        let mut requests = request.into_inner();
+        let mut wanted = Vec::new();
+        while let Some(order) = requests.message().await? {
+            if wanted.len() == MAX_IMPORT {
+                let message = format!("more than {MAX_IMPORT} orders at once");
+                return Err(Status::invalid_argument(message));
+            }
+            wanted.push(self.placed.reservation(order)?);
+        }
+        let mut inventory = self.inventory.clone();
+        let (reserved, customer) = tokio::try_join!(
+            inventory.reserve_all(tokio_stream::iter(wanted)),
+            self.customer(&user),
+        )?;
+
+        let reservations = reserved.into_inner().reservations.into_iter();
+        let orders: Vec<Order> =
+            reservations.map(|reserved| order(&user, reserved, customer.clone())).collect();
+        self.placed.add(orders.clone());
+        Ok(Response::new(ImportOrdersResponse { orders }))
+    }
+
+    type CheckItemsStream = Pin<Box<dyn Stream<Item = Result<ItemAvailability, Status>> + Send>>;
+
+    async fn check_items(
+        &self,
+        request: Request<Streaming<Item>>,
+    ) -> Result<Response<Self::CheckItemsStream>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("CheckItems", &user, &request);
+        user.require_permission("orders:read")?;
+
+        // A broken request stream ends the outgoing one; the caller has gone by then.
+        let lines = request.into_inner().map_while(Result::ok).map(stock_line);
+        let levels = self.inventory.clone().check_stock(lines).await?.into_inner();
+        let answers = levels.map(|level| {
+            level.map(|level| ItemAvailability {
+                sku: level.sku,
+                available: level.sufficient,
+                checked_for: level.checked_for,
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+impl Orders {
+    /// The caller as `UserService` knows them.
+    async fn customer(&self, user: &UserContext) -> Result<Customer, Status> {
+        let request = GetUserRequest { id: user.id().to_owned() };
+        let user = self.users.clone().get_user(request).await?.into_inner();
+        Ok(Customer { id: user.id, email: user.email })
+    }
+}
+
+impl Placed {
+    /// Checks an order that is wanted, and gives it an id.
+    fn reservation(&self, wanted: CreateOrderRequest) -> Result<ReserveRequest, Status> {
+        let items = wanted.items;
+        if items.is_empty() || items.len() > MAX_ITEMS {
+            let message = format!("items: an order has 1 to {MAX_ITEMS}");
+            return Err(Status::invalid_argument(message));
+        }
+        if items.iter().any(|item| item.sku.is_empty() || item.quantity == 0) {
+            let message = "items: each needs a sku and a quantity of at least 1";
+            return Err(Status::invalid_argument(message));
+        }
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let lines = items.into_iter().map(stock_line).collect();
+        Ok(ReserveRequest { order_id: format!("order-{number}"), lines })
+    }
+
+    fn add(&self, orders: impl IntoIterator<Item = Order>) {
+        self.lock().extend(orders.into_iter().map(|order| (order.id.clone(), order)));
+    }
+
+    fn find(&self, id: &str) -> Option<Order> {
+        self.lock().get(id).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Order>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn order(user: &UserContext, reserved: Reservation, customer: Customer) -> Order {
+    Order {
+        id: reserved.order_id,
+        created_by: user.id().to_owned(),
+        items: reserved.lines.into_iter().map(item).collect(),
+        reserved_by: reserved.reserved_by,
+        customer: Some(customer),
+    }
+}
+
+fn item(line: StockLine) -> Item {
+    Item { sku: line.sku, quantity: line.quantity }
+}
+
+fn stock_line(item: Item) -> StockLine {
+    StockLine { sku: item.sku, quantity: item.quantity }
+}

@@ -1,0 +1,117 @@
+//! The whole shop in one process, each part on a listener of its own.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_passport::jwt::{Issuer, KeySet};
+use tower::BoxError;
+
+use super::identity_provider::IdentityProvider;
+use super::{gateway, inventory_service, order_service, user_service};
+
+/// Whom tokens must be made for to be of any use here.
+const AUDIENCE: &str = "shop";
+
+/// The listeners of the five parts.
+pub(crate) struct Shop {
+    identity_provider: TcpListener,
+    gateway: TcpListener,
+    orders: TcpListener,
+    inventory: TcpListener,
+    users: TcpListener,
+}
+
+/// Where the five parts listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) identity_provider: SocketAddr,
+    pub(crate) gateway: SocketAddr,
+    pub(crate) orders: SocketAddr,
+    pub(crate) inventory: SocketAddr,
+    pub(crate) users: SocketAddr,
+}
+
+impl Shop {
+    /// Binds five ports on loopback, one after the other from `port_base` on; with 0, any that are
+    /// free.
+    pub(crate) async fn bind(port_base: u16) -> Result<Self, BoxError> {
+        Ok(Self {
+            identity_provider: bind(port_base, 0).await?,
+            gateway: bind(port_base, 1).await?,
+            orders: bind(port_base, 2).await?,
+            inventory: bind(port_base, 3).await?,
+            users: bind(port_base, 4).await?,
+        })
+    }
+
+    pub(crate) fn addresses(&self) -> io::Result<Addresses> {
+        Ok(Addresses {
+            identity_provider: self.identity_provider.local_addr()?,
+            gateway: self.gateway.local_addr()?,
+            orders: self.orders.local_addr()?,
+            inventory: self.inventory.local_addr()?,
+            users: self.users.local_addr()?,
+        })
+    }
+
+    /// Serves all five, until the first of them fails.
+    pub(crate) async fn serve(self) -> Result<(), BoxError> {
+        let addresses = self.addresses()?;
+        let url = format!("http://{}", addresses.identity_provider);
+        let provider = IdentityProvider::new(url.clone(), AUDIENCE.to_owned())?;
+        // Both read the same clock, and a token that expires here shall be seen to expire.
+        let issuer = Issuer::new(url, KeySet::from_jwks(provider.jwks())?)
+            .audience(AUDIENCE)
+            .leeway(Duration::ZERO);
+
+        tokio::try_join!(
+            provider.serve(self.identity_provider),
+            gateway::serve(
+                self.gateway,
+                issuer,
+                channel(addresses.orders)?,
+                channel(addresses.users)?
+            ),
+            order_service::serve(
+                self.orders,
+                channel(addresses.inventory)?,
+                channel(addresses.users)?
+            ),
+            inventory_service::serve(self.inventory),
+            user_service::serve(self.users),
+        )?;
+        Ok(())
+    }
+}
+
+impl Addresses {
+    /// Waits until each part answers.
+    pub(crate) async fn ready(&self) -> Result<(), BoxError> {
+        TcpStream::connect(self.identity_provider).await?;
+        for address in [self.gateway, self.orders, self.inventory, self.users] {
+            let mut health = HealthClient::new(channel(address)?);
+            health.check(HealthCheckRequest::default()).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn bind(port_base: u16, offset: u16) -> Result<TcpListener, BoxError> {
+    let port = match port_base {
+        0 => 0,
+        base => base.checked_add(offset).ok_or("--port-base: it takes five ports up to 65535")?,
+    };
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| format!("port {port}: {error}").into())
+}
+
+/// A channel that connects when it is first used.
+fn channel(address: SocketAddr) -> Result<Channel, BoxError> {
+    Ok(Endpoint::try_from(format!("http://{address}"))?.connect_lazy())
+}

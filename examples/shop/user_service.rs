@@ -1,0 +1,84 @@
+//! Users: what a service is told of its caller.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+use tonic_passport::policy::{HEALTH, REFLECTION};
+use tonic_passport::{ForwardedContext, ServerLayer, UserContext};
+use tower::BoxError;
+
+use super::access_log::{log_call, metadata_names};
+use super::operations;
+use super::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceServer};
+use super::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
+
+/// Serves `UserService`.
+pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network())
+        .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+
+    let routes = Routes::new(UserServiceServer::new(Users::default()));
+    Server::builder()
+        .layer(layer)
+        .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .await?;
+    Ok(())
+}
+
+/// Remembers everyone on whose behalf it was called.
+#[derive(Default)]
+struct Users {
+    by_id: Mutex<HashMap<String, User>>,
+}
+
+#[tonic::async_trait]
+impl UserService for Users {
+    async fn who_am_i(
+        &self,
+        request: Request<WhoAmIRequest>,
+    ) -> Result<Response<WhoAmIResponse>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("WhoAmI", &user, &request);
+
+        Ok(Response::new(WhoAmIResponse {
+            permissions: user.permissions().to_vec(),
+            metadata_keys: metadata_names(&request),
+            user: Some(self.remember(&user)),
+        }))
+    }
+
+    async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<User>, Status> {
+        let user = UserContext::from_request(&request)?;
+        log_call("GetUser", &user, &request);
+
+        let id = request.into_inner().id;
+        if id == user.id() {
+            return Ok(Response::new(self.remember(&user)));
+        }
+        user.require_role("admin")?;
+        let other = self.lock().get(&id).cloned();
+        other.map(Response::new).ok_or_else(|| Status::not_found("no such user"))
+    }
+}
+
+impl Users {
+    fn remember(&self, user: &UserContext) -> User {
+        let user = User {
+            id: user.id().to_owned(),
+            email: user.email().unwrap_or_default().to_owned(),
+            roles: user.roles().to_vec(),
+        };
+        self.lock().insert(user.id.clone(), user.clone());
+        user
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, User>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
