@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The claims of one token with the signature of another. The answer is the same whatever is wrong.
+source "$(dirname "$0")/shop.env"
+viewer=$(token viewer)
+admin=$(token admin)
+call "$GATEWAY" shop.v1.OrderService/ListOrders -H "authorization: Bearer ${admin%.*}.${viewer##*.}"
