@@ -10,6 +10,20 @@
     reason = "these are tests"
 )]
 
+/// The parts of the sample shop.
+#[path = "../../examples/shop"]
+mod sample {
+    pub mod access_log;
+    pub mod gateway;
+    pub mod identity_provider;
+    pub mod inventory_service;
+    pub mod operations;
+    pub mod order_service;
+    pub mod proto;
+    pub mod shop;
+    pub mod user_service;
+}
 mod support;
 
 mod four_kinds;
+mod shop;

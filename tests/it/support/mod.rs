@@ -4,11 +4,7 @@ pub mod probe;
 pub mod server;
 pub mod token;
 
-/// The samples' generated code.
-#[allow(clippy::pedantic, missing_docs, unreachable_pub, reason = "generated")]
-pub mod shop {
-    tonic::include_proto!("shop.v1");
-}
+pub use crate::sample::proto as shop;
 
 use tonic::Status;
 use tonic_types::StatusExt;
