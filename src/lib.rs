@@ -98,3 +98,8 @@ pub use client::{ClientLayer, PropagateInterceptor};
 pub use context::{AccessDenied, ContextError, UserContext, UserContextBuilder};
 pub use gateway::Gateway;
 pub use server::{EdgeInterceptor, ServerLayer};
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
