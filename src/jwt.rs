@@ -46,7 +46,7 @@ mod verifier;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::{ClaimMapping, ClaimPath};
-pub use error::{ConfigError, KeyError, TokenError};
+pub use error::{ConfigError, KeyError, Part, TokenError};
 pub use issuer::Issuer;
 pub use key::VerificationKey;
 pub use key_set::KeySet;
