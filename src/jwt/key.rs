@@ -6,8 +6,9 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{DecodingKey, DecodingKeyKind};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
@@ -19,6 +20,27 @@ const MIN_RSA_BITS: usize = 2048;
 
 /// The longest modulus in bits. A longer one costs more to verify with than it protects.
 const MAX_RSA_BITS: usize = 8192;
+
+/// The points of small order on edwards25519, each as its y coordinate, little-endian, without the
+/// sign of x. Signatures that verify with such a key can be made by anyone.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    coordinate(0x00, 0x00, 0x00),
+    coordinate(0x01, 0x00, 0x00),
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    coordinate(0xec, 0xff, 0x7f),
+    // The prime and the number after it: 0 and 1 once more, not in their canonical form.
+    coordinate(0xed, 0xff, 0x7f),
+    coordinate(0xee, 0xff, 0x7f),
+];
 
 /// A key that verifies signatures of exactly one algorithm.
 ///
@@ -93,7 +115,15 @@ impl VerificationKey {
             Algorithm::EdDSA => DecodingKey::from_ed_pem(pem),
             _ => DecodingKey::from_rsa_pem(pem),
         };
-        Self::public(algorithm, &key.map_err(unfit)?, "pem")
+        let key = key.map_err(unfit)?;
+        let der = key.try_get_as_bytes().map_err(unfit)?;
+        let Some(parameters) = rsa_parameters(algorithm) else {
+            return Self::point(algorithm, der, "pem");
+        };
+        let key = RsaPublicKey::from_der(der).map_err(|_| malformed("not an RSA key"))?;
+        let n = key.modulus().big_endian_without_leading_zero();
+        let e = key.exponent().big_endian_without_leading_zero();
+        Self::rsa(algorithm, parameters, n, e)
     }
 
     /// A JWK (RFC 7517) that names its algorithm in `alg`. Its `kid` becomes the key's id.
@@ -187,22 +217,27 @@ impl VerificationKey {
             });
         }
 
-        // The key's own members, and nothing else, go to the parser.
-        let members = ["kty", "crv", "n", "e", "x", "y", "k"];
-        let parameters = members
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone())))
-            .collect();
-        let malformed = |_| KeyError::Malformed { field: "jwk", problem: "members are missing" };
-        let jwk: Jwk = serde_json::from_value(Value::Object(parameters)).map_err(malformed)?;
-        let key = DecodingKey::from_jwk(&jwk)
-            .map_err(|_| KeyError::Malformed { field: "jwk", problem: "not base64url" })?;
-
-        let key = match key.kind() {
-            DecodingKeyKind::SecretOrDer(secret) if key_type == "oct" => {
-                Self::hmac(algorithm, secret, "k")?
+        let member = |field: &'static str| {
+            let malformed = |problem| KeyError::Malformed { field, problem };
+            let encoded = text(field)?.ok_or(malformed("missing"))?;
+            URL_SAFE_NO_PAD.decode(encoded).map_err(|_| malformed("not base64url"))
+        };
+        let key = match (rsa_parameters(algorithm), algorithm) {
+            (Some(parameters), _) => {
+                Self::rsa(algorithm, parameters, &member("n")?, &member("e")?)?
             }
-            _ => Self::public(algorithm, &key, "jwk")?,
+            (None, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) => {
+                Self::hmac(algorithm, &member("k")?, "k")?
+            }
+            (None, Algorithm::EdDSA) => Self::point(algorithm, &member("x")?, "x")?,
+            (None, _) => {
+                let (x, y) = (member("x")?, member("y")?);
+                if x.len() != y.len() {
+                    return Err(KeyError::Malformed { field: "x", problem: "not as long as y" });
+                }
+                // SEC 1, section 2.3.3: a point that is not compressed.
+                Self::point(algorithm, &[vec![4], x, y].concat(), "x")?
+            }
         };
         Ok(match key_id {
             Some(key_id) => key.with_key_id(key_id),
@@ -229,36 +264,49 @@ impl VerificationKey {
         Ok(Self::new(algorithm, Material::Hmac(hmac::Key::new(hash, secret))))
     }
 
-    fn public(
+    fn rsa(
         algorithm: Algorithm,
-        key: &DecodingKey,
-        field: &'static str,
+        parameters: &'static RsaParameters,
+        n: &[u8],
+        e: &[u8],
     ) -> Result<Self, KeyError> {
+        let malformed = |problem| KeyError::Malformed { field: "n", problem };
+        let n = without_leading_zeros(n);
+        let e = without_leading_zeros(e);
+        let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+        if bits < MIN_RSA_BITS {
+            let algorithm = algorithm.as_str();
+            return Err(KeyError::TooShort { field: "n", algorithm, bits, minimum: MIN_RSA_BITS });
+        }
+        if bits > MAX_RSA_BITS {
+            return Err(malformed("more than 8192 bits"));
+        }
+        let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+        let small = e.len() < 5 || e.len() == 5 && e[0] == 1;
+        if !odd(e) || e == [1] || !small {
+            return Err(KeyError::Exponent);
+        }
+        if !odd(n) {
+            return Err(malformed("not an RSA modulus"));
+        }
+        let key = RsaPublicKeyComponents { n, e }
+            .to_parsed_public_key(parameters)
+            .map_err(|_| malformed("not an RSA modulus"))?;
+        Ok(Self::new(algorithm, Material::Public(key)))
+    }
+
+    /// A key on an elliptic curve.
+    fn point(algorithm: Algorithm, point: &[u8], field: &'static str) -> Result<Self, KeyError> {
         let malformed = |problem| KeyError::Malformed { field, problem };
-        let key = match (rsa_parameters(algorithm), key.kind()) {
-            (Some(parameters), DecodingKeyKind::RsaModulusExponent { n, e }) => {
-                rsa_key(algorithm, parameters, n, e)?
-            }
-            (Some(parameters), DecodingKeyKind::SecretOrDer(der)) => {
-                let key = RsaPublicKey::from_der(der).map_err(|_| malformed("not an RSA key"))?;
-                let n = key.modulus().big_endian_without_leading_zero();
-                let e = key.exponent().big_endian_without_leading_zero();
-                rsa_key(algorithm, parameters, n, e)?
-            }
-            (None, DecodingKeyKind::SecretOrDer(point)) => match algorithm {
-                Algorithm::ES256 => {
-                    ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
-                }
-                Algorithm::ES384 => {
-                    ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point)
-                }
-                _ => ParsedPublicKey::new(&signature::ED25519, point),
-            }
-            .map_err(|_| malformed("not a point on the curve of the algorithm"))?,
-            (None, DecodingKeyKind::RsaModulusExponent { .. }) => {
-                return Err(malformed("an RSA key"));
-            }
+        let key = match algorithm {
+            Algorithm::ES256 => ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point),
+            Algorithm::ES384 => ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point),
+            _ if has_small_order(point) => return Err(malformed("a point of small order")),
+            // The parser would take a whole SubjectPublicKeyInfo as well.
+            _ if point.len() != 32 => return Err(malformed("not 32 bytes")),
+            _ => ParsedPublicKey::new(&signature::ED25519, point),
         };
+        let key = key.map_err(|_| malformed("not a point on the curve of the algorithm"))?;
         Ok(Self::new(algorithm, Material::Public(key)))
     }
 
@@ -323,30 +371,18 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     }
 }
 
-fn rsa_key(
-    algorithm: Algorithm,
-    parameters: &'static RsaParameters,
-    n: &[u8],
-    e: &[u8],
-) -> Result<ParsedPublicKey, KeyError> {
-    let n = without_leading_zeros(n);
-    let e = without_leading_zeros(e);
-    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
-    if bits < MIN_RSA_BITS {
-        let algorithm = algorithm.as_str();
-        return Err(KeyError::TooShort { field: "n", algorithm, bits, minimum: MIN_RSA_BITS });
-    }
-    if bits > MAX_RSA_BITS {
-        return Err(KeyError::Malformed { field: "n", problem: "more than 8192 bits" });
-    }
-    let odd = e.last().is_some_and(|last| last % 2 == 1);
-    let small = e.len() < 5 || e.len() == 5 && e[0] == 1;
-    if !odd || e == [1] || !small {
-        return Err(KeyError::Exponent);
-    }
-    RsaPublicKeyComponents { n, e }
-        .to_parsed_public_key(parameters)
-        .map_err(|_| KeyError::Malformed { field: "n", problem: "not an RSA modulus" })
+fn has_small_order(point: &[u8]) -> bool {
+    <[u8; 32]>::try_from(point).is_ok_and(|mut y| {
+        y[31] &= 0x7f;
+        SMALL_ORDER.contains(&y)
+    })
+}
+
+const fn coordinate(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 fn without_leading_zeros(number: &[u8]) -> &[u8] {
