@@ -26,4 +26,5 @@ mod sample {
 mod support;
 
 mod four_kinds;
+mod keys;
 mod shop;

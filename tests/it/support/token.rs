@@ -109,7 +109,8 @@ pub fn header_with(changes: Value) -> Value {
     header
 }
 
-fn merge(object: &mut Value, changes: Value) {
+/// Changes members of an object; `null` takes one away.
+pub fn merge(object: &mut Value, changes: Value) {
     let object = object.as_object_mut().unwrap();
     let Value::Object(changes) = changes else { panic!("not an object") };
     for (name, value) in changes {
@@ -128,9 +129,24 @@ pub fn good(subject: &str) -> String {
 
 /// A token of these JSON texts, signed by this key.
 pub fn sign_raw(key: &SigningKey, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
+    sign_by(header, claims, |message| key.sign(message))
+}
+
+/// A token of these JSON texts, with the signature that `sign` makes of the message.
+pub fn sign_by(
+    header: impl AsRef<[u8]>,
+    claims: impl AsRef<[u8]>,
+    sign: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> String {
     let message = format!("{}.{}", base64url(header), base64url(claims));
-    let signature = key.sign(message.as_bytes());
+    let signature = sign(message.as_bytes());
     format!("{message}.{}", base64url(signature))
+}
+
+/// The JSON text of an object, with one more member in front: one that is there already, say, or
+/// of a value that `Value` does not hold.
+pub fn with_member(object: &Value, name: &str, value: &str) -> String {
+    format!("{{\"{name}\":{value},{}", &object.to_string()[1..])
 }
 
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
@@ -188,12 +204,16 @@ impl SigningKey {
             Pair::Hmac(hash, secret) => {
                 hmac::sign(&hmac::Key::new(*hash, secret), message).as_ref().to_vec()
             }
-            Pair::Rsa(pair, encoding) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &random, message, &mut signature).unwrap();
-                signature
-            }
+            Pair::Rsa(_, encoding) => self.sign_rsa(*encoding, message),
         }
+    }
+
+    /// Signs with an RSA key as if it were for another algorithm.
+    pub fn sign_rsa(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
+        let Pair::Rsa(pair, _) = &self.pair else { panic!("{} is not RSA", self.algorithm) };
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(encoding, &SystemRandom::new(), message, &mut signature).unwrap();
+        signature
     }
 
     /// The public key as a JWK; of a symmetric key, the secret.
