@@ -28,3 +28,4 @@ mod support;
 mod four_kinds;
 mod keys;
 mod shop;
+mod tokens;

@@ -1,0 +1,158 @@
+//! Each key has exactly one algorithm, whatever a token's header says.
+
+use aws_lc_rs::signature;
+use serde_json::{Value, json};
+use tonic_passport::jwt::{Algorithm, Issuer, KeySet, TokenError, VerificationKey, Verifier};
+
+use super::Edge;
+use crate::support::token::{
+    self, AUDIENCE, ISSUER, KEYS, SigningKey, claims, header_with, key_for, sign_by, with_member,
+};
+
+fn mismatch(expected: Algorithm) -> TokenError {
+    TokenError::AlgorithmMismatch { expected: expected.as_str() }
+}
+
+fn hs256() -> SigningKey {
+    SigningKey::hmac(Algorithm::HS256, "hs256", &[7; 32])
+}
+
+#[tokio::test]
+async fn a_token_of_every_public_algorithm_is_accepted() {
+    let edge = Edge::start(token::verifier()).await;
+    for key in KEYS.iter() {
+        edge.accepts(key.kid, &key.token(&claims("alice"))).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_every_symmetric_algorithm_is_accepted() {
+    let keys = [
+        hs256(),
+        SigningKey::hmac(Algorithm::HS384, "hs384", &[8; 48]),
+        SigningKey::hmac(Algorithm::HS512, "hs512", &[9; 64]),
+    ];
+    let loaded = keys.iter().map(|key| VerificationKey::from_jwk(key.jwk().to_string()).unwrap());
+    let issuer = Issuer::new(ISSUER, KeySet::new(loaded).unwrap()).audience(AUDIENCE);
+    let edge = Edge::start(Verifier::new([issuer]).unwrap()).await;
+    for key in keys {
+        edge.accepts(key.kid, &key.token(&claims("alice"))).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unsigned_token_is_refused_in_every_spelling_of_none() {
+    let edge = Edge::start(token::verifier()).await;
+    for alg in ["none", "None", "NONE", "nOnE", "none ", "", "null"] {
+        let signed = token::key().token_with(&header_with(json!({ "alg": alg })), &claims("alice"));
+        let (message, _) = signed.rsplit_once('.').unwrap();
+        let case = format!("{alg:?} with a signature");
+        edge.refuses(&case, &signed, mismatch(Algorithm::ES256)).await;
+        let case = format!("{alg:?} without a signature");
+        edge.refuses(&case, &format!("{message}."), mismatch(Algorithm::ES256)).await;
+
+        let header = json!({ "alg": alg });
+        let unsigned = sign_by(header.to_string(), claims("alice").to_string(), |_| Vec::new());
+        let case = format!("{alg:?} without a kid");
+        edge.refuses(&case, &unsigned, TokenError::KeyUnknown { key_id: None }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_is_never_taken_for_a_secret() {
+    let keys = [
+        key_for(Algorithm::RS256).jwk(),
+        key_for(Algorithm::ES256).jwk(),
+        key_for(Algorithm::EdDSA).jwk(),
+        hs256().jwk(),
+    ];
+    let keys = keys.map(|jwk| VerificationKey::from_jwk(jwk.to_string()).unwrap());
+    let with_secret = Issuer::new(ISSUER, KeySet::new(keys).unwrap()).audience(AUDIENCE);
+    let edges = [
+        ("public keys only", Edge::start(token::verifier()).await),
+        ("a secret, too", Edge::start(Verifier::new([with_secret]).unwrap()).await),
+    ];
+
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+        let key = key_for(algorithm);
+        let secrets = [
+            ("PEM", key.public_pem().into_bytes()),
+            ("PEM without its last newline", key.public_pem().trim_end().into()),
+            ("PEM on one line", key.public_pem().replace('\n', "").into()),
+            ("DER", key.public_der()),
+            ("JWK", key.jwk().to_string().into_bytes()),
+            ("JWK with white space", format!("{:#}", key.jwk()).into_bytes()),
+            ("JWKS", token::jwks()),
+            ("nothing", Vec::new()),
+        ];
+        for (form, secret) in secrets {
+            let forged = SigningKey::hmac(Algorithm::HS256, key.kid, &secret);
+            let named = forged.token(&claims("alice"));
+            let unnamed = forged.token_with(&json!({ "alg": "HS256" }), &claims("alice"));
+            for (issuer, edge) in &edges {
+                let case = format!("{algorithm} key as {form}, {issuer}");
+                edge.refuses(&case, &named, mismatch(algorithm)).await;
+            }
+            let case = format!("{algorithm} key as {form}, without a kid");
+            let unknown = TokenError::KeyUnknown { key_id: None };
+            edges[0].1.refuses(&case, &unnamed, unknown).await;
+            edges[1].1.refuses(&case, &unnamed, TokenError::SignatureInvalid).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_one_algorithm_verifies_no_other() {
+    let edge = Edge::start(token::verifier()).await;
+    let cases = [
+        (Algorithm::PS512, Algorithm::RS256, &signature::RSA_PKCS1_SHA256),
+        (Algorithm::PS256, Algorithm::RS256, &signature::RSA_PKCS1_SHA256),
+        (Algorithm::RS256, Algorithm::RS384, &signature::RSA_PKCS1_SHA384),
+        (Algorithm::RS256, Algorithm::PS256, &signature::RSA_PSS_SHA256),
+        (Algorithm::PS256, Algorithm::PS384, &signature::RSA_PSS_SHA384),
+    ];
+    for (of_key, claimed, encoding) in cases {
+        let key = key_for(of_key);
+        let sign = |header: &Value| {
+            sign_by(header.to_string(), claims("alice").to_string(), |message| {
+                key.sign_rsa(encoding, message)
+            })
+        };
+        let case = format!("a {of_key} key signs as {claimed}, and says so");
+        let said = json!({ "alg": claimed.as_str(), "kid": key.kid });
+        edge.refuses(&case, &sign(&said), mismatch(of_key)).await;
+        let case = format!("a {of_key} key signs as {claimed}, and says {of_key}");
+        edge.refuses(&case, &sign(&key.header()), TokenError::SignatureInvalid).await;
+    }
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_not_the_named_keys_is_refused() {
+    let edge = Edge::start(token::verifier()).await;
+    for alg in ["EdDSA", "ES384", "RS256", "HS256", "ES256K", "es256", "ES256 ", "Ed25519"] {
+        let header = header_with(json!({ "alg": alg }));
+        for key in KEYS.iter() {
+            let case = format!("{alg} signed by {}", key.kid);
+            let token = key.token_with(&header, &claims("alice"));
+            edge.refuses(&case, &token, mismatch(Algorithm::ES256)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_missing_or_no_text_is_refused() {
+    let edge = Edge::start(token::verifier()).await;
+    let without = header_with(json!({ "alg": null }));
+    let headers = [
+        ("missing", without.to_string()),
+        ("null", with_member(&without, "alg", "null")),
+        ("a number", with_member(&without, "alg", "256")),
+        ("an array", with_member(&without, "alg", r#"["ES256"]"#)),
+        ("an object", with_member(&without, "alg", r#"{"ES256":1}"#)),
+        ("under another name", with_member(&without, "ALG", r#""ES256""#)),
+    ];
+    for (case, header) in headers {
+        let token = token::sign_raw(token::key(), header, claims("alice").to_string());
+        edge.refuses(case, &token, TokenError::HeaderParameter { name: "alg" }).await;
+    }
+}

@@ -1,0 +1,163 @@
+//! Only the compact serialization is a token, in exactly one spelling.
+
+use serde_json::json;
+use tonic_passport::jwt::{Part, TokenError, Verifier};
+
+use super::{Edge, MALFORMED};
+use crate::support::token::{self, base64url, claims, claims_with, good, key, sign_raw};
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+const PARTS: [Part; 3] = [Part::Header, Part::Claims, Part::Signature];
+
+fn split(token: &str) -> [&str; 3] {
+    token.split('.').collect::<Vec<_>>().try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_token_has_three_parts() {
+    let edge = Edge::start(token::verifier()).await;
+    let token = good("alice");
+    let [header, claims, signature] = split(&token);
+    let not_json = |part| TokenError::NotJson { part };
+    let cases = [
+        ("one part", header.to_owned(), TokenError::NotCompact),
+        ("two parts", format!("{header}.{claims}"), TokenError::NotCompact),
+        ("four parts", format!("{token}.{signature}"), TokenError::NotCompact),
+        ("a dot at the end", format!("{token}."), TokenError::NotCompact),
+        ("a dot in front", format!(".{token}"), TokenError::NotCompact),
+        ("two dots", format!("{header}..{claims}.{signature}"), TokenError::NotCompact),
+        ("five parts", format!("{token}.{claims}.{signature}"), TokenError::NotCompact),
+        ("a dot", ".".to_owned(), TokenError::NotCompact),
+        ("three empty parts", "..".to_owned(), not_json(Part::Header)),
+        ("no header", format!(".{claims}.{signature}"), not_json(Part::Header)),
+        ("no claims", format!("{header}..{signature}"), not_json(Part::Claims)),
+        ("no signature", format!("{header}.{claims}."), TokenError::SignatureInvalid),
+    ];
+    for (case, token, error) in cases {
+        edge.refuses(case, &token, error).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_json_is_refused() {
+    let edge = Edge::start(token::verifier()).await;
+    let token = good("alice");
+    let [header, claims, signature] = split(&token);
+    let signed = json!({ "protected": header, "signature": signature });
+    let cases = [
+        ("flattened", json!({ "payload": claims, "protected": header, "signature": signature })),
+        ("general", json!({ "payload": claims, "signatures": [signed] })),
+    ];
+    for (case, token) in cases {
+        let token = token.to_string();
+        assert_eq!(edge.verifier.verify(&token).err(), Some(TokenError::NotCompact), "{case}");
+        edge.turns_away(case, &[&format!("Bearer {token}")], MALFORMED).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_base64url_is_refused_in_every_part() {
+    let edge = Edge::start(token::verifier()).await;
+    let token = good("alice");
+    for (index, part) in PARTS.into_iter().enumerate() {
+        let error = TokenError::NotBase64Url { part };
+        for letter in ['=', '+', '/', '~', '%', '"'] {
+            for place in ["start", "middle", "end"] {
+                let case = format!("{letter:?} at the {place} of the {part}");
+                edge.refuses(&case, &insert(&token, index, place, letter), error.clone()).await;
+            }
+        }
+        for letter in [' ', '\t', ',', '\r', '\n', '\0', '\u{a0}', 'é'] {
+            let case = format!("{letter:?} in the middle of the {part}");
+            let token = insert(&token, index, "middle", letter);
+            assert_eq!(edge.verifier.verify(&token).err(), Some(error.clone()), "{case}");
+            if matches!(letter, ' ' | '\t' | ',') {
+                edge.turns_away(&case, &[&format!("Bearer {token}")], MALFORMED).await;
+            }
+        }
+    }
+}
+
+fn insert(token: &str, index: usize, place: &str, letter: char) -> String {
+    let mut parts = split(token).map(str::to_owned);
+    let part = &mut parts[index];
+    let at = match place {
+        "start" => 0,
+        "middle" => part.len() / 2,
+        _ => part.len(),
+    };
+    part.insert(at, letter);
+    parts.join(".")
+}
+
+#[tokio::test]
+async fn bits_that_decode_to_nothing_are_refused_in_every_part() {
+    let edge = Edge::start(token::verifier()).await;
+    for unused in [2, 4] {
+        // Of the signature's 64 bytes, the last character holds two bits.
+        let header = padded(&key().header(), unused);
+        let claims = padded(&claims("alice"), unused);
+        let token = sign_raw(key(), header, claims);
+        edge.accepts("no such bits", &token).await;
+
+        for (index, part) in PARTS.into_iter().enumerate() {
+            let unused = if part == Part::Signature { 4 } else { unused };
+            for bits in 1..1 << unused {
+                let mut parts = split(&token).map(str::to_owned);
+                let last = parts[index].pop().unwrap();
+                let value = ALPHABET.iter().position(|own| char::from(*own) == last).unwrap();
+                parts[index].push(char::from(ALPHABET[value | bits]));
+
+                let case = format!("{bits:b} of {unused} unused bits in the {part}");
+                let error = TokenError::NotBase64Url { part };
+                edge.refuses(&case, &parts.join("."), error).await;
+            }
+        }
+    }
+}
+
+/// The JSON text with blanks behind it, so that this many bits of its last character are unused.
+fn padded(object: &serde_json::Value, unused: usize) -> String {
+    let mut text = object.to_string();
+    while text.len() * 8 % 6 + unused != 6 {
+        text.push(' ');
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_token_over_the_limit_is_refused_unseen() {
+    let edge = Edge::start(token::verifier()).await;
+    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    let token = key().token(&claims_with(json!({ "padding": "x".repeat(limit) })));
+    edge.refuses("over 8 KiB", &token, TokenError::TooLong { limit }).await;
+}
+
+#[test]
+fn the_limit_is_counted_to_the_byte() {
+    let token = good("alice");
+    let with_limit = |limit| token::verifier().max_token_size(limit).verify(&token);
+    assert!(with_limit(token.len()).is_ok());
+
+    let limit = token.len() - 1;
+    assert_eq!(with_limit(limit).err(), Some(TokenError::TooLong { limit }));
+}
+
+#[test]
+fn a_megabyte_of_dots_is_refused() {
+    let dots = ".".repeat(1 << 20);
+    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    assert_eq!(token::verifier().verify(&dots).err(), Some(TokenError::TooLong { limit }));
+
+    let verifier = token::verifier().max_token_size(usize::MAX);
+    assert_eq!(verifier.verify(&dots).err(), Some(TokenError::NotCompact));
+}
+
+#[test]
+fn a_token_is_not_decoded_twice() {
+    let [header, claims, signature] = split(&good("alice")).map(base64url);
+    let token = format!("{header}.{claims}.{signature}");
+    let error = TokenError::NotJson { part: Part::Header };
+    assert_eq!(token::verifier().verify(&token).err(), Some(error));
+}
