@@ -25,6 +25,7 @@ mod sample {
 }
 mod support;
 
+mod claims;
 mod configuration;
 mod four_kinds;
 mod keys;
