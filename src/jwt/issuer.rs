@@ -97,6 +97,9 @@ impl Issuer {
             if types.is_empty() {
                 return error("token_types", "at least one is needed".to_owned());
             }
+            if types.iter().any(String::is_empty) {
+                return error("token_types", "is empty".to_owned());
+            }
             if let Some(typ) = types
                 .iter()
                 .find(|typ| NEVER_ACCESS_TOKENS.iter().any(|never| never.eq_ignore_ascii_case(typ)))

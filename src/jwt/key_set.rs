@@ -89,7 +89,8 @@ impl KeySet {
         let mut rejected = Vec::new();
         for member in members {
             let Value::Object(jwk) = member else {
-                return Err(malformed("not an array of objects"));
+                rejected.push((None, malformed("not an object")));
+                continue;
             };
             match VerificationKey::from_jwk_object(jwk, algorithm) {
                 Ok(key) if key.is_symmetric() => {

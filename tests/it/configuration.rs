@@ -44,6 +44,7 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             "at least one is needed",
         ),
         ("no type", types(&[]), ISSUER, "token_types", "at least one is needed"),
+        ("an empty type", types(&[""]), ISSUER, "token_types", "is empty"),
         (
             "never an access token",
             types(&["at+jwt", "txntoken+jwt"]),
