@@ -31,3 +31,4 @@ mod four_kinds;
 mod keys;
 mod shop;
 mod tokens;
+mod wire_format;

@@ -1,0 +1,445 @@
+//! A context and its metadata are two forms of the same thing, and nothing else reads like one.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use serde::Deserialize;
+use tonic::Code;
+use tonic_passport::metadata::is_reserved;
+use tonic_passport::{ContextError, ForwardedContext, ServerLayer, UserContext};
+
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::reason;
+
+#[derive(Deserialize)]
+struct Vectors {
+    valid: Vec<Valid>,
+    decode_only: Vec<Valid>,
+    invalid: Vec<Invalid>,
+}
+
+#[derive(Deserialize)]
+struct Valid {
+    name: String,
+    context: Fields,
+    metadata: BTreeMap<String, String>,
+}
+
+/// Each character of a value is one byte.
+#[derive(Deserialize)]
+struct Invalid {
+    name: String,
+    metadata: Vec<(String, String)>,
+    error: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+struct Fields {
+    id: String,
+    email: Option<String>,
+    roles: Vec<String>,
+    permissions: Vec<String>,
+    attributes: BTreeMap<String, String>,
+}
+
+impl Fields {
+    fn build(&self) -> Result<UserContext, ContextError> {
+        let mut context = UserContext::builder(&self.id)
+            .roles(&self.roles)
+            .permissions(&self.permissions)
+            .budget(usize::MAX);
+        if let Some(email) = &self.email {
+            context = context.email(email);
+        }
+        let attributes = self.attributes.iter();
+        attributes.fold(context, |context, (name, value)| context.attribute(name, value)).build()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        let lists = self.roles.iter().chain(&self.permissions);
+        [&self.id].into_iter().chain(&self.email).chain(lists).chain(self.attributes.values())
+    }
+}
+
+impl From<&UserContext> for Fields {
+    fn from(user: &UserContext) -> Self {
+        Self {
+            id: user.id().to_owned(),
+            email: user.email().map(str::to_owned),
+            roles: user.roles().to_vec(),
+            permissions: user.permissions().to_vec(),
+            attributes: user
+                .attributes()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        }
+    }
+}
+
+fn vectors() -> Vectors {
+    serde_json::from_str(include_str!("../wire/vectors.json")).unwrap()
+}
+
+fn headers<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_bytes(value).unwrap());
+    }
+    headers
+}
+
+fn written(user: &UserContext) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    user.write_to(&mut headers);
+    headers
+}
+
+fn variant(error: &ContextError) -> String {
+    let debug = format!("{error:?}");
+    debug.split([' ', '{']).next().unwrap().to_owned()
+}
+
+fn latin_1(text: &str) -> Vec<u8> {
+    text.chars().map(|byte| u8::try_from(u32::from(byte)).unwrap()).collect()
+}
+
+#[test]
+fn every_valid_vector_is_written_and_read() {
+    for Valid { name, context, metadata } in vectors().valid {
+        let user = context.build().expect(&name);
+        let expected = headers(metadata.iter().map(|(key, value)| (&**key, value.as_bytes())));
+        assert_eq!(written(&user), expected, "{name}");
+        assert_eq!(UserContext::read_from(&expected), Ok(Some(user)), "{name}");
+    }
+}
+
+#[test]
+fn what_others_may_write_is_read() {
+    for Valid { name, context, metadata } in vectors().decode_only {
+        let user = context.build().expect(&name);
+        let received = headers(metadata.iter().map(|(key, value)| (&**key, value.as_bytes())));
+        assert_ne!(written(&user), received, "{name}: belongs to the valid vectors");
+        assert_eq!(UserContext::read_from(&received), Ok(Some(user)), "{name}");
+    }
+}
+
+#[test]
+fn every_invalid_vector_is_refused_for_its_reason() {
+    for Invalid { name, metadata, error } in vectors().invalid {
+        let fields: Vec<_> = metadata.iter().map(|(key, value)| (&**key, latin_1(value))).collect();
+        let received = headers(fields.iter().map(|(key, value)| (*key, &**value)));
+        let refused = UserContext::read_from(&received).expect_err(&name);
+        assert_eq!(variant(&refused), error, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_vectors_hold_over_a_real_connection() {
+    let probe = Probe::default();
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network());
+    let server = probe.behind(layer).await;
+    let channel = server.connect().await;
+    let Vectors { valid, decode_only, invalid } = vectors();
+
+    for Valid { name, context, metadata } in valid.into_iter().chain(decode_only) {
+        let fields: Vec<_> = metadata.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let id = call(Kind::Unary, channel.clone(), &fields).await.expect(&name);
+        assert_eq!(id, context.id, "{name}");
+        let seen = probe.take_one();
+        assert_eq!(seen.user.as_ref().map(Fields::from), Some(context), "{name}");
+    }
+    for Invalid { name, metadata, error } in invalid {
+        // What is not ASCII cannot be written with this client; the test above has it.
+        if !metadata.iter().all(|(_, value)| value.is_ascii()) {
+            continue;
+        }
+        let fields: Vec<_> = metadata.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let status = call(Kind::Unary, channel.clone(), &fields).await.expect_err(&name);
+        let (code, expected) = match error.as_str() {
+            "TooLarge" => (Code::ResourceExhausted, "CONTEXT_TOO_LARGE"),
+            _ => (Code::Unauthenticated, "CONTEXT_INVALID"),
+        };
+        assert_eq!((status.code(), reason(&status).as_str()), (code, expected), "{name}");
+        assert_eq!(probe.calls(), 0, "{name}");
+    }
+}
+
+#[test]
+fn no_headers_are_no_context() {
+    assert_eq!(UserContext::read_from(&HeaderMap::new()), Ok(None));
+    let others = headers([("x-request-id", &b"7"[..]), ("user-agent", b"x"), ("x-us", b"y")]);
+    assert_eq!(UserContext::read_from(&others), Ok(None));
+}
+
+#[test]
+fn a_control_character_is_refused_where_the_context_is_made() {
+    for control in ['\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{9f}'] {
+        let text = format!("a{control}b");
+        let user = || UserContext::builder("u");
+        for (key, context) in [
+            ("x-user-id", UserContext::builder(&text)),
+            ("x-user-email", user().email(&text)),
+            ("x-user-roles", user().roles([&text])),
+            ("x-user-permissions", user().permissions(["a", &text])),
+            ("x-user-tenant", user().attribute("tenant", &text)),
+        ] {
+            let expected = ContextError::ControlCharacter { key: key.to_owned() };
+            assert_eq!(context.build(), Err(expected), "{key}, {control:?}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_value_is_refused_where_the_context_is_made() {
+    let user = || UserContext::builder("u");
+    for (key, context) in [
+        ("x-user-id", UserContext::builder("")),
+        ("x-user-email", user().email("")),
+        ("x-user-roles", user().roles([""])),
+        ("x-user-permissions", user().permissions(["a", ""])),
+        ("x-user-tenant", user().attribute("tenant", "")),
+    ] {
+        assert_eq!(context.build(), Err(ContextError::Empty { key: key.to_owned() }), "{key}");
+    }
+}
+
+#[test]
+fn an_attribute_has_a_name_that_stands_for_nothing_else() {
+    let build = |name: &str| UserContext::builder("u").attribute(name, "v").build();
+    for name in ["tenant", "session-id", "2fa", "a-1-b", "tenantid", "idp", "bin-day", "roles2"] {
+        let user = build(name).expect(name);
+        assert_eq!(user.attribute(name), Some("v"), "{name}");
+        assert_eq!(written(&user)[format!("x-user-{name}")], "v", "{name}");
+    }
+    for name in [
+        "",
+        "-",
+        "Tenant",
+        "tenant_id",
+        "tenant.id",
+        "tenant-",
+        "-tenant",
+        "a--b",
+        "a b",
+        "a,b",
+        "a:b",
+        "é",
+        "bin",
+        "tenant-bin",
+        "id",
+        "email",
+        "roles",
+        "permissions",
+        "i-d",
+        "ro-les",
+        "e-mail",
+        "per-missions",
+        "\n",
+    ] {
+        let expected = ContextError::AttributeName { name: name.to_owned() };
+        assert_eq!(build(name), Err(expected), "{name:?}");
+    }
+
+    let twins = UserContext::builder("u").attribute("tenant-id", "a").attribute("tenantid", "b");
+    let expected = ContextError::Aliased { key: "x-user-tenantid".to_owned() };
+    assert_eq!(twins.build(), Err(expected));
+}
+
+#[test]
+fn a_context_may_be_as_large_as_its_budget_and_not_a_byte_larger() {
+    // As gRPC counts: name, value, and 32 for each key.
+    let id = "x-user-id".len() + 1 + 32;
+    let roles = "x-user-roles".len() + "a,%20b".len() + 32;
+    let size = id + roles;
+    let context = || UserContext::builder("u").roles(["a", " b"]);
+    assert!(context().budget(size).build().is_ok());
+    let expected = ContextError::TooLarge { size, budget: size - 1 };
+    assert_eq!(context().budget(size - 1).build(), Err(expected));
+
+    let default = UserContext::DEFAULT_BUDGET;
+    let largest = "u".repeat(default - "x-user-id".len() - 32);
+    let user = UserContext::builder(&largest).build().unwrap();
+    assert_eq!(UserContext::read_from(&written(&user)), Ok(Some(user)));
+    let expected = ContextError::TooLarge { size: default + 1, budget: default };
+    assert_eq!(UserContext::builder(largest.clone() + "u").build(), Err(expected.clone()));
+    let larger = headers([("x-user-id", (largest + "u").as_bytes())]);
+    assert_eq!(UserContext::read_from(&larger), Err(expected));
+}
+
+#[test]
+fn what_is_far_too_large_is_refused_where_the_context_is_made() {
+    let many = (0..10_000).map(|number| format!("role-{number}"));
+    for (case, context) in [
+        ("64 KiB", UserContext::builder("u").attribute("note", "x".repeat(64 * 1024))),
+        ("10,000 roles", UserContext::builder("u").roles(many)),
+        ("escapes count", UserContext::builder("é".repeat(1000))),
+    ] {
+        let refused = context.build().unwrap_err();
+        assert_eq!(variant(&refused), "TooLarge", "{case}");
+    }
+}
+
+#[test]
+fn writing_a_context_takes_away_whatever_read_like_one() {
+    let user = UserContext::builder("alice").build().unwrap();
+    for name in [
+        "x-user-id",
+        "x-user-roles",
+        "x-user-tenant",
+        "x_user_id",
+        "x.user.id",
+        "xuserid",
+        "x-user--roles",
+        "x-user-id-bin",
+        "x-user",
+        "x-user-",
+        "-x-user-id",
+        "x-us-er-id",
+        "x-userx",
+    ] {
+        let mut headers = headers([(name, &b"admin"[..]), (name, b"root"), ("x-request-id", b"7")]);
+        user.write_to(&mut headers);
+        let mut expected = written(&user);
+        expected.insert("x-request-id", HeaderValue::from_static("7"));
+        assert_eq!(headers, expected, "{name}");
+    }
+}
+
+/// Any text, with what the format treats in a way of its own more often than chance has it.
+fn text() -> impl Strategy<Value = String> {
+    let special = prop::sample::select(vec![
+        ' ', ',', '%', '%', '2', 'C', '0', 'a', 'é', '\u{301}', '\u{200d}', '\u{202e}', '🧪',
+    ]);
+    prop_oneof![
+        4 => vec(special, 1..6).prop_map(String::from_iter),
+        2 => "\\PC{1,12}",
+        1 => any::<String>(),
+    ]
+}
+
+fn fields() -> impl Strategy<Value = Fields> {
+    let email = prop::option::of(text());
+    let attributes = btree_map("[a-z][a-z0-9]{0,4}x", text(), 0..3);
+    (text(), email, vec(text(), 0..4), vec(text(), 0..4), attributes).prop_map(
+        |(id, email, roles, permissions, attributes)| Fields {
+            id,
+            email,
+            roles,
+            permissions,
+            attributes,
+        },
+    )
+}
+
+/// A context that differs little from this one: its items are split or joined.
+fn neighbour(fields: &Fields) -> Fields {
+    let mut other = fields.clone();
+    other.roles = if other.roles.len() > 1 {
+        vec![other.roles.join(",")]
+    } else {
+        other.roles.iter().flat_map(|role| role.split(',')).map(str::to_owned).collect()
+    };
+    other
+}
+
+/// Bytes as they may be received: mostly well-formed.
+fn raw_value() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: [&[u8]; 16] = [
+        b"a",
+        b"admin",
+        b"b",
+        b"1",
+        b"-",
+        b"x y",
+        b"%41",
+        b"%2C",
+        b"%2c",
+        b"%25",
+        b"%C3%AB",
+        b",",
+        b"%",
+        b" ",
+        b"%C3",
+        b"\xc3\xab",
+    ];
+    vec(prop::sample::select(pieces.to_vec()), 1..5).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read_again(fields in fields()) {
+        let bad = |text: &String| text.is_empty() || text.chars().any(char::is_control);
+        let built = fields.build();
+        prop_assert_eq!(built.is_err(), fields.texts().any(bad));
+        if let Ok(user) = built {
+            match UserContext::read_from(&written(&user)) {
+                Ok(read) => prop_assert_eq!(read.as_ref().map(Fields::from), Some(fields)),
+                Err(error) => prop_assert_eq!(variant(&error), "TooLarge"),
+            }
+        }
+    }
+
+    #[test]
+    fn different_contexts_are_never_written_alike(one in fields(), other in fields()) {
+        for other in [other, neighbour(&one)] {
+            if let (Ok(first), Ok(second)) = (one.build(), other.build()) {
+                prop_assert_eq!(written(&first) == written(&second), one == other);
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_visible_ascii_without_outer_blanks(fields in fields()) {
+        if let Ok(user) = fields.build() {
+            for value in written(&user).values() {
+                let bytes = value.as_bytes();
+                prop_assert!(bytes.iter().all(|byte| (0x20..=0x7e).contains(byte)));
+                prop_assert_ne!(bytes.first(), Some(&b' '));
+                prop_assert_ne!(bytes.last(), Some(&b' '));
+            }
+        }
+    }
+
+    #[test]
+    fn plain_lists_are_written_as_anyone_would(roles in vec("[!-$&-+.-~]{1,8}", 1..6)) {
+        let user = UserContext::builder("u").roles(&roles).build().unwrap();
+        let headers = written(&user);
+        prop_assert_eq!(&headers["x-user-roles"], &roles.join(","));
+    }
+
+    #[test]
+    fn whatever_is_read_is_read_the_same_when_it_is_written_again(values in vec(raw_value(), 4)) {
+        let keys = ["x-user-id", "x-user-roles", "x-user-permissions", "x-user-tenant"];
+        let received = headers(keys.into_iter().zip(values.iter().map(Vec::as_slice)));
+        if let Ok(Some(user)) = UserContext::read_from(&received) {
+            let rebuilt = Fields::from(&user).build().unwrap();
+            prop_assert_eq!(UserContext::read_from(&written(&rebuilt)), Ok(Some(user)));
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_reserved_name_is_canonical_or_refused(
+        separators in vec("[-_.]{0,2}", 5), tail in "(id|roles|email|permissions|tenant)"
+    ) {
+        let [before, first, second, within, after] = separators.try_into().unwrap();
+        let (head, rest) = tail.split_at(1);
+        let name = format!("{before}x{first}user{second}{head}{within}{rest}{after}");
+        prop_assert!(is_reserved(&name));
+
+        let received = headers([("x-user-email", &b"a@example.com"[..]), (name.as_str(), b"x")]);
+        let read = UserContext::read_from(&received);
+        match name.as_str() {
+            "x-user-id" => prop_assert!(read.is_ok()),
+            _ => prop_assert!(read.is_err(), "{name} was read"),
+        }
+        let user = UserContext::builder("alice").build().unwrap();
+        let mut headers = received;
+        user.write_to(&mut headers);
+        prop_assert_eq!(headers, written(&user));
+    }
+}
