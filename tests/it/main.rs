@@ -28,6 +28,7 @@ mod support;
 mod claims;
 mod configuration;
 mod four_kinds;
+mod identity_metadata;
 mod keys;
 mod shop;
 mod tokens;

@@ -10,6 +10,7 @@ use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
+use tonic_passport::policy::MethodPath;
 use tonic_passport::{Authenticator, ServerLayer, UserContext};
 
 use super::server::TestServer;
@@ -32,6 +33,21 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Self; 4] =
         [Self::Unary, Self::ServerStreaming, Self::ClientStreaming, Self::Bidirectional];
+
+    /// The path of the method that [`call`] calls.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Unary => "/shop.v1.OrderService/CreateOrder",
+            Self::ServerStreaming => "/shop.v1.OrderService/ListOrders",
+            Self::ClientStreaming => "/shop.v1.OrderService/ImportOrders",
+            Self::Bidirectional => "/shop.v1.OrderService/CheckItems",
+        }
+    }
+
+    /// The methods that [`call`] calls, as public ones.
+    pub fn paths() -> [MethodPath; 4] {
+        Self::ALL.map(|kind| kind.path().parse().unwrap())
+    }
 }
 
 /// What reached the handler of one call.
@@ -55,6 +71,15 @@ type OrderStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
 type AvailabilityStream = Pin<Box<dyn Stream<Item = Result<ItemAvailability, Status>> + Send>>;
 
 impl Probe {
+    /// A server of this service as it is: it shows what was on the wire.
+    pub async fn bare(&self) -> TestServer {
+        let service = OrderServiceServer::new(self.clone());
+        TestServer::start(|incoming| {
+            Server::builder().add_service(service).serve_with_incoming(incoming)
+        })
+        .await
+    }
+
     /// A server of this service behind a layer.
     pub async fn behind<A: Authenticator>(&self, layer: ServerLayer<A>) -> TestServer {
         let service = OrderServiceServer::new(self.clone());
@@ -169,14 +194,29 @@ where
     C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,
     <C::ResponseBody as http_body::Body>::Error: Into<tower::BoxError> + Send,
 {
+    call_as(kind, channel, fields, None).await
+}
+
+/// As [`call`], with a context in the request's extensions.
+pub async fn call_as<C>(
+    kind: Kind,
+    channel: C,
+    fields: &[(&str, &str)],
+    user: Option<UserContext>,
+) -> Result<String, Status>
+where
+    C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,
+    <C::ResponseBody as http_body::Body>::Error: Into<tower::BoxError> + Send,
+{
     let mut client = OrderServiceClient::new(channel);
     match kind {
         Kind::Unary => {
-            let response = client.create_order(with(fields, CreateOrderRequest::default())).await?;
+            let response =
+                client.create_order(request(fields, user, CreateOrderRequest::default())).await?;
             Ok(response.into_inner().created_by)
         }
         Kind::ServerStreaming => {
-            let response = client.list_orders(with(fields, ListOrdersRequest {})).await?;
+            let response = client.list_orders(request(fields, user, ListOrdersRequest {})).await?;
             let mut orders = response.into_inner();
             let first = orders.message().await?.unwrap();
             while orders.message().await?.is_some() {}
@@ -184,12 +224,13 @@ where
         }
         Kind::ClientStreaming => {
             let requests = tokio_stream::iter([CreateOrderRequest::default()]);
-            let response = client.import_orders(with(fields, requests)).await?;
+            let response = client.import_orders(request(fields, user, requests)).await?;
             Ok(response.into_inner().orders.remove(0).created_by)
         }
         Kind::Bidirectional => {
             let item = Item { sku: "tea".to_owned(), quantity: 1 };
-            let response = client.check_items(with(fields, tokio_stream::iter([item]))).await?;
+            let response =
+                client.check_items(request(fields, user, tokio_stream::iter([item]))).await?;
             let mut items = response.into_inner();
             let first = items.message().await?.unwrap();
             while items.message().await?.is_some() {}
@@ -198,13 +239,24 @@ where
     }
 }
 
+fn request<T>(fields: &[(&str, &str)], user: Option<UserContext>, message: T) -> Request<T> {
+    let mut request = with(fields, message);
+    if let Some(user) = user {
+        request.extensions_mut().insert(user);
+    }
+    request
+}
+
 /// A request with these metadata fields. Names and values are written as they are, so that a test
 /// can send what tonic's own metadata type would not.
 pub fn with<T>(fields: &[(&str, &str)], message: T) -> Request<T> {
     let mut request = Request::new(message);
     for (name, value) in fields {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        request.metadata_mut().as_mut().append(name, HeaderValue::from_str(value).unwrap());
+        request
+            .metadata_mut()
+            .as_mut()
+            .append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     request
 }

@@ -1,0 +1,112 @@
+//! Calls and services below tonic's codecs: headers, frames and trailers as they are on the wire.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio_stream::Stream;
+use tonic::body::Body;
+use tonic::service::{AxumRouter, Routes};
+use tonic::transport::Server;
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt};
+
+use super::server::TestServer;
+
+/// The path of a unary method.
+pub const METHOD: &str = "/shop.v1.OrderService/CreateOrder";
+
+/// An answer to its last byte.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    pub http: StatusCode,
+    pub headers: HeaderMap,
+    pub data: Bytes,
+    pub trailers: HeaderMap,
+}
+
+impl Answer {
+    /// The status in the trailers, or in the headers of an answer without a body.
+    pub fn status(&self) -> Status {
+        let here = self.headers.contains_key("grpc-status");
+        let fields = if here { &self.headers } else { &self.trailers };
+        let text = |name| fields.get(name).map_or("", |value| value.to_str().unwrap());
+        let details = STANDARD_NO_PAD.decode(text("grpc-status-details-bin")).unwrap();
+        let code = Code::from_bytes(text("grpc-status").as_bytes());
+        Status::with_details(code, text("grpc-message"), details.into())
+    }
+}
+
+/// The beginning of a gRPC request.
+pub fn post(path: &str) -> http::request::Builder {
+    Request::post(path).header("content-type", "application/grpc").header("te", "trailers")
+}
+
+/// The beginning of a gRPC answer.
+pub fn ok() -> http::response::Builder {
+    Response::builder().header("content-type", "application/grpc")
+}
+
+/// A message of these bytes, with its prefix.
+pub fn message(content: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(5 + content.len());
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(content.len()).unwrap());
+    framed.put_slice(content);
+    framed.freeze()
+}
+
+/// A body that yields a message, and then these trailers.
+pub fn message_and(content: &[u8], trailers: HeaderMap) -> Body {
+    let frames = [Frame::data(message(content)), Frame::trailers(trailers)];
+    stream(tokio_stream::iter(frames))
+}
+
+/// A body of these frames.
+pub fn stream(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> Body {
+    use tokio_stream::StreamExt;
+    Body::new(StreamBody::new(frames.map(Ok::<_, Status>)))
+}
+
+/// Sends a request, and reads the answer to its end.
+pub async fn send<S, B>(service: S, request: Request<Body>) -> Answer
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Debug>,
+    B: http_body::Body<Data = Bytes, Error: Debug>,
+{
+    let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap();
+    let trailers = body.trailers().cloned().unwrap_or_default();
+    Answer { http: parts.status, headers: parts.headers, data: body.to_bytes(), trailers }
+}
+
+/// A service for every path.
+pub fn routes<F, R>(handler: F) -> Routes
+where
+    F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    let service = tower::service_fn(move |request: Request<axum::body::Body>| {
+        let answer = handler(request.map(Body::new));
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    Routes::from(AxumRouter::new().fallback_service(service))
+}
+
+/// A server of such a service, without any layer.
+pub async fn serve<F, R>(handler: F) -> TestServer
+where
+    F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    TestServer::start(|incoming| {
+        Server::builder().add_routes(routes(handler)).serve_with_incoming(incoming)
+    })
+    .await
+}
