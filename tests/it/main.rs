@@ -27,9 +27,10 @@ mod support;
 
 mod claims;
 mod configuration;
-mod four_kinds;
+mod edge_interceptor;
 mod identity_metadata;
 mod keys;
+mod server_layer;
 mod shop;
 mod tokens;
 mod wire_format;

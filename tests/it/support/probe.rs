@@ -94,6 +94,11 @@ impl Probe {
         self.seen.lock().unwrap().len()
     }
 
+    /// All calls that reached a handler since the last time this was asked.
+    pub fn take_all(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
     /// The one call that reached a handler since the last time this was asked.
     pub fn take_one(&self) -> Seen {
         let mut seen = self.seen.lock().unwrap();

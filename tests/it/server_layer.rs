@@ -1,0 +1,487 @@
+//! The server layer decides who may call what, and runs each handler as its caller.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::transport::{Channel, Server};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_passport::authenticate::{Credentials, Rejection};
+use tonic_passport::policy::{HEALTH, MethodPath, REFLECTION};
+use tonic_passport::{BearerToken, ForwardedContext, ServerLayer, UserContext};
+use tonic_prost::ProstCodec;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
+use tonic_reflection::server::Builder as Reflection;
+use tower::util::MapRequestLayer;
+use tower::{Layer, ServiceExt};
+use tracing_subscriber::EnvFilter;
+
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::server::TestServer;
+use crate::support::shop::order_service_server::OrderServiceServer;
+use crate::support::{assert_refused, forged, raw, reason, token};
+
+const MISSING: (Code, &str) = (Code::Unauthenticated, "TOKEN_MISSING");
+
+fn edge() -> ServerLayer<BearerToken> {
+    ServerLayer::new(BearerToken::new(token::verifier()))
+}
+
+fn bearer(subject: &str) -> String {
+    format!("Bearer {}", token::good(subject))
+}
+
+fn id(user: Option<&UserContext>) -> Option<&str> {
+    user.map(UserContext::id)
+}
+
+#[tokio::test]
+async fn the_handler_of_every_kind_of_call_runs_as_its_caller() {
+    let probe = Probe::default();
+    let server = probe.behind(edge()).await;
+    let channel = server.connect().await;
+    let bearer = bearer("alice");
+
+    for kind in Kind::ALL {
+        // The probe says who it runs as while its response stream is polled.
+        let user = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
+        assert_eq!(user.unwrap(), "alice", "{kind:?}");
+
+        let seen = probe.take_one();
+        assert_eq!(seen.metadata["x-user-id"], "alice", "{kind:?}");
+        assert_eq!(id(seen.user.as_ref()), Some("alice"), "{kind:?}");
+        assert_eq!(seen.user, seen.current, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_calls_of_many_users_never_mix() {
+    let probe = Probe::default();
+    let server = probe.behind(edge()).await;
+    let channel = server.connect().await;
+    let mut calls = JoinSet::new();
+
+    for user in 0..100 {
+        let (user, channel) = (format!("user-{user}"), channel.clone());
+        calls.spawn(async move {
+            let bearer = bearer(&user);
+            for kind in Kind::ALL {
+                let answer = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
+                assert_eq!(answer.unwrap(), user, "{kind:?}");
+            }
+        });
+    }
+    while let Some(done) = calls.join_next().await {
+        done.unwrap();
+    }
+
+    let seen = probe.take_all();
+    assert_eq!(seen.len(), 400);
+    for seen in seen {
+        assert_eq!(seen.user, seen.current);
+        assert_eq!(id(seen.user.as_ref()), seen.metadata["x-user-id"].to_str().ok());
+    }
+}
+
+#[tokio::test]
+async fn only_the_methods_that_are_named_are_public() {
+    for public in Kind::ALL {
+        let probe = Probe::default();
+        let server = probe.behind(edge().public_methods([public.path().parse().unwrap()])).await;
+        let channel = server.connect().await;
+
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != public) {
+            let case = format!("{kind:?} where {public:?} is public");
+            assert_refused(call(kind, channel.clone(), &[]).await, MISSING, &probe, &case);
+        }
+        assert_eq!(call(public, channel, &[]).await.unwrap(), "", "{public:?}");
+        assert_eq!(probe.take_one().user, None, "{public:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_credential_is_refused_where_authentication_is_optional_too() {
+    let probe = Probe::default();
+    let server = probe.behind(edge().optional_methods(Kind::paths())).await;
+    let channel = server.connect().await;
+
+    for kind in Kind::ALL {
+        let answer = call(kind, channel.clone(), &[("authorization", "Bearer x.y.z")]).await;
+        let expected = (Code::Unauthenticated, "TOKEN_INVALID");
+        assert_refused(answer, expected, &probe, &format!("{kind:?}"));
+    }
+}
+
+#[tokio::test]
+async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
+    let probe = Probe::default();
+    let (_, health) = tonic_health::server::health_reporter();
+    let shop = include_bytes!(concat!(env!("OUT_DIR"), "/shop.v1.bin"));
+    let reflection = || Reflection::configure().register_encoded_file_descriptor_set(shop);
+    let v1 = reflection().build_v1().unwrap();
+    let v1alpha = reflection().build_v1alpha().unwrap();
+    let layer = edge().public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+    let orders = OrderServiceServer::new(probe.clone());
+    let server = TestServer::start(|incoming| {
+        Server::builder()
+            .layer(layer)
+            .add_service(health)
+            .add_service(v1)
+            .add_service(v1alpha)
+            .add_service(orders)
+            .serve_with_incoming(incoming)
+    })
+    .await;
+    let channel = server.connect().await;
+
+    let mut health = HealthClient::new(channel.clone());
+    health.check(HealthCheckRequest::default()).await.unwrap();
+    let watch = health.watch(HealthCheckRequest::default()).await.unwrap();
+    assert!(watch.into_inner().message().await.unwrap().is_some());
+    for version in ["v1", "v1alpha"] {
+        let services = services(channel.clone(), version).await;
+        assert!(services.contains(&"shop.v1.OrderService".to_owned()), "{version}: {services:?}");
+    }
+
+    for kind in Kind::ALL {
+        let answer = call(kind, channel.clone(), &[]).await;
+        assert_refused(answer, MISSING, &probe, &format!("{kind:?}"));
+    }
+}
+
+/// The services that reflection tells of. The messages of its two versions are the same.
+async fn services(channel: Channel, version: &str) -> Vec<String> {
+    let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let request = tonic::Request::new(tokio_stream::iter([request]));
+    let codec = ProstCodec::<_, ServerReflectionResponse>::default();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let answer = client.streaming(request, path.parse().unwrap(), codec).await;
+    let answer = answer.unwrap().into_inner().message().await.unwrap().unwrap();
+    match answer.message_response {
+        Some(MessageResponse::ListServicesResponse(list)) => {
+            list.service.into_iter().map(|service| service.name).collect()
+        }
+        other => panic!("{version}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
+    let calls = Arc::new(Mutex::new(0));
+    let counter = Arc::clone(&calls);
+    let handler = move |_: Request<Body>| {
+        *counter.lock().unwrap() += 1;
+        async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() }
+    };
+    let layer = edge().public_methods([raw::METHOD.parse::<MethodPath>().unwrap()]);
+    let server = TestServer::start(|incoming| {
+        Server::builder()
+            .layer(layer)
+            .add_routes(raw::routes(handler))
+            .serve_with_incoming(incoming)
+    })
+    .await;
+    let channel = server.connect().await;
+    let bearer = bearer("alice");
+    let paths = [
+        "/",
+        "//",
+        "///",
+        "/shop.v1.OrderService",
+        "/shop.v1.OrderService/",
+        "/shop.v1.OrderService//CreateOrder",
+        "//shop.v1.OrderService/CreateOrder",
+        "/shop.v1.OrderService/CreateOrder/",
+        "/shop.v1.OrderService/CreateOrder?",
+        "/shop.v1.OrderService/CreateOrder?x",
+        "/shop.v1.OrderService/%43reateOrder",
+        "/shop.v1.OrderService/CreateOrder%00",
+        "/shop.v1.OrderService%2FCreateOrder",
+        "/shop%2Ev1.OrderService/CreateOrder",
+        "/shop.v1.OrderService/CreateOrder;x",
+        "/shop.v1.OrderService/./CreateOrder",
+        "/x/../shop.v1.OrderService/CreateOrder",
+        "/shop.v1.OrderService/Create.Order",
+        "/shop.v1.OrderService/Create-Order",
+        "/shop..v1.OrderService/CreateOrder",
+        "/.shop.v1.OrderService/CreateOrder",
+        "/shop.v1.OrderService./CreateOrder",
+        "/shop.v1.OrderService/Create~Order",
+        "/shop.v1.OrderService/CreateOrder%20",
+        "/a/b/c",
+        "*",
+    ];
+
+    for path in paths {
+        for authorization in [None, Some(&bearer), Some(&"Bearer bad".to_owned())] {
+            let case = format!("{path}, {}", authorization.map_or("anonymous", |value| value));
+            let mut request = raw::post(path);
+            if let Some(bearer) = authorization {
+                request = request.header("authorization", bearer);
+            }
+            let answer = raw::send(channel.clone(), request.body(Body::empty()).unwrap()).await;
+            let status = answer.status();
+            assert_eq!(status.code(), Code::Unimplemented, "{case}: {answer:?}");
+            assert_eq!(reason(&status), "METHOD_PATH_INVALID", "{case}");
+            assert_eq!(*calls.lock().unwrap(), 0, "{case}");
+        }
+    }
+
+    let request = raw::post(raw::METHOD).body(Body::empty()).unwrap();
+    assert_eq!(raw::send(channel, request).await.status().code(), Code::Ok);
+    assert_eq!(*calls.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_rejection_says_why_in_code_reason_and_challenge() {
+    let probe = Probe::default();
+    let server = probe.behind(edge()).await;
+    let channel = server.connect().await;
+    let token = |changes: Value| token::key().token(&token::claims_with(changes));
+    let bearer = |token: String| format!("Bearer {token}");
+    let good = bearer(token(json!({})));
+    let expired = bearer(token(json!({ "exp": token::now() - 60 })));
+    let elsewhere = bearer(token(json!({ "aud": "elsewhere" })));
+    let basic = "Basic YWxpY2U6c2VjcmV0";
+    let cases = [
+        ("none", vec![], "TOKEN_MISSING", "Bearer"),
+        (
+            "expired",
+            vec![&*expired],
+            "TOKEN_EXPIRED",
+            r#"Bearer error="invalid_token", error_description="the token has expired""#,
+        ),
+        ("another's", vec![&*elsewhere], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
+        ("garbage", vec!["Bearer x"], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
+        ("basic", vec![basic], "TOKEN_MALFORMED", r#"Bearer error="invalid_request""#),
+        ("two", vec![&*good, &*good], "TOKEN_MALFORMED", r#"Bearer error="invalid_request""#),
+    ];
+
+    for (name, values, reason, challenge) in cases {
+        let fields: Vec<_> = values.into_iter().map(|value| ("authorization", value)).collect();
+        for kind in Kind::ALL {
+            let case = format!("{name}, {kind:?}");
+            let answer = call(kind, channel.clone(), &fields).await;
+            let told = answer.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
+            assert_eq!(told.expect(&case), challenge, "{case}");
+            assert_refused(answer, (Code::Unauthenticated, reason), &probe, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closure_authenticates() {
+    let by_api_key = |credentials: &Credentials<'_>| match credentials
+        .get("authorization")
+        .map(HeaderValue::as_bytes)
+    {
+        None => Ok(None),
+        Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
+        Some(_) => Err(Rejection::Credential("unknown api key".into())),
+    };
+    let probe = Probe::default();
+    let server = probe.behind(ServerLayer::new(by_api_key)).await;
+    let channel = server.connect().await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let good = [("authorization", "ApiKey 3f8c"), ("x-user-roles", forged::VALUE)];
+        assert_eq!(call(kind, channel.clone(), &good).await.unwrap(), "importer", "{case}");
+        forged::assert_context(&probe.take_one().metadata, &[("x-user-id", "importer")], &case);
+
+        let answer = call(kind, channel.clone(), &[("authorization", "ApiKey guess")]).await;
+        let expected = (Code::Unauthenticated, "CREDENTIAL_INVALID");
+        assert_refused(answer, expected, &probe, &case);
+        assert_refused(call(kind, channel.clone(), &[]).await, MISSING, &probe, &case);
+    }
+}
+
+#[tokio::test]
+async fn a_single_service_can_be_wrapped() {
+    let probe = Probe::default();
+    let orders = edge().layer(OrderServiceServer::new(probe.clone()));
+    let (_, health) = tonic_health::server::health_reporter();
+    let server = TestServer::start(|incoming| {
+        Server::builder().add_service(orders).add_service(health).serve_with_incoming(incoming)
+    })
+    .await;
+    let channel = server.connect().await;
+    let bearer = bearer("alice");
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        assert_refused(call(kind, channel.clone(), &[]).await, MISSING, &probe, &case);
+        let user = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
+        assert_eq!(user.unwrap(), "alice", "{case}");
+        probe.take_one();
+    }
+    // The service besides it has no door.
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_context_planted_in_the_extensions_is_removed() {
+    let mallory = UserContext::builder(forged::VALUE).build().unwrap();
+    let plant = MapRequestLayer::new(move |mut request: Request<Body>| {
+        request.extensions_mut().insert(mallory.clone());
+        request
+    });
+    let probe = Probe::default();
+    let service = OrderServiceServer::new(probe.clone());
+    let server = TestServer::start(|incoming| {
+        Server::builder()
+            .layer(plant)
+            .layer(edge().optional_methods(Kind::paths()))
+            .add_service(service)
+            .serve_with_incoming(incoming)
+    })
+    .await;
+    let channel = server.connect().await;
+    let bearer = bearer("alice");
+
+    for kind in Kind::ALL {
+        for (fields, expected) in [(&[][..], None), (&[("authorization", &*bearer)], Some("alice"))]
+        {
+            call(kind, channel.clone(), fields).await.unwrap();
+            let seen = probe.take_one();
+            assert_eq!(id(seen.user.as_ref()), expected, "{kind:?}");
+            assert_eq!(id(seen.current.as_ref()), expected, "{kind:?}");
+        }
+    }
+}
+
+/// A server within a task that has a user of its own, a test for instance, must not lend it to its
+/// callers.
+#[tokio::test]
+async fn an_anonymous_call_hides_the_scope_around_it() {
+    let within = || id(UserContext::current().as_ref()).unwrap_or("nobody").to_owned();
+    let handler = tower::service_fn(move |_: Request<Body>| {
+        let called = within();
+        async move {
+            let running = within();
+            let polled = tokio_stream::once(()).map(move |()| Frame::data(within().into()));
+            let body = raw::stream(polled);
+            let response = Response::builder().header("called", called).header("running", running);
+            Ok::<_, Infallible>(response.body(body).unwrap())
+        }
+    });
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network());
+    let service = layer.optional_methods([raw::METHOD.parse().unwrap()]).layer(handler);
+
+    for (caller, expected) in [(None, "nobody"), (Some("alice"), "alice")] {
+        let mut request = raw::post(raw::METHOD);
+        if let Some(caller) = caller {
+            request = request.header("x-user-id", caller);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let around = UserContext::builder("around").build().unwrap();
+        let service = service.clone();
+        let (parts, body) = around
+            .scope(async move {
+                let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
+                (parts, body.collect().await.unwrap().to_bytes())
+            })
+            .await;
+        assert_eq!(parts.headers["called"], expected, "{caller:?}");
+        assert_eq!(parts.headers["running"], expected, "{caller:?}");
+        assert_eq!(body, expected, "{caller:?}");
+    }
+}
+
+/// Where a subscriber writes to.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// One thread, because the subscriber is that of the thread.
+#[tokio::test(flavor = "current_thread")]
+async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("tonic_passport=trace"))
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let probe = Probe::default();
+    let verifier = token::verifier().max_token_size(1024);
+    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
+    let internal = ServerLayer::new(ForwardedContext::trust_private_network());
+    let internal = probe.behind(internal).await;
+    let (edge, internal) = (server.connect().await, internal.connect().await);
+
+    let token = |changes: Value| token::key().token(&token::claims_with(changes));
+    let good = token(json!({}));
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let cases = [
+        ("expired", &edge, token(json!({ "exp": 1 })), "the token has expired"),
+        ("another issuer's", &edge, token(json!({ "iss": "https://x" })), "the issuer"),
+        ("another audience's", &edge, token(json!({ "aud": "x" })), "aud does not hold"),
+        (
+            "another's signature",
+            &edge,
+            format!("{message}.{}", "A".repeat(86)),
+            "signature is wrong",
+        ),
+        ("cut", &edge, message.to_owned(), "not a compact JWS"),
+        ("not a token", &edge, "hunter2hunter2".to_owned(), "not a compact JWS"),
+        ("with a comma", &edge, format!("{good},"), "one bearer token"),
+        ("too large", &edge, format!("{good}{}", "A".repeat(1024)), "1024 bytes"),
+        ("at an internal service", &internal, good.clone(), "no user context"),
+    ];
+
+    for (case, channel, token, cause) in cases {
+        let authorization = format!("Bearer {token}");
+        let fields = [("authorization", &*authorization), ("txn-token", &token)];
+        let status = call(Kind::Unary, channel.clone(), &fields).await.unwrap_err();
+        let log = log.take();
+        assert!(log.contains("request rejected"), "{case}: {log}");
+        assert!(log.contains(Kind::Unary.path()), "{case}: {log}");
+        assert!(log.contains(cause), "{case}: {log}");
+        for part in token.split('.') {
+            assert!(!log.contains(part), "{case}: {part} in {log}");
+            assert!(!format!("{status:?}").contains(part), "{case}: {part} in {status:?}");
+        }
+    }
+
+    let bearer = format!("Bearer {good}");
+    let fields = [("authorization", &*bearer), ("x-user-id", &good), ("txn-token", &good)];
+    call(Kind::Unary, edge, &fields).await.unwrap();
+    let log = log.take();
+    assert!(log.contains("identity metadata from a client"), "{log}");
+    for part in good.split('.') {
+        assert!(!log.contains(part), "{part} in {log}");
+    }
+}
