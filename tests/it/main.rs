@@ -30,6 +30,7 @@ mod configuration;
 mod edge_interceptor;
 mod identity_metadata;
 mod keys;
+mod propagation;
 mod server_layer;
 mod shop;
 mod tokens;

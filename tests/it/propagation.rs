@@ -1,0 +1,248 @@
+//! A call goes out on behalf of a user, or not at all: through the layer and the interceptor alike.
+
+use http::{Request, Response};
+use http_body::Frame;
+use prost::Message;
+use tokio_stream::StreamExt;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Server};
+use tonic_passport::{
+    ClientLayer, ForwardedContext, PropagateInterceptor, ServerLayer, UserContext,
+};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt};
+
+use crate::support::probe::{Kind, Probe, call, call_as};
+use crate::support::server::TestServer;
+use crate::support::shop::Order;
+use crate::support::{assert_refused, forged, raw, token};
+
+const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
+
+/// A way out of a service.
+type Door = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
+
+fn doors(channel: Channel) -> [(&'static str, Door); 2] {
+    both(channel, ClientLayer::new(), PropagateInterceptor::new())
+}
+
+fn doors_for_anyone(channel: Channel) -> [(&'static str, Door); 2] {
+    let interceptor = PropagateInterceptor::new().allow_anonymous();
+    both(channel, ClientLayer::new().allow_anonymous(), interceptor)
+}
+
+fn both(
+    channel: Channel,
+    layer: ClientLayer,
+    interceptor: PropagateInterceptor,
+) -> [(&'static str, Door); 2] {
+    let layered = layer.layer(channel.clone());
+    let intercepted = InterceptedService::new(channel, interceptor);
+    [
+        ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
+        ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),
+    ]
+}
+
+fn user(id: &str) -> UserContext {
+    UserContext::builder(id).roles(["buyer", "a,b"]).attribute("tenant", "acme").build().unwrap()
+}
+
+fn fields_of(id: &str) -> [(&str, &str); 3] {
+    [("x-user-id", id), ("x-user-roles", "buyer,a%2Cb"), ("x-user-tenant", "acme")]
+}
+
+#[tokio::test]
+async fn the_tasks_user_is_propagated() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+
+    for (door, channel) in doors(server.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            user("alice").scope(call(kind, channel.clone(), &[])).await.expect(&case);
+            forged::assert_context(&probe.take_one().metadata, &fields_of("alice"), &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_in_the_requests_extensions_wins_over_the_tasks() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+
+    for (door, channel) in doors(server.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            let outside = call_as(kind, channel.clone(), &[], Some(user("bob")));
+            outside.await.expect(&case);
+            forged::assert_context(&probe.take_one().metadata, &fields_of("bob"), &case);
+
+            let within = call_as(kind, channel.clone(), &[], Some(user("bob")));
+            user("alice").scope(within).await.expect(&case);
+            forged::assert_context(&probe.take_one().metadata, &fields_of("bob"), &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_on_nobodys_behalf_is_refused_and_nothing_is_sent() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+
+    for (door, channel) in doors(server.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            let answer = call(kind, channel.clone(), &fields_of("mallory")).await;
+            let message = answer.as_ref().unwrap_err().message().to_owned();
+            for remedy in ["UserContext::scope", "extensions", "allow anonymous"] {
+                assert!(message.contains(remedy), "{case}: no {remedy:?} in {message:?}");
+            }
+            assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_on_nobodys_behalf_is_sent_when_that_is_allowed() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+
+    for (door, channel) in doors_for_anyone(server.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            call(kind, channel.clone(), &[]).await.expect(&case);
+            forged::assert_context(&probe.take_one().metadata, &[], &case);
+
+            user("alice").scope(call(kind, channel.clone(), &[])).await.expect(&case);
+            forged::assert_context(&probe.take_one().metadata, &fields_of("alice"), &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn metadata_copied_from_another_request_takes_no_identity_along() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+    let names = forged::names();
+    let bearer = format!("Bearer {}", token::good("alice"));
+    let copied = forged::around(&names, &[("authorization", &bearer), ("x-request-id", "r-1")]);
+
+    let strict =
+        doors(server.connect().await).map(|(door, channel)| (door, channel, Some("alice")));
+    let lax = doors_for_anyone(server.connect().await).map(|(door, channel)| (door, channel, None));
+    for (door, channel, id) in strict.into_iter().chain(lax) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {id:?}, {kind:?}");
+            call_as(kind, channel.clone(), &copied, id.map(user)).await.expect(&case);
+            let seen = probe.take_one().metadata;
+            forged::assert_none(&seen, &case);
+            forged::assert_context(&seen, id.map(fields_of).as_slice().as_flattened(), &case);
+            assert!(!seen.contains_key("authorization"), "{case}");
+            assert_eq!(seen["x-request-id"], "r-1", "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_metadata_passes_as_it_is() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+    let fields = [
+        ("x-request-id", "r-1"),
+        ("x-trace-bin", "AAEC/w"),
+        ("x-many", "1"),
+        ("x-many", "2, 3"),
+        ("user-id", "not ours"),
+        ("x-percent", "%2C"),
+    ];
+
+    for (door, channel) in doors(server.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            user("alice").scope(call(kind, channel.clone(), &fields)).await.expect(&case);
+            let seen = probe.take_one().metadata;
+            let passed: Vec<_> = ["x-request-id", "x-trace-bin", "x-many", "user-id", "x-percent"]
+                .into_iter()
+                .flat_map(|name| seen.get_all(name).iter().map(move |value| (name, value)))
+                .map(|(name, value)| (name, value.to_str().unwrap()))
+                .collect();
+            assert_eq!(passed, fields, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_spawned_task_is_nobody_until_it_opens_a_scope() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+
+    for (door, channel) in doors(server.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            let lost = channel.clone();
+            let spawning = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
+            let answer = user("alice").scope(spawning).await.unwrap();
+            assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+
+            let kept = channel.clone();
+            let spawning = async {
+                let user = UserContext::current().unwrap();
+                tokio::spawn(user.scope(async move { call(kind, kept, &[]).await })).await
+            };
+            user("alice").scope(spawning).await.unwrap().expect(&case);
+            forged::assert_context(&probe.take_one().metadata, &fields_of("alice"), &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_from_handlers_and_their_response_streams_carry_the_caller() {
+    let probe = Probe::default();
+    let internal = || ServerLayer::new(ForwardedContext::trust_private_network());
+    let behind = probe.behind(internal()).await;
+
+    for (door, channel) in doors(behind.connect().await) {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            // It calls while it runs, and again when its response's body is polled.
+            let channel = channel.clone();
+            let handler = move |_| {
+                let channel = channel.clone();
+                async move {
+                    call(kind, channel.clone(), &[]).await.unwrap();
+                    let polled = tokio_stream::once(()).then(move |()| {
+                        let channel = channel.clone();
+                        async move {
+                            let created_by = call(kind, channel, &[]).await.unwrap();
+                            let order = Order { created_by, ..Order::default() };
+                            Frame::data(raw::message(&order.encode_to_vec()))
+                        }
+                    });
+                    raw::ok().body(raw::stream(polled)).unwrap()
+                }
+            };
+            let server = TestServer::start(|incoming| {
+                Server::builder()
+                    .layer(internal())
+                    .add_routes(raw::routes(handler))
+                    .serve_with_incoming(incoming)
+            })
+            .await;
+
+            let request = raw::post(raw::METHOD).header("x-user-id", "alice");
+            let request = request.body(Body::empty()).unwrap();
+            let answer = raw::send(server.connect().await, request).await;
+            assert!(!answer.data.is_empty(), "{case}: {answer:?}");
+            let order = Order::decode(&answer.data[5..]).unwrap();
+            assert_eq!(order.created_by, "alice", "{case}");
+            let seen = probe.take_all();
+            assert_eq!(seen.len(), 2, "{case}");
+            for seen in seen {
+                assert_eq!(seen.user.unwrap().id(), "alice", "{case}");
+            }
+        }
+    }
+}
