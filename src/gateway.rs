@@ -45,6 +45,7 @@ use tower_service::Service;
 
 use crate::client::ClientLayer;
 use crate::policy::{self, MethodPath};
+use crate::server::RequestBody;
 use crate::status;
 
 mod body;
@@ -177,7 +178,8 @@ where
             return Box::pin(async { Ok(status::service_unknown().into_http()) });
         };
         let path = path.to_owned();
-        let request = request.map(Body::new);
+        // Without a server layer in front, nobody stripped the trailers yet.
+        let request = request.map(|body| Body::new(RequestBody::new(body)));
         Box::pin(async move {
             match upstream.oneshot(request).await {
                 Ok(response) => Ok(response.map(|body| Body::new(RelayBody::new(body, path)))),

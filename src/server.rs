@@ -21,6 +21,7 @@ mod future;
 mod interceptor;
 mod layer;
 
+pub(crate) use body::RequestBody;
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use interceptor::EdgeInterceptor;

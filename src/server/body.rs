@@ -13,7 +13,7 @@ use crate::metadata;
 pin_project! {
     /// The body of a request, without identity metadata in its trailers.
     #[derive(Debug)]
-    pub(super) struct RequestBody<B> {
+    pub(crate) struct RequestBody<B> {
         #[pin]
         inner: B,
     }
@@ -30,7 +30,7 @@ pin_project! {
 }
 
 impl<B> RequestBody<B> {
-    pub(super) fn new(inner: B) -> Self {
+    pub(crate) fn new(inner: B) -> Self {
         Self { inner }
     }
 }
