@@ -28,6 +28,7 @@ mod support;
 mod claims;
 mod configuration;
 mod edge_interceptor;
+mod gateway;
 mod identity_metadata;
 mod keys;
 mod propagation;

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Endpoint};
 
@@ -42,5 +42,47 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// A way to a server that can be cut, with all connections through it, and mended.
+pub struct Cable {
+    addr: SocketAddr,
+    to: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Cable {
+    pub async fn to(server: &TestServer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (addr, to) = (listener.local_addr().unwrap(), server.addr);
+        Self { addr, to, task: tokio::spawn(relay(listener, to)) }
+    }
+
+    pub async fn cut(&mut self) {
+        self.task.abort();
+        assert!((&mut self.task).await.unwrap_err().is_cancelled());
+    }
+
+    pub async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.addr).await.unwrap();
+        self.task = tokio::spawn(relay(listener, self.to));
+    }
+
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::try_from(format!("http://{}", self.addr)).unwrap()
+    }
+}
+
+/// Relays connections until it is dropped, and them with it.
+async fn relay(listener: TcpListener, to: SocketAddr) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (mut near, _) = listener.accept().await.unwrap();
+        connections.spawn(async move {
+            let mut far = TcpStream::connect(to).await.unwrap();
+            // How a connection ends is the concern of those at its ends.
+            drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+        });
     }
 }
