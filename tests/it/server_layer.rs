@@ -435,6 +435,9 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
         .with_writer(move || writer.clone())
         .finish();
     let _subscriber = tracing::subscriber::set_default(subscriber);
+    // As long as there is one subscriber only, tracing takes the word of whichever thread meets an
+    // event first, another test's for instance, that nobody listens.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let probe = Probe::default();
     let verifier = token::verifier().max_token_size(1024);
     let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
