@@ -9,22 +9,24 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
-use tokio::net::TcpListener;
-use tonic::transport::{Channel, Uri};
 use tonic_passport::jwt::{Issuer, KeySet};
-use tower::BoxError;
 
+#[allow(dead_code, reason = "the parts have more than this one needs")]
 #[path = "shop"]
 mod shop {
+    pub(crate) mod behind_gateway;
     pub(crate) mod gateway;
-    pub(crate) mod logging;
     pub(crate) mod operations;
     pub(crate) mod proto;
+    pub(crate) mod startup;
 }
 
-use shop::{gateway, logging};
+use shop::behind_gateway::channel;
+use shop::gateway;
+use shop::startup::{self, Failure};
 
 /// Verifies tokens, and relays calls to the services on behalf of their users.
 #[derive(Parser)]
@@ -38,26 +40,33 @@ struct Args {
     /// Whom the tokens must be for: what their `aud` must hold.
     #[arg(long, default_value = "shop")]
     audience: String,
-    /// A file with the issuer's key set (RFC 7517).
+    /// How far the issuer's clock and this one may differ, in seconds.
+    #[arg(long, default_value_t = 0)]
+    leeway: u64,
+    /// A file with the issuer's key set (RFC 7517): what its `/jwks.json` answers.
     #[arg(long)]
     jwks: PathBuf,
     /// Where `OrderService` is.
     #[arg(long, default_value = "http://127.0.0.1:50052")]
-    orders: Uri,
+    orders: String,
     /// Where `UserService` is.
     #[arg(long, default_value = "http://127.0.0.1:50054")]
-    users: Uri,
+    users: String,
 }
 
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    logging::init();
+    startup::log();
     let jwks = std::fs::read(&args.jwks)
         .map_err(|error| format!("--jwks {}: {error}", args.jwks.display()))?;
-    let issuer = Issuer::new(args.issuer, KeySet::from_jwks(jwks)?).audience(args.audience);
-    let listener = TcpListener::bind(args.listen).await?;
-    let orders = Channel::builder(args.orders).connect_lazy();
-    let users = Channel::builder(args.users).connect_lazy();
-    gateway::serve(listener, issuer, orders, users).await
+    let keys = KeySet::from_jwks(jwks)
+        .map_err(|error| format!("--jwks {}: {error}", args.jwks.display()))?;
+    let issuer = Issuer::new(args.issuer, keys)
+        .audience(args.audience)
+        .leeway(Duration::from_secs(args.leeway));
+    let listener = startup::bind("the gateway", args.listen).await?;
+    let orders = channel(&args.orders)?;
+    let users = channel(&args.users)?;
+    Ok(gateway::serve(listener, issuer, orders, users).await?)
 }

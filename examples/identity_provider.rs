@@ -7,16 +7,15 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use tokio::net::TcpListener;
-use tower::BoxError;
 
 #[path = "shop"]
 mod shop {
     pub(crate) mod identity_provider;
-    pub(crate) mod logging;
+    pub(crate) mod startup;
 }
 
-use shop::{identity_provider::IdentityProvider, logging};
+use shop::identity_provider::IdentityProvider;
+use shop::startup::{self, Failure};
 
 /// Serves an identity provider that gives a token to whoever asks.
 #[derive(Parser)]
@@ -30,10 +29,11 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    logging::init();
-    let listener = TcpListener::bind(args.listen).await?;
+    startup::log();
+    let listener = startup::bind("the identity provider", args.listen).await?;
     let issuer = format!("http://{}", listener.local_addr()?);
-    IdentityProvider::new(issuer, args.audience)?.serve(listener).await
+    tracing::info!(issuer, "its key is new: whoever verifies must fetch /jwks.json");
+    Ok(IdentityProvider::new(issuer, args.audience)?.serve(listener).await?)
 }

@@ -7,19 +7,20 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use tokio::net::TcpListener;
-use tower::BoxError;
 
+#[allow(dead_code, reason = "the parts have more than this one needs")]
 #[path = "shop"]
 mod shop {
     pub(crate) mod access_log;
+    pub(crate) mod behind_gateway;
     pub(crate) mod inventory_service;
-    pub(crate) mod logging;
     pub(crate) mod operations;
     pub(crate) mod proto;
+    pub(crate) mod startup;
 }
 
-use shop::{inventory_service, logging};
+use shop::inventory_service;
+use shop::startup::{self, Failure};
 
 /// Serves `InventoryService`.
 #[derive(Parser)]
@@ -30,8 +31,9 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    logging::init();
-    inventory_service::serve(TcpListener::bind(args.listen).await?).await
+    startup::log();
+    let listener = startup::bind("the inventory service", args.listen).await?;
+    Ok(inventory_service::serve(listener).await?)
 }

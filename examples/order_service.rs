@@ -7,20 +7,20 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use tokio::net::TcpListener;
-use tonic::transport::{Channel, Uri};
-use tower::BoxError;
 
 #[path = "shop"]
 mod shop {
     pub(crate) mod access_log;
-    pub(crate) mod logging;
+    pub(crate) mod behind_gateway;
     pub(crate) mod operations;
     pub(crate) mod order_service;
     pub(crate) mod proto;
+    pub(crate) mod startup;
 }
 
-use shop::{logging, order_service};
+use shop::behind_gateway::channel;
+use shop::order_service;
+use shop::startup::{self, Failure};
 
 /// Serves `OrderService`.
 #[derive(Parser)]
@@ -30,18 +30,18 @@ struct Args {
     listen: SocketAddr,
     /// Where `InventoryService` is.
     #[arg(long, default_value = "http://127.0.0.1:50053")]
-    inventory: Uri,
+    inventory: String,
     /// Where `UserService` is.
     #[arg(long, default_value = "http://127.0.0.1:50054")]
-    users: Uri,
+    users: String,
 }
 
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    logging::init();
-    let listener = TcpListener::bind(args.listen).await?;
-    let inventory = Channel::builder(args.inventory).connect_lazy();
-    let users = Channel::builder(args.users).connect_lazy();
-    order_service::serve(listener, inventory, users).await
+    startup::log();
+    let listener = startup::bind("the order service", args.listen).await?;
+    let inventory = channel(&args.inventory)?;
+    let users = channel(&args.users)?;
+    Ok(order_service::serve(listener, inventory, users).await?)
 }

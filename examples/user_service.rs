@@ -7,19 +7,20 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use tokio::net::TcpListener;
-use tower::BoxError;
 
+#[allow(dead_code, reason = "the parts have more than this one needs")]
 #[path = "shop"]
 mod shop {
     pub(crate) mod access_log;
-    pub(crate) mod logging;
+    pub(crate) mod behind_gateway;
     pub(crate) mod operations;
     pub(crate) mod proto;
+    pub(crate) mod startup;
     pub(crate) mod user_service;
 }
 
-use shop::{logging, user_service};
+use shop::startup::{self, Failure};
+use shop::user_service;
 
 /// Serves `UserService`.
 #[derive(Parser)]
@@ -30,8 +31,9 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    logging::init();
-    user_service::serve(TcpListener::bind(args.listen).await?).await
+    startup::log();
+    let listener = startup::bind("the user service", args.listen).await?;
+    Ok(user_service::serve(listener).await?)
 }

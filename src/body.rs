@@ -19,6 +19,11 @@ impl<B> MaybeBody<B> {
     pub(crate) fn new(body: B) -> Self {
         Self { inner: Some(body) }
     }
+
+    /// Drops the body.
+    pub(crate) fn clear(self: Pin<&mut Self>) {
+        self.project().inner.set(None);
+    }
 }
 
 impl<B> Default for MaybeBody<B> {

@@ -7,6 +7,7 @@
 //! incoming request to an outgoing one forwards nothing that it should not.
 
 use http::{Extensions, HeaderMap};
+use tonic::Status;
 
 use crate::context::UserContext;
 use crate::metadata;
@@ -23,8 +24,10 @@ pub use layer::{ClientLayer, ClientService, ResponseBody, ResponseFuture};
 /// the service that calls, not of whoever called it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "no user context to propagate: make the call within a request's task or UserContext::scope, \
-     put a UserContext into the request's extensions, or allow anonymous calls"
+    "no user context to propagate: make the call in the task of a request that came through a \
+     ServerLayer, or within UserContext::scope (a spawned task needs a scope of its own, and so \
+     does a handler behind an EdgeInterceptor), put a UserContext into the outgoing request's \
+     extensions, or allow anonymous calls"
 )]
 pub struct NotPropagated;
 
@@ -41,17 +44,18 @@ fn propagate(
     headers: &mut HeaderMap,
     extensions: &Extensions,
     anonymous: Anonymous,
-) -> Result<(), NotPropagated> {
+) -> Result<(), Status> {
     metadata::strip(headers, |_| true);
+    metadata::strip_connection(headers);
     match extensions.get::<UserContext>().cloned().or_else(UserContext::current) {
         Some(user) => {
-            user.append_to(headers);
+            user.append_to(headers)?;
             Ok(())
         }
         None if anonymous == Anonymous::Allow => Ok(()),
         None => {
             tracing::error!("{NotPropagated}");
-            Err(NotPropagated)
+            Err(NotPropagated.into())
         }
     }
 }

@@ -45,7 +45,7 @@ struct Inner {
 }
 
 /// The plain data of a context.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub(crate) struct ContextFields {
     pub(crate) id: String,
     pub(crate) email: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) struct ContextFields {
 }
 
 /// Makes a [`UserContext`]; see [`UserContext::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct UserContextBuilder {
     pub(crate) fields: ContextFields,
@@ -109,6 +109,10 @@ pub enum ContextError {
     /// There are context keys, but no `x-user-id` among them.
     #[error("x-user-id is missing")]
     MissingId,
+
+    /// The headers hold so many other fields that there is no room for the context.
+    #[error("the headers hold too many fields")]
+    NoRoom,
 
     /// The unescaped bytes are not UTF-8.
     #[error("{key} is not UTF-8")]
@@ -266,12 +270,25 @@ impl Eq for UserContext {}
 /// the values of attributes.
 impl fmt::Debug for UserContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UserContext")
-            .field("id", &self.id())
-            .field("email", &self.email().map(|_| "[redacted]"))
-            .field("roles", &self.roles())
-            .field("permissions", &self.permissions())
-            .field("attributes", &self.inner.fields.attributes.keys())
+        self.inner.fields.debug("UserContext", f)
+    }
+}
+
+/// Shows no more than the context itself does.
+impl fmt::Debug for UserContextBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fields.debug("UserContextBuilder", f)
+    }
+}
+
+impl ContextFields {
+    fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("id", &self.id)
+            .field("email", &self.email.as_ref().map(|_| "[redacted]"))
+            .field("roles", &self.roles)
+            .field("permissions", &self.permissions)
+            .field("attributes", &self.attributes.keys())
             .finish()
     }
 }

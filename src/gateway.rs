@@ -26,6 +26,21 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Limits
+//!
+//! A gateway sends the calls of all its callers to a service over one HTTP/2 connection, whose
+//! limits are made for one caller. Two of them let one caller get in the way of the others, and
+//! should be set where the service and the channel to it are made:
+//!
+//! - **Windows.** A caller who does not read what is sent to it keeps a window's worth of it on the
+//!   way. The window of the connection must hold those of many streams, on both ends:
+//!   `initial_stream_window_size(64 * 1024)` and `initial_connection_window_size(64 * 1024 * 1024)`
+//!   of tonic's `Server` and `Endpoint`.
+//! - **Resets.** A service closes a connection on which too many calls are broken off before they
+//!   began, 20 by default, and with it all others that are under way. The server in front of the
+//!   gateway has that limit for each of its callers; in the services behind it,
+//!   `http2_max_pending_accept_reset_streams(Some(10_000))` makes room for all of them together.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -35,6 +50,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -45,12 +61,11 @@ use tower_service::Service;
 
 use crate::client::ClientLayer;
 use crate::policy::{self, MethodPath};
-use crate::server::RequestBody;
 use crate::status;
 
 mod body;
 
-use body::RelayBody;
+use body::{Download, Upload};
 
 type Upstream = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
@@ -78,7 +93,7 @@ pub enum GatewayError {
     },
 
     /// Two routes have the same name.
-    #[error("route: {name:?} is there twice")]
+    #[error("route: {name:?} is routed twice")]
     RepeatedServiceName {
         /// The name.
         name: String,
@@ -108,13 +123,17 @@ impl Gateway {
 
 impl GatewayBuilder {
     /// Relays the calls of a service to an upstream: a `Channel`, or one with layers around it.
+    /// [`ClientLayer`] need not be one of them, for the gateway does what it does.
     ///
-    /// `service` is the full name, such as `shop.v1.OrderService`.
-    pub fn route<S>(mut self, service: impl Into<String>, upstream: S) -> Self
+    /// `service` is the full name, such as `shop.v1.OrderService`. What the channel should be
+    /// configured for is in the [module](self)'s documentation.
+    pub fn route<S, B>(mut self, service: impl Into<String>, upstream: S) -> Self
     where
-        S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
     {
         let upstream = upstream.map_err(Into::into);
         let upstream = ClientLayer::new()
@@ -159,7 +178,7 @@ impl fmt::Debug for GatewayBuilder {
 
 impl<B> Service<Request<B>> for Gateway
 where
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     type Response = Response<Body>;
@@ -178,11 +197,14 @@ where
             return Box::pin(async { Ok(status::service_unknown().into_http()) });
         };
         let path = path.to_owned();
-        // Without a server layer in front, nobody stripped the trailers yet.
-        let request = request.map(|body| Body::new(RequestBody::new(body)));
+        let (parts, body) = request.into_parts();
+        let (upload, uploaded) = Upload::new(Body::new(body));
+        let request = Request::from_parts(parts, Body::new(upload));
         Box::pin(async move {
             match upstream.oneshot(request).await {
-                Ok(response) => Ok(response.map(|body| Body::new(RelayBody::new(body, path)))),
+                Ok(response) => {
+                    Ok(response.map(|body| Body::new(Download::new(body, path, uploaded))))
+                }
                 Err(error) => Ok(status::from_upstream(&path, &*error).into_http()),
             }
         })

@@ -19,7 +19,7 @@
 //! let user = UserContext::builder("user-42").roles(["buyer", "Zürich, west"]).build()?;
 //!
 //! let mut headers = http::HeaderMap::new();
-//! user.write_to(&mut headers);
+//! user.write_to(&mut headers)?;
 //! assert_eq!(headers["x-user-id"], "user-42");
 //! assert_eq!(headers["x-user-roles"], "buyer,Z%C3%BCrich%2C west");
 //!
@@ -35,7 +35,7 @@ use crate::context::{ContextError, ContextFields, UserContext, UserContextBuilde
 mod encoding;
 mod names;
 
-pub(crate) use names::{ContextKey, Reserved, strip, take_reserved};
+pub(crate) use names::{ContextKey, Reserved, strip, strip_connection, take_reserved};
 pub use names::{EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID, is_reserved};
 
 /// What gRPC counts for a key besides the bytes of its name and value.
@@ -80,16 +80,25 @@ impl UserContextBuilder {
 impl UserContext {
     /// Writes the context into headers, in place of whatever identity they held: names that read
     /// like `x-user-*`, whatever their spelling, are removed first.
-    pub fn write_to(&self, headers: &mut HeaderMap) {
+    ///
+    /// # Errors
+    ///
+    /// [`ContextError::NoRoom`] when the headers hold tens of thousands of other fields. They hold
+    /// no context then.
+    pub fn write_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
         strip(headers, |kind| kind == Reserved::Context);
-        self.append_to(headers);
+        self.append_to(headers)
     }
 
-    /// Writes the context into headers that have been stripped already.
-    pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
+    /// Writes the context into headers that have been stripped already: all of it, or nothing.
+    pub(crate) fn append_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
         for (key, value) in self.encoded() {
-            headers.insert(key, value.clone());
+            if headers.try_insert(key, value.clone()).is_err() {
+                strip(headers, |kind| kind == Reserved::Context);
+                return Err(ContextError::NoRoom);
+            }
         }
+        Ok(())
     }
 
     /// Reads a context from headers of a trusted sender; `None` when they hold no key of one.

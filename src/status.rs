@@ -39,7 +39,7 @@ impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Context(error) | Rejection::Token(TokenError::Context(error))
-                if matches!(error, ContextError::TooLarge { .. }) =>
+                if matches!(error, ContextError::NoRoom | ContextError::TooLarge { .. }) =>
             {
                 error.into()
             }
@@ -78,7 +78,7 @@ impl From<Rejection> for Status {
 impl From<ContextError> for Status {
     fn from(error: ContextError) -> Self {
         match error {
-            ContextError::TooLarge { .. } => status(
+            ContextError::NoRoom | ContextError::TooLarge { .. } => status(
                 Code::ResourceExhausted,
                 "CONTEXT_TOO_LARGE",
                 "the user context is too large",

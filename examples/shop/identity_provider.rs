@@ -44,6 +44,10 @@ struct Claims<'a> {
     permissions: &'a [&'a str],
 }
 
+/// What is told of a path that is not there.
+const PATHS: &str = "there are /token/ACCOUNT?expires_in=SECONDS, /jwks.json and \
+                     /.well-known/openid-configuration\n";
+
 struct Account {
     name: &'static str,
     roles: &'static [&'static str],
@@ -91,6 +95,7 @@ impl IdentityProvider {
             .route("/.well-known/openid-configuration", get(configuration))
             .route("/jwks.json", get(jwks))
             .route("/token/{account}", get(token))
+            .fallback((StatusCode::NOT_FOUND, PATHS))
             .with_state(Arc::new(self));
         axum::serve(listener, router).await?;
         Ok(())

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt};
 use tonic::service::Routes;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_passport::policy::{HEALTH, REFLECTION};
@@ -15,13 +14,13 @@ use tonic_passport::{ForwardedContext, ServerLayer, UserContext};
 use tower::BoxError;
 
 use super::access_log::log_call;
-use super::operations;
 use super::proto::inventory_service_server::{
     InventoryService, InventoryServiceServer, SERVICE_NAME,
 };
 use super::proto::{
     ListReservationsRequest, Reservation, ReserveAllResponse, ReserveRequest, StockLevel, StockLine,
 };
+use super::{behind_gateway, operations};
 
 /// What there is, and how much of it one order may take. The suppliers refill at once.
 const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500), ("cups", 12)];
@@ -35,7 +34,7 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
         .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
 
     let routes = Routes::new(InventoryServiceServer::new(Inventory::default()));
-    Server::builder()
+    behind_gateway::server()
         .layer(layer)
         .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))

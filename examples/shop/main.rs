@@ -8,20 +8,21 @@
 //! part is an example of its own too, as one would deploy it.
 
 use clap::Parser;
-use tower::BoxError;
 
 mod access_log;
+mod behind_gateway;
 mod gateway;
 mod identity_provider;
 mod inventory_service;
-mod logging;
 mod operations;
 mod order_service;
 mod proto;
 mod shop;
+mod startup;
 mod user_service;
 
 use shop::{Addresses, Shop};
+use startup::Failure;
 
 /// Runs a sample shop on loopback: an identity provider, a gateway, and the order, inventory and
 /// user services behind it.
@@ -33,11 +34,14 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    logging::init();
+    startup::log();
 
-    let shop = Shop::bind(args.port_base).await?;
+    let shop = Shop::bind(args.port_base).await.map_err(|error| {
+        // Something else may listen there already.
+        format!("{error:?} (--port-base takes other ports)")
+    })?;
     let addresses = shop.addresses()?;
     let announced = async {
         addresses.ready().await?;
@@ -45,7 +49,7 @@ async fn main() -> Result<(), BoxError> {
         std::future::pending().await
     };
     tokio::select! {
-        served = shop.serve() => served,
+        served = shop.serve() => Ok(served?),
         announced = announced => announced,
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
     }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt};
 use tonic::service::Routes;
+use tonic::transport::Channel;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_passport::client::ClientService;
 use tonic_passport::policy::{HEALTH, REFLECTION};
@@ -17,7 +17,6 @@ use tonic_passport::{ClientLayer, ForwardedContext, ServerLayer, UserContext};
 use tower::{BoxError, ServiceBuilder};
 
 use super::access_log::log_call;
-use super::operations;
 use super::proto::inventory_service_client::InventoryServiceClient;
 use super::proto::order_service_server::{OrderService, OrderServiceServer, SERVICE_NAME};
 use super::proto::user_service_client::UserServiceClient;
@@ -26,6 +25,7 @@ use super::proto::{
     ItemAvailability, ListOrdersRequest, ListReservationsRequest, Order, Reservation,
     ReserveRequest, StockLine,
 };
+use super::{behind_gateway, operations};
 
 /// How many orders one call of `ImportOrders` may place.
 const MAX_IMPORT: usize = 100;
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     };
 
     let routes = Routes::new(OrderServiceServer::new(service));
-    Server::builder()
+    behind_gateway::server()
         .layer(layer)
         .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))

@@ -5,14 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_passport::jwt::{Issuer, KeySet};
 use tower::BoxError;
 
 use super::identity_provider::IdentityProvider;
-use super::{gateway, inventory_service, order_service, user_service};
+use super::startup::{self, Failure};
+use super::{behind_gateway, gateway, inventory_service, order_service, user_service};
 
 /// Whom tokens must be made for to be of any use here.
 const AUDIENCE: &str = "shop";
@@ -39,13 +40,17 @@ pub(crate) struct Addresses {
 impl Shop {
     /// Binds five ports on loopback, one after the other from `port_base` on; with 0, any that are
     /// free.
-    pub(crate) async fn bind(port_base: u16) -> Result<Self, BoxError> {
+    pub(crate) async fn bind(port_base: u16) -> Result<Self, Failure> {
+        let address = |offset| {
+            let port = if port_base == 0 { 0 } else { port_base.saturating_add(offset) };
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+        };
         Ok(Self {
-            identity_provider: bind(port_base, 0).await?,
-            gateway: bind(port_base, 1).await?,
-            orders: bind(port_base, 2).await?,
-            inventory: bind(port_base, 3).await?,
-            users: bind(port_base, 4).await?,
+            identity_provider: startup::bind("the identity provider", address(0)).await?,
+            gateway: startup::bind("the gateway", address(1)).await?,
+            orders: startup::bind("the order service", address(2)).await?,
+            inventory: startup::bind("the inventory service", address(3)).await?,
+            users: startup::bind("the user service", address(4)).await?,
         })
     }
 
@@ -101,17 +106,6 @@ impl Addresses {
     }
 }
 
-async fn bind(port_base: u16, offset: u16) -> Result<TcpListener, BoxError> {
-    let port = match port_base {
-        0 => 0,
-        base => base.checked_add(offset).ok_or("--port-base: it takes five ports up to 65535")?,
-    };
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|error| format!("port {port}: {error}").into())
-}
-
-/// A channel that connects when it is first used.
-fn channel(address: SocketAddr) -> Result<Channel, BoxError> {
-    Ok(Endpoint::try_from(format!("http://{address}"))?.connect_lazy())
+fn channel(address: SocketAddr) -> Result<Channel, String> {
+    behind_gateway::channel(&format!("http://{address}"))
 }

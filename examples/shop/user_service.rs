@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
 use tonic::service::Routes;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use tonic_passport::policy::{HEALTH, REFLECTION};
@@ -13,9 +12,9 @@ use tonic_passport::{ForwardedContext, ServerLayer, UserContext};
 use tower::BoxError;
 
 use super::access_log::{log_call, metadata_names};
-use super::operations;
 use super::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceServer};
 use super::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
+use super::{behind_gateway, operations};
 
 /// Serves `UserService`.
 pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
@@ -23,7 +22,7 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
         .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
 
     let routes = Routes::new(UserServiceServer::new(Users::default()));
-    Server::builder()
+    behind_gateway::server()
         .layer(layer)
         .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))

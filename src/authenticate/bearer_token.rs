@@ -38,10 +38,9 @@ impl Authenticator for BearerToken {
         &self,
         credentials: &Credentials<'_>,
     ) -> Result<Option<UserContext>, Rejection> {
-        let forged = credentials
-            .iter()
-            .map(|(name, _)| name)
-            .find(|name| Reserved::classify(name).is_some_and(|kind| kind != Reserved::Credential));
+        let forged = credentials.iter().map(|(name, _)| name).find(|name| {
+            Reserved::classify(name.as_str()).is_some_and(|kind| kind != Reserved::Credential)
+        });
         if let Some(name) = forged {
             tracing::warn!(%name, "identity metadata from a client");
             if self.reject_forged_metadata {

@@ -104,7 +104,7 @@ where
         let (mut parts, body) = request.into_parts();
         let state = match propagate(&mut parts.headers, &parts.extensions, self.anonymous) {
             Ok(()) => State::Sent { future: self.inner.call(Request::from_parts(parts, body)) },
-            Err(error) => State::Refused { status: Some(error.into()) },
+            Err(status) => State::Refused { status: Some(status) },
         };
         ResponseFuture { state }
     }

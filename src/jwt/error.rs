@@ -217,15 +217,23 @@ pub enum KeyError {
 
 /// Why a configuration cannot work.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("issuer {issuer:?}: {field}: {problem}")]
 pub struct ConfigError {
     pub(super) issuer: String,
     pub(super) field: &'static str,
     pub(super) problem: String,
 }
 
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.issuer.is_empty() {
+            write!(f, "issuer {:?}: ", self.issuer)?;
+        }
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
 impl ConfigError {
-    /// The issuer whose configuration is wrong.
+    /// The issuer whose configuration is wrong; empty when there is none, or it has no name.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }

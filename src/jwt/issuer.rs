@@ -8,6 +8,9 @@ use super::key_set::KeySet;
 /// same keys: RFC 8725, section 3.11. They are never access tokens.
 const NEVER_ACCESS_TOKENS: [&str; 4] = ["txntoken+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt"];
 
+/// A clock that is wrong by more must be set, not allowed for.
+const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
+
 /// One issuer of tokens: its name, its keys, and what its tokens must look like.
 ///
 /// Settings are checked by [`Verifier::new`](super::Verifier::new), which reports the issuer and
@@ -55,7 +58,7 @@ impl Issuer {
     }
 
     /// Sets how far the issuer's clock and ours may differ when `exp`, `nbf` and `iat` are
-    /// compared with the time. 30 seconds by default; counted in whole seconds.
+    /// compared with the time. 30 seconds by default, 10 minutes at most; counted in whole seconds.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -92,6 +95,12 @@ impl Issuer {
         }
         if self.audiences.iter().any(String::is_empty) {
             return error("audience", "is empty".to_owned());
+        }
+        if self.leeway > MAX_LEEWAY {
+            return error("leeway", "is more than 10 minutes".to_owned());
+        }
+        if self.max_lifetime.is_some_and(|lifetime| lifetime.as_secs() == 0) {
+            return error("max_lifetime", "is less than a second".to_owned());
         }
         if let Some(types) = &self.token_types {
             if types.is_empty() {

@@ -27,6 +27,14 @@ pin_project! {
         inner: MaybeBody<B>,
         user: Option<UserContext>,
     }
+
+    /// What a body does when it is dropped, it does as the caller too.
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            ambient::sync_scoped(this.user.take(), || this.inner.clear());
+        }
+    }
 }
 
 impl<B> RequestBody<B> {

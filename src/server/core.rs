@@ -25,6 +25,7 @@ pub(super) fn strip(
     extensions: &mut Extensions,
 ) -> Vec<(HeaderName, HeaderValue)> {
     extensions.remove::<UserContext>();
+    metadata::strip_connection(headers);
     metadata::take_reserved(headers)
 }
 
@@ -42,7 +43,7 @@ pub(super) fn identify<A: Authenticator>(
     }
     match authenticator.authenticate(&Credentials::new(taken, extensions))? {
         Some(user) => {
-            user.append_to(headers);
+            user.append_to(headers)?;
             extensions.insert(user.clone());
             Ok(Some(user))
         }

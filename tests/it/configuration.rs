@@ -1,5 +1,7 @@
 //! A configuration that cannot work is refused when it is made, by the setting that is wrong.
 
+use std::time::Duration;
+
 use tonic::transport::{Channel, Endpoint};
 use tonic_passport::Gateway;
 use tonic_passport::gateway::GatewayError;
@@ -101,7 +103,8 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
     for (case, issuers, issuer, field, problem) in cases {
         let error = Verifier::new(issuers).expect_err(case);
         assert_eq!((error.issuer(), error.field()), (issuer, field), "{case}");
-        assert_eq!(error.to_string(), format!("issuer {issuer:?}: {field}: {problem}"), "{case}");
+        let whose = if issuer.is_empty() { String::new() } else { format!("issuer {issuer:?}: ") };
+        assert_eq!(error.to_string(), format!("{whose}{field}: {problem}"), "{case}");
     }
 }
 
@@ -173,9 +176,28 @@ async fn a_gateway_has_one_route_for_each_service() {
     let gateway = Gateway::builder().route(name, upstream()).route(name, upstream());
     let error = gateway.build().unwrap_err();
     assert_eq!(error, GatewayError::RepeatedServiceName { name: name.to_owned() });
-    assert_eq!(error.to_string(), format!("route: {name:?} is there twice"));
+    assert_eq!(error.to_string(), format!("route: {name:?} is routed twice"));
 }
 
 fn upstream() -> Channel {
     Endpoint::from_static("http://127.0.0.1:1").connect_lazy()
+}
+
+#[test]
+fn times_have_sensible_bounds() {
+    let seconds = Duration::from_secs;
+    assert!(Verifier::new([issuer().leeway(seconds(600)).max_lifetime(seconds(1))]).is_ok());
+    for (case, issuer, field, problem) in [
+        ("a leeway too long", issuer().leeway(seconds(601)), "leeway", "more than 10 minutes"),
+        ("no end", issuer().leeway(Duration::MAX), "leeway", "more than 10 minutes"),
+        ("no lifetime", issuer().max_lifetime(seconds(0)), "max_lifetime", "less than a second"),
+    ] {
+        let error = Verifier::new([issuer]).unwrap_err();
+        assert_eq!((error.issuer(), error.field()), (ISSUER, field), "{case}");
+        assert_eq!(
+            error.to_string(),
+            format!("issuer {ISSUER:?}: {field}: is {problem}"),
+            "{case}"
+        );
+    }
 }

@@ -11,9 +11,11 @@
 )]
 
 /// The parts of the sample shop.
+#[allow(dead_code, reason = "programs do more than these tests")]
 #[path = "../../examples/shop"]
 mod sample {
     pub mod access_log;
+    pub mod behind_gateway;
     pub mod gateway;
     pub mod identity_provider;
     pub mod inventory_service;
@@ -21,6 +23,7 @@ mod sample {
     pub mod order_service;
     pub mod proto;
     pub mod shop;
+    pub mod startup;
     pub mod user_service;
 }
 mod support;

@@ -93,7 +93,7 @@ fn headers<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> HeaderM
 
 fn written(user: &UserContext) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    user.write_to(&mut headers);
+    user.write_to(&mut headers).unwrap();
     headers
 }
 
@@ -301,10 +301,52 @@ fn writing_a_context_takes_away_whatever_read_like_one() {
         "x-userx",
     ] {
         let mut headers = headers([(name, &b"admin"[..]), (name, b"root"), ("x-request-id", b"7")]);
-        user.write_to(&mut headers);
+        user.write_to(&mut headers).unwrap();
         let mut expected = written(&user);
         expected.insert("x-request-id", HeaderValue::from_static("7"));
         assert_eq!(headers, expected, "{name}");
+    }
+}
+
+#[test]
+fn headers_without_room_for_a_context_are_told_and_left_without_one() {
+    let mut headers = HeaderMap::new();
+    for number in 0.. {
+        let name = HeaderName::from_bytes(format!("n-{number}").as_bytes()).unwrap();
+        if headers.try_insert(name, HeaderValue::from_static("")).is_err() {
+            break;
+        }
+    }
+    let full = headers.clone();
+    let user = UserContext::builder("alice").roles(["buyer"]).build().unwrap();
+    assert_eq!(user.write_to(&mut headers), Err(ContextError::NoRoom));
+    assert_eq!(headers, full);
+
+    headers.remove("n-0");
+    assert_eq!(user.write_to(&mut headers), Err(ContextError::NoRoom));
+    assert!(!headers.contains_key("x-user-id"), "half of the context was written");
+    headers.remove("n-1");
+    assert_eq!(user.write_to(&mut headers), Ok(()));
+}
+
+#[test]
+fn debug_shows_neither_the_address_nor_attributes() {
+    let builder = UserContext::builder("alice").email("a@example.com").attribute("pin", "secret-1");
+    for debug in [format!("{builder:?}"), format!("{:?}", builder.clone().build().unwrap())] {
+        assert!(debug.contains("alice") && debug.contains("pin"), "{debug}");
+        assert!(!debug.contains("example.com") && !debug.contains("secret-1"), "{debug}");
+    }
+}
+
+#[test]
+fn a_name_is_reserved_whatever_separates_its_letters() {
+    for name in ["x user id", "x:user:id", "x/user/id", "x-user-id ", "x-user-id\0", "(x-user-id)"]
+    {
+        assert!(is_reserved(name), "{name:?}");
+    }
+    assert!(is_reserved(&format!("x-user-{}", "a".repeat(70_000))));
+    for name in ["", "-", "x-use", "x-us\u{e9}r-id", "xx-user-id", "authorisation"] {
+        assert!(!is_reserved(name), "{name:?}");
     }
 }
 
@@ -439,7 +481,7 @@ proptest! {
         }
         let user = UserContext::builder("alice").build().unwrap();
         let mut headers = received;
-        user.write_to(&mut headers);
+        user.write_to(&mut headers).unwrap();
         prop_assert_eq!(headers, written(&user));
     }
 }

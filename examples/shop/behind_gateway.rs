@@ -1,0 +1,30 @@
+//! Servers and channels that carry the calls of many users over one connection.
+
+use tonic::transport::{Channel, Endpoint, Server, Uri};
+
+/// How much may be on its way of one call, in bytes.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// How much of all calls together: a caller who does not read its answer holds up no other.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// How many calls may be broken off before they began. Beyond it, the connection is closed.
+const RESET_STREAMS: usize = 10_000;
+
+/// A server that the gateway and other services call.
+pub(crate) fn server() -> Server {
+    Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
+}
+
+/// A channel to such a server, at `http://HOST:PORT`. It connects when it is first used.
+pub(crate) fn channel(uri: &str) -> Result<Channel, String> {
+    let uri: Uri = uri.parse().map_err(|error| format!("{uri:?}: {error}"))?;
+    if uri.scheme_str() != Some("http") || uri.authority().is_none() {
+        return Err(format!("{uri:?} is not of the form http://HOST:PORT"));
+    }
+    Ok(Endpoint::from(uri)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .connect_lazy())
+}

@@ -1,0 +1,48 @@
+//! What each of the shop's programs does first, and how it ends when it cannot.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// Why a program ends, as `main` prints it: the message and its causes, for people.
+pub(crate) struct Failure(tower::BoxError);
+
+impl<E: Into<tower::BoxError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Logs to stderr what `RUST_LOG` asks for; `info` by default.
+pub(crate) fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Binds a listener, and says so in the log.
+pub(crate) async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("{what}: cannot listen on {address}: {error}"))?;
+    tracing::info!(address = %listener.local_addr()?, "{what} listens");
+    Ok(listener)
+}
