@@ -131,7 +131,8 @@ pub enum ContextError {
     /// The encoded context is larger than its budget.
     #[error("the context has {size} bytes, {budget} are allowed")]
     TooLarge {
-        /// The encoded size in bytes: name, value and 32 for each key.
+        /// The encoded size in bytes: name, value and 32 for each key. A reader stops counting at
+        /// the key that goes over the budget.
         size: usize,
         /// The budget in bytes.
         budget: usize,
