@@ -2,8 +2,11 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
@@ -487,4 +490,60 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
     for part in good.split('.') {
         assert!(!log.contains(part), "{part} in {log}");
     }
+}
+
+/// A body that says who polls it, and who drops it.
+struct Watched(Arc<Mutex<Vec<(&'static str, Option<String>)>>>);
+
+impl Watched {
+    fn note(&self, what: &'static str) {
+        let user = UserContext::current().map(|user| user.id().to_owned());
+        self.0.lock().unwrap().push((what, user));
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.note("polled");
+        Poll::Pending
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.note("dropped");
+    }
+}
+
+#[tokio::test]
+async fn a_response_is_polled_and_dropped_as_its_caller() {
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let body = Arc::clone(&notes);
+    let handler = tower::service_fn(move |_: Request<Body>| {
+        let body = Watched(Arc::clone(&body));
+        async move { Ok::<_, Infallible>(Response::new(body)) }
+    });
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network());
+    let request = raw::post(raw::METHOD).header("x-user-id", "bob").body(Body::empty()).unwrap();
+
+    let around = UserContext::builder("alice").build().unwrap();
+    around
+        .scope(async {
+            let mut answer = layer.layer(handler).oneshot(request).await.unwrap();
+            let frame = std::future::poll_fn(|cx| {
+                Poll::Ready(http_body::Body::poll_frame(Pin::new(answer.body_mut()), cx))
+            });
+            assert!(frame.await.is_pending());
+            drop(answer);
+            assert_eq!(id(UserContext::current().as_ref()), Some("alice"));
+        })
+        .await;
+    let bob = Some("bob".to_owned());
+    assert_eq!(*notes.lock().unwrap(), [("polled", bob.clone()), ("dropped", bob)]);
 }
