@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use http::{Extensions, HeaderName, HeaderValue};
 
@@ -32,7 +33,7 @@ pub use forwarded_context::ForwardedContext;
 /// use tonic_passport::{ServerLayer, UserContext};
 ///
 /// let by_api_key = |credentials: &Credentials<'_>| {
-///     match credentials.get("authorization").map(|key| key.as_bytes()) {
+///     match credentials.single("authorization")?.map(|key| key.as_bytes()) {
 ///         None => Ok(None),
 ///         Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
 ///         Some(_) => Err(Rejection::Credential("unknown api key".into())),
@@ -41,6 +42,8 @@ pub use forwarded_context::ForwardedContext;
 /// let layer = ServerLayer::new(by_api_key);
 /// # drop(layer);
 /// ```
+///
+/// A strategy that is chosen at run time is a `Box<dyn Authenticator>`, or an `Arc`.
 pub trait Authenticator: Send + Sync + 'static {
     /// Tells who is calling; `None` when the request brings no credential at all.
     ///
@@ -51,9 +54,15 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate(&self, credentials: &Credentials<'_>)
     -> Result<Option<UserContext>, Rejection>;
 
+    /// Further fields that hold credentials, such as `x-api-key`. They are taken out of every
+    /// request as `authorization` is, and shown in [`Credentials`].
+    fn credential_names(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// What a caller without a credential is told by a method that needs one.
     fn challenge(&self) -> Rejection {
-        Rejection::TokenMissing
+        Rejection::CredentialMissing
     }
 }
 
@@ -69,8 +78,43 @@ where
     }
 }
 
+impl Authenticator for Box<dyn Authenticator> {
+    fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<UserContext>, Rejection> {
+        (**self).authenticate(credentials)
+    }
+
+    fn credential_names(&self) -> &[HeaderName] {
+        (**self).credential_names()
+    }
+
+    fn challenge(&self) -> Rejection {
+        (**self).challenge()
+    }
+}
+
+impl<T: Authenticator + ?Sized> Authenticator for Arc<T> {
+    fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<UserContext>, Rejection> {
+        (**self).authenticate(credentials)
+    }
+
+    fn credential_names(&self) -> &[HeaderName] {
+        (**self).credential_names()
+    }
+
+    fn challenge(&self) -> Rejection {
+        (**self).challenge()
+    }
+}
+
 /// Everything about identity that was taken out of a request: all fields with a
-/// [reserved](crate::metadata::is_reserved) name, and what the connection knows of its peer.
+/// [reserved](crate::metadata::is_reserved) name and those that the strategy
+/// [named](Authenticator::credential_names), and what the connection knows of its peer.
 ///
 /// No handler sees these fields. `Debug` shows their names only.
 #[derive(Clone, Copy)]
@@ -89,15 +133,23 @@ impl<'a> Credentials<'a> {
         self.fields.iter().map(|(name, value)| (name, value))
     }
 
-    /// The values of a field. The name is in lower case.
+    /// The values of a field, whose name is compared without regard to case.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &'a HeaderValue> {
-        self.iter().filter(move |(own, _)| own.as_str() == name).map(|(_, value)| value)
+        let is_called = move |own: &HeaderName| own.as_str().eq_ignore_ascii_case(name);
+        self.iter().filter(move |(own, _)| is_called(own)).map(|(_, value)| value)
     }
 
-    /// The value of a field; `None` also when it is repeated. The name is in lower case.
-    pub fn get(&self, name: &str) -> Option<&'a HeaderValue> {
+    /// The one value of a field; `None` when it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::CredentialRepeated`] when there are several: which one would count?
+    pub fn single(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
         let mut values = self.get_all(name);
-        values.next().filter(|_| values.next().is_none())
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Rejection::CredentialRepeated),
+        }
     }
 
     /// The request's extensions, where tonic keeps what it knows of the connection.
@@ -120,7 +172,7 @@ impl fmt::Debug for Credentials<'_> {
 #[non_exhaustive]
 pub enum Rejection {
     /// The forwarded context is malformed, or too large.
-    #[error("invalid user context: {0}")]
+    #[error("invalid user context")]
     Context(#[from] ContextError),
 
     /// No context was forwarded.
@@ -128,11 +180,27 @@ pub enum Rejection {
     ContextMissing,
 
     /// A credential of another kind is bad: for strategies of your own.
-    #[error("invalid credential: {0}")]
-    Credential(Box<dyn Error + Send + Sync>),
+    #[error("invalid credential")]
+    Credential(#[source] Box<dyn Error + Send + Sync>),
+
+    /// No credential was sent: for strategies of your own.
+    #[error("no credential")]
+    CredentialMissing,
+
+    /// A credential was sent more than once.
+    #[error("a credential is repeated")]
+    CredentialRepeated,
+
+    /// A client sent identity metadata of its own, to an edge that
+    /// [rejects](BearerToken::reject_forged_metadata) it.
+    #[error("{name} is forged: clients must not send it")]
+    Forged {
+        /// The field's name.
+        name: HeaderName,
+    },
 
     /// The bearer token was refused.
-    #[error("invalid token: {0}")]
+    #[error("invalid token")]
     Token(#[from] TokenError),
 
     /// The `authorization` field is there, but does not hold one bearer token.
@@ -142,4 +210,8 @@ pub enum Rejection {
     /// No token was sent.
     #[error("no token")]
     TokenMissing,
+
+    /// It cannot be told at the moment who is calling: for strategies of your own.
+    #[error("callers cannot be authenticated at the moment")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -9,8 +9,10 @@
 use http::{Extensions, HeaderMap};
 use tonic::Status;
 
+use crate::authenticate::Rejection;
 use crate::context::UserContext;
 use crate::metadata;
+use crate::status;
 
 mod interceptor;
 mod layer;
@@ -18,20 +20,7 @@ mod layer;
 pub use interceptor::PropagateInterceptor;
 pub use layer::{ClientLayer, ClientService, ResponseBody, ResponseFuture};
 
-/// A call was about to be made on nobody's behalf.
-///
-/// Nothing was sent. Callers get it as a status with the code `INTERNAL`, for it is a mistake of
-/// the service that calls, not of whoever called it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "no user context to propagate: make the call in the task of a request that came through a \
-     ServerLayer, or within UserContext::scope (a spawned task needs a scope of its own, and so \
-     does a handler behind an EdgeInterceptor), put a UserContext into the outgoing request's \
-     extensions, or allow anonymous calls"
-)]
-pub struct NotPropagated;
-
-/// What to do with a call on nobody's behalf.
+/// What to do with a call without a user.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Anonymous {
     Allow,
@@ -48,14 +37,12 @@ fn propagate(
     metadata::strip(headers, |_| true);
     metadata::strip_connection(headers);
     match extensions.get::<UserContext>().cloned().or_else(UserContext::current) {
-        Some(user) => {
-            user.append_to(headers)?;
-            Ok(())
-        }
+        Some(user) => user.append_to(headers).map_err(|error| Rejection::from(error).into()),
         None if anonymous == Anonymous::Allow => Ok(()),
         None => {
-            tracing::error!("{NotPropagated}");
-            Err(NotPropagated.into())
+            let status = status::not_propagated();
+            tracing::error!("{}", status.message());
+            Err(status)
         }
     }
 }

@@ -32,7 +32,7 @@
 //!     let issuer = Issuer::new("https://id.example.com", KeySet::from_jwks(jwks)?)
 //!         .audience("shop");
 //!     let layer = ServerLayer::new(BearerToken::new(Verifier::new([issuer])?))
-//!         .public_methods(HEALTH.iter().cloned());
+//!         .public_methods(HEALTH);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
 //!     let gateway = Gateway::builder().route("shop.v1.OrderService", orders).build()?;
 //!

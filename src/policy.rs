@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The methods of the standard health service (`grpc.health.v1.Health`).
-pub const HEALTH: &[MethodPath] = &[
+pub const HEALTH: [MethodPath; 3] = [
     MethodPath::new_static("/grpc.health.v1.Health/Check"),
     MethodPath::new_static("/grpc.health.v1.Health/List"),
     MethodPath::new_static("/grpc.health.v1.Health/Watch"),
@@ -19,7 +19,7 @@ pub const HEALTH: &[MethodPath] = &[
 /// The methods of the standard reflection service, in both of its versions.
 ///
 /// Reflection tells anyone who may call it what services, methods and messages there are.
-pub const REFLECTION: &[MethodPath] = &[
+pub const REFLECTION: [MethodPath; 2] = [
     MethodPath::new_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
     MethodPath::new_static("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
 ];
@@ -45,6 +45,13 @@ pub struct MethodPath(Cow<'static, str>);
 #[error("{path:?} is not of the form /package.Service/Method")]
 pub struct InvalidMethodPath {
     path: String,
+}
+
+impl InvalidMethodPath {
+    /// The text.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl MethodPath {
@@ -90,6 +97,20 @@ impl FromStr for MethodPath {
     }
 }
 
+impl TryFrom<&str> for MethodPath {
+    type Error = InvalidMethodPath;
+
+    fn try_from(path: &str) -> Result<Self, Self::Error> {
+        path.parse()
+    }
+}
+
+impl AsRef<str> for MethodPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for MethodPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -109,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_ready_made_lists_hold_canonical_paths() {
-        for path in HEALTH.iter().chain(REFLECTION) {
+        for path in HEALTH.into_iter().chain(REFLECTION) {
             assert!(MethodPath::is_canonical(path.as_str()), "{path}");
         }
     }

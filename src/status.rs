@@ -2,11 +2,13 @@
 //!
 //! | reason | code | when |
 //! |---|---|---|
-//! | `CONTEXT_INVALID` | `UNAUTHENTICATED` | a context key is repeated, aliased or malformed |
+//! | `AUTHENTICATION_UNAVAILABLE` | `UNAVAILABLE` | a strategy of your own cannot tell at the moment |
+//! | `CONTEXT_INVALID` | `UNAUTHENTICATED` | a context key is repeated, aliased, malformed or forged |
 //! | `CONTEXT_MISSING` | `UNAUTHENTICATED` | an internal service was called without a context |
-//! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a client layer found no context to propagate |
+//! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a service made a call without a user; its log says more |
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
+//! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
 //! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission` |
 //! | `ROLE_MISSING` | `PERMISSION_DENIED` | the user lacks the role named in `role` |
@@ -17,8 +19,9 @@
 //! | `TOKEN_MISSING` | `UNAUTHENTICATED` | there is no `authorization` |
 //! | `UPSTREAM_UNAVAILABLE` | `UNAVAILABLE` | a gateway could not reach the service |
 //!
-//! Each status carries a `google.rpc.ErrorInfo` with the reason and the domain [`DOMAIN`]. Those
-//! about tokens carry `www-authenticate` (RFC 6750, section 3) as well.
+//! Each of them carries a `google.rpc.ErrorInfo` with the reason and the domain [`DOMAIN`]. Those
+//! about tokens carry `www-authenticate` (RFC 6750, section 3) as well. Besides them, a gateway
+//! whose upstream let a call expire answers `DEADLINE_EXCEEDED`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -28,66 +31,80 @@ use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authenticate::Rejection;
-use crate::client::NotPropagated;
 use crate::context::{AccessDenied, ContextError};
 use crate::jwt::TokenError;
 
 /// The domain of every `ErrorInfo` of this crate.
 pub const DOMAIN: &str = "tonic-passport";
 
+/// The reasons, for clients that act on them.
+#[expect(missing_docs, reason = "the table above says what each means")]
+pub mod reason {
+    pub const AUTHENTICATION_UNAVAILABLE: &str = "AUTHENTICATION_UNAVAILABLE";
+    pub const CONTEXT_INVALID: &str = "CONTEXT_INVALID";
+    pub const CONTEXT_MISSING: &str = "CONTEXT_MISSING";
+    pub const CONTEXT_NOT_PROPAGATED: &str = "CONTEXT_NOT_PROPAGATED";
+    pub const CONTEXT_TOO_LARGE: &str = "CONTEXT_TOO_LARGE";
+    pub const CREDENTIAL_INVALID: &str = "CREDENTIAL_INVALID";
+    pub const CREDENTIAL_MISSING: &str = "CREDENTIAL_MISSING";
+    pub const METHOD_PATH_INVALID: &str = "METHOD_PATH_INVALID";
+    pub const PERMISSION_MISSING: &str = "PERMISSION_MISSING";
+    pub const ROLE_MISSING: &str = "ROLE_MISSING";
+    pub const SERVICE_UNKNOWN: &str = "SERVICE_UNKNOWN";
+    pub const TOKEN_EXPIRED: &str = "TOKEN_EXPIRED";
+    pub const TOKEN_INVALID: &str = "TOKEN_INVALID";
+    pub const TOKEN_MALFORMED: &str = "TOKEN_MALFORMED";
+    pub const TOKEN_MISSING: &str = "TOKEN_MISSING";
+    pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
+}
+
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
+        let unauthenticated = |reason, message| status(Code::Unauthenticated, reason, message, []);
         match rejection {
-            Rejection::Context(error) | Rejection::Token(TokenError::Context(error))
-                if matches!(error, ContextError::NoRoom | ContextError::TooLarge { .. }) =>
-            {
-                error.into()
-            }
-            Rejection::Context(error) => error.into(),
-            Rejection::ContextMissing => {
-                status(Code::Unauthenticated, "CONTEXT_MISSING", "a user context is required", [])
-            }
-            Rejection::Credential(_) => status(
-                Code::Unauthenticated,
-                "CREDENTIAL_INVALID",
-                "the credential is not valid",
+            Rejection::Context(ContextError::NoRoom | ContextError::TooLarge { .. })
+            | Rejection::Token(TokenError::Context(
+                ContextError::NoRoom | ContextError::TooLarge { .. },
+            )) => status(
+                Code::ResourceExhausted,
+                reason::CONTEXT_TOO_LARGE,
+                "the user context is too large",
                 [],
             ),
+            Rejection::Context(_) | Rejection::Forged { .. } => {
+                unauthenticated(reason::CONTEXT_INVALID, "the user context is not valid")
+            }
+            Rejection::ContextMissing => {
+                unauthenticated(reason::CONTEXT_MISSING, "a user context is required")
+            }
+            Rejection::Credential(_) | Rejection::CredentialRepeated => {
+                unauthenticated(reason::CREDENTIAL_INVALID, "the credential is not valid")
+            }
+            Rejection::CredentialMissing => {
+                unauthenticated(reason::CREDENTIAL_MISSING, "a credential is required")
+            }
             Rejection::Token(TokenError::Expired) => challenge(
-                "TOKEN_EXPIRED",
+                reason::TOKEN_EXPIRED,
                 "the token has expired",
                 r#"Bearer error="invalid_token", error_description="the token has expired""#,
             ),
             Rejection::Token(_) => challenge(
-                "TOKEN_INVALID",
+                reason::TOKEN_INVALID,
                 "the token is not valid",
                 r#"Bearer error="invalid_token""#,
             ),
             Rejection::TokenMalformed => challenge(
-                "TOKEN_MALFORMED",
+                reason::TOKEN_MALFORMED,
                 "the authorization metadata does not hold one bearer token",
                 r#"Bearer error="invalid_request""#,
             ),
             Rejection::TokenMissing => {
-                challenge("TOKEN_MISSING", "a bearer token is required", "Bearer")
+                challenge(reason::TOKEN_MISSING, "a bearer token is required", "Bearer")
             }
-        }
-    }
-}
-
-impl From<ContextError> for Status {
-    fn from(error: ContextError) -> Self {
-        match error {
-            ContextError::NoRoom | ContextError::TooLarge { .. } => status(
-                Code::ResourceExhausted,
-                "CONTEXT_TOO_LARGE",
-                "the user context is too large",
-                [],
-            ),
-            _ => status(
-                Code::Unauthenticated,
-                "CONTEXT_INVALID",
-                "the user context is not valid",
+            Rejection::Unavailable(_) => status(
+                Code::Unavailable,
+                reason::AUTHENTICATION_UNAVAILABLE,
+                "callers cannot be authenticated at the moment",
                 [],
             ),
         }
@@ -99,26 +116,27 @@ impl From<AccessDenied> for Status {
         let message = denied.to_string();
         let (reason, detail) = match denied {
             AccessDenied::PermissionMissing { permission } => {
-                ("PERMISSION_MISSING", ("permission", permission))
+                (reason::PERMISSION_MISSING, ("permission", permission))
             }
-            AccessDenied::RoleMissing { role } => ("ROLE_MISSING", ("role", role)),
+            AccessDenied::RoleMissing { role } => (reason::ROLE_MISSING, ("role", role)),
         };
         status(Code::PermissionDenied, reason, &message, [detail])
     }
 }
 
-impl From<NotPropagated> for Status {
-    fn from(error: NotPropagated) -> Self {
-        status(Code::Internal, "CONTEXT_NOT_PROPAGATED", &error.to_string(), [])
-    }
+/// Says to the developer of a service how to mend it.
+pub(crate) fn not_propagated() -> Status {
+    let message = "no user context to propagate: make the call within UserContext::scope, put a \
+                   UserContext into the request's extensions, or allow anonymous calls";
+    status(Code::Internal, reason::CONTEXT_NOT_PROPAGATED, message, [])
 }
 
 pub(crate) fn method_path_invalid() -> Status {
-    status(Code::Unimplemented, "METHOD_PATH_INVALID", "the path is not that of a method", [])
+    status(Code::Unimplemented, reason::METHOD_PATH_INVALID, "the path is not that of a method", [])
 }
 
 pub(crate) fn service_unknown() -> Status {
-    status(Code::Unimplemented, "SERVICE_UNKNOWN", "no such service here", [])
+    status(Code::Unimplemented, reason::SERVICE_UNKNOWN, "no such service here", [])
 }
 
 /// What a gateway answers when an upstream broke the call off: no answer, or half of one.
@@ -127,7 +145,7 @@ pub(crate) fn from_upstream(path: &str, error: &(dyn Error + 'static)) -> Status
     if has_timed_out(error) {
         return Status::deadline_exceeded("the deadline has passed");
     }
-    status(Code::Unavailable, "UPSTREAM_UNAVAILABLE", "the service cannot be reached", [])
+    status(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the service cannot be reached", [])
 }
 
 fn has_timed_out(error: &(dyn Error + 'static)) -> bool {
@@ -135,7 +153,7 @@ fn has_timed_out(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// An error with its causes, on one line.
-fn describe(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", describe(source)),
         None => error.to_string(),

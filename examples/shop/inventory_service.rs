@@ -31,7 +31,8 @@ const MAX_RESERVATIONS: usize = 100;
 /// Serves `InventoryService`.
 pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-        .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+        .public_methods(HEALTH)
+        .public_methods(REFLECTION);
 
     let routes = Routes::new(InventoryServiceServer::new(Inventory::default()));
     behind_gateway::server()

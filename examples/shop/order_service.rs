@@ -42,7 +42,8 @@ pub(crate) async fn serve(
 ) -> Result<(), BoxError> {
     // Whoever calls a method here is who the gateway says it is ...
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-        .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+        .public_methods(HEALTH)
+        .public_methods(REFLECTION);
     // ... and what this service calls in turn, it calls on their behalf.
     let propagate = ServiceBuilder::new().layer(ClientLayer::new());
     let service = Orders {

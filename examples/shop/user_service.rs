@@ -19,7 +19,8 @@ use super::{behind_gateway, operations};
 /// Serves `UserService`.
 pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-        .public_methods(HEALTH.iter().chain(REFLECTION).cloned());
+        .public_methods(HEALTH)
+        .public_methods(REFLECTION);
 
     let routes = Routes::new(UserServiceServer::new(Users::default()));
     behind_gateway::server()

@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
 use super::{Authenticator, Credentials, Rejection};
-use crate::context::{ContextError, UserContext};
+use crate::context::UserContext;
 use crate::jwt::Verifier;
 use crate::metadata::Reserved;
 
@@ -44,7 +44,7 @@ impl Authenticator for BearerToken {
         if let Some(name) = forged {
             tracing::warn!(%name, "identity metadata from a client");
             if self.reject_forged_metadata {
-                return Err(ContextError::Aliased { key: name.to_string() }.into());
+                return Err(Rejection::Forged { name: name.clone() });
             }
         }
 
@@ -57,6 +57,10 @@ impl Authenticator for BearerToken {
             }
             (Some(_), Some(_)) => Err(Rejection::TokenMalformed),
         }
+    }
+
+    fn challenge(&self) -> Rejection {
+        Rejection::TokenMissing
     }
 }
 

@@ -66,13 +66,13 @@ pin_project! {
 }
 
 impl ClientLayer {
-    /// A layer that refuses to make calls on nobody's behalf: they end with
-    /// [`NotPropagated`](super::NotPropagated), and nothing is sent.
+    /// A layer that refuses to make calls without a user: nothing is sent, and they end with
+    /// `INTERNAL`, reason `CONTEXT_NOT_PROPAGATED`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets calls on nobody's behalf pass, without a context.
+    /// Lets calls without a user pass, without a context.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
         self.anonymous = Anonymous::Allow;

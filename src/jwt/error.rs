@@ -39,7 +39,7 @@ pub enum TokenError {
     },
 
     /// The claims do not make a user context.
-    #[error("the claims make no user context: {0}")]
+    #[error("the claims make no user context")]
     Context(#[from] ContextError),
 
     /// `exp` is past.

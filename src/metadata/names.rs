@@ -61,13 +61,14 @@ pub fn is_reserved(name: &str) -> bool {
     Reserved::classify(name).is_some()
 }
 
-/// Takes every reserved field out of the headers.
-pub(crate) fn take_reserved(headers: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let names: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| Reserved::classify(name.as_str()).is_some())
-        .cloned()
-        .collect();
+/// Takes every reserved field out of the headers, and those with one of these names.
+pub(crate) fn take_reserved(
+    headers: &mut HeaderMap,
+    further: &[HeaderName],
+) -> Vec<(HeaderName, HeaderValue)> {
+    let is_taken =
+        |name: &HeaderName| Reserved::classify(name.as_str()).is_some() || further.contains(name);
+    let names: Vec<HeaderName> = headers.keys().filter(|name| is_taken(name)).cloned().collect();
     let mut taken = Vec::with_capacity(names.len());
     for name in names {
         taken.extend(headers.get_all(&name).iter().map(|value| (name.clone(), value.clone())));

@@ -5,6 +5,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use crate::authenticate::{Authenticator, Credentials, Rejection};
 use crate::context::UserContext;
 use crate::metadata;
+use crate::status;
 
 /// What a method needs to know of its caller.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -20,13 +21,14 @@ pub(super) enum Access {
 
 /// Takes everything about identity out of a request: all that a client may have forged, and the
 /// credentials by which it can be told who is calling.
-pub(super) fn strip(
+pub(super) fn strip<A: Authenticator>(
+    authenticator: &A,
     headers: &mut HeaderMap,
     extensions: &mut Extensions,
 ) -> Vec<(HeaderName, HeaderValue)> {
     extensions.remove::<UserContext>();
     metadata::strip_connection(headers);
-    metadata::take_reserved(headers)
+    metadata::take_reserved(headers, authenticator.credential_names())
 }
 
 /// Tells who is calling, by what was taken out of the request. Writes it into the request's
@@ -54,5 +56,5 @@ pub(super) fn identify<A: Authenticator>(
 
 /// Says in the log why a request was turned away.
 pub(super) fn log(rejection: &Rejection, method: Option<&str>) {
-    tracing::info!(method, cause = %rejection, "request rejected");
+    tracing::info!(method, cause = status::describe(rejection), "request rejected");
 }

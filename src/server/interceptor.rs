@@ -52,7 +52,7 @@ impl<A: Authenticator> Interceptor for EdgeInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
         let headers = metadata.as_mut();
-        let taken = core::strip(headers, &mut extensions);
+        let taken = core::strip(&*self.authenticator, headers, &mut extensions);
         let authenticator = &*self.authenticator;
         match core::identify(authenticator, Access::Required, &taken, headers, &mut extensions) {
             Ok(_) => Ok(Request::from_parts(metadata, extensions, ())),

@@ -41,7 +41,8 @@ use crate::status;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-///     .public_methods(HEALTH.iter().chain(REFLECTION).cloned())
+///     .public_methods(HEALTH)
+///     .public_methods(REFLECTION)
 ///     .optional_methods(["/shop.v1.CatalogService/ListProducts".parse()?]);
 ///
 /// let server = Server::builder().layer(layer);
@@ -160,7 +161,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let taken = core::strip(&mut parts.headers, &mut parts.extensions);
+        let taken = core::strip(&*self.authenticator, &mut parts.headers, &mut parts.extensions);
 
         let path = parts.uri.path();
         if !MethodPath::is_canonical(path) || parts.uri.query().is_some() {

@@ -28,6 +28,7 @@ mod sample {
 }
 mod support;
 
+mod authenticator;
 mod claims;
 mod configuration;
 mod edge_interceptor;

@@ -26,10 +26,7 @@ fn bearer(user: &str) -> String {
 }
 
 /// A service on this server, and a gateway in front of it that uses this channel.
-async fn start(
-    mut server: Server,
-    channel: impl FnOnce(&str) -> Channel,
-) -> (TestServer, TestServer) {
+async fn start(server: Server, channel: impl FnOnce(&str) -> Channel) -> (TestServer, TestServer) {
     let service = OrderServiceServer::new(Probe::default());
     let inside = ServerLayer::new(ForwardedContext::trust_private_network());
     let upstream = TestServer::start(|incoming| {
@@ -97,7 +94,7 @@ async fn hoard(gateway: SocketAddr, items: impl Stream<Item = Item> + Send + 'st
     let bearer = bearer("mallory");
     let request = with(&[("authorization", &bearer)], items);
     let _unread = OrderServiceClient::new(channel).check_items(request).await.unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn is_served(user: &str, gateway: &TestServer) -> bool {

@@ -88,7 +88,7 @@ async fn a_user_in_the_requests_extensions_wins_over_the_tasks() {
 }
 
 #[tokio::test]
-async fn a_call_on_nobodys_behalf_is_refused_and_nothing_is_sent() {
+async fn a_call_without_a_user_is_refused_and_nothing_is_sent() {
     let probe = Probe::default();
     let server = probe.bare().await;
 
@@ -106,7 +106,7 @@ async fn a_call_on_nobodys_behalf_is_refused_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_call_on_nobodys_behalf_is_sent_when_that_is_allowed() {
+async fn a_call_without_a_user_is_sent_when_that_is_allowed() {
     let probe = Probe::default();
     let server = probe.bare().await;
 

@@ -1,0 +1,114 @@
+//! A strategy of one's own tells who is calling, by any credential, as well as the ready ones do.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use tonic::Code;
+use tonic_passport::authenticate::{Authenticator, Credentials, Rejection};
+use tonic_passport::{ServerLayer, UserContext};
+
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::{assert_refused, forged};
+
+const INVALID: (Code, &str) = (Code::Unauthenticated, "CREDENTIAL_INVALID");
+const MISSING: (Code, &str) = (Code::Unauthenticated, "CREDENTIAL_MISSING");
+
+fn identify(key: Option<&[u8]>) -> Result<Option<UserContext>, Rejection> {
+    match key {
+        None => Ok(None),
+        Some(b"3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
+        Some(b"later") => Err(Rejection::Unavailable("the keys are being loaded".into())),
+        Some(_) => Err(Rejection::Credential("unknown api key".into())),
+    }
+}
+
+fn by_authorization(credentials: &Credentials<'_>) -> Result<Option<UserContext>, Rejection> {
+    identify(credentials.single("Authorization")?.map(|key| key.as_bytes()))
+}
+
+/// Takes its credential from a field that nobody else knows to be one.
+struct ByApiKey([HeaderName; 1]);
+
+impl ByApiKey {
+    fn new() -> Self {
+        Self([HeaderName::from_static("x-api-key")])
+    }
+}
+
+impl Authenticator for ByApiKey {
+    fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<UserContext>, Rejection> {
+        identify(credentials.single("x-api-key")?.map(|key| key.as_bytes()))
+    }
+
+    fn credential_names(&self) -> &[HeaderName] {
+        &self.0
+    }
+}
+
+/// Everything that is expected of a strategy whose credential is in this field.
+async fn authenticates(name: &str, strategy: impl Authenticator) {
+    let probe = Probe::default();
+    let server = probe.behind(ServerLayer::new(strategy)).await;
+    let channel = server.connect().await;
+    for kind in Kind::ALL {
+        let case = format!("{name}, {kind:?}");
+        let good = [(name, "3f8c"), ("x-user-roles", forged::VALUE)];
+        assert_eq!(call(kind, channel.clone(), &good).await.unwrap(), "importer", "{case}");
+        let seen = probe.take_one();
+        forged::assert_context(&seen.metadata, &[("x-user-id", "importer")], &case);
+        assert!(!seen.metadata.contains_key(name), "{case}: the credential travels on");
+
+        let unavailable = (Code::Unavailable, "AUTHENTICATION_UNAVAILABLE");
+        let refusals: [(&[(&str, &str)], _); 5] = [
+            (&[], MISSING),
+            (&[(name, "guess")], INVALID),
+            (&[(name, "3f8c"), (name, "3f8c")], INVALID),
+            (&[(name, "guess"), (name, "guess")], INVALID),
+            (&[(name, "later")], unavailable),
+        ];
+        for (fields, expected) in refusals {
+            let case = format!("{case}, {fields:?}");
+            let answer = call(kind, channel.clone(), fields).await;
+            let told = answer.as_ref().map_err(|status| status.metadata().clone());
+            assert!(!told.unwrap_err().contains_key("www-authenticate"), "{case}");
+            assert_refused(answer, expected, &probe, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closure_authenticates() {
+    authenticates("authorization", by_authorization).await;
+}
+
+#[tokio::test]
+async fn a_strategy_authenticates_by_a_field_of_its_own() {
+    authenticates("x-api-key", ByApiKey::new()).await;
+}
+
+#[tokio::test]
+async fn a_strategy_may_be_chosen_at_run_time() {
+    let boxed: Box<dyn Authenticator> = Box::new(ByApiKey::new());
+    authenticates("x-api-key", boxed).await;
+    let shared: Arc<dyn Authenticator> = Arc::new(ByApiKey::new());
+    authenticates("x-api-key", shared).await;
+}
+
+#[tokio::test]
+async fn a_repeated_credential_is_not_an_anonymous_caller() {
+    let probe = Probe::default();
+    let layer = ServerLayer::new(by_authorization).optional_methods(Kind::paths());
+    let server = probe.behind(layer).await;
+    let channel = server.connect().await;
+    for kind in Kind::ALL {
+        let twice = [("authorization", "guess"), ("authorization", "guess")];
+        let answer = call(kind, channel.clone(), &twice).await;
+        assert_refused(answer, INVALID, &probe, &format!("{kind:?}"));
+
+        assert_eq!(call(kind, channel.clone(), &[]).await.unwrap(), "", "{kind:?}");
+        probe.take_one();
+    }
+}
