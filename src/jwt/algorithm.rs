@@ -7,12 +7,14 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// Ed25519.
+    /// Ed25519, also by its newer name `Ed25519` (RFC 9864, section 2.2).
     EdDSA,
     /// ECDSA on P-256 with SHA-256.
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
+    /// ECDSA on P-521 with SHA-512.
+    ES512,
     /// HMAC with SHA-256.
     HS256,
     /// HMAC with SHA-384.
@@ -41,10 +43,11 @@ pub struct UnknownAlgorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::EdDSA,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
         Self::HS256,
         Self::HS384,
         Self::HS512,
@@ -62,6 +65,7 @@ impl Algorithm {
             Self::EdDSA => "EdDSA",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
             Self::HS256 => "HS256",
             Self::HS384 => "HS384",
             Self::HS512 => "HS512",
@@ -75,6 +79,13 @@ impl Algorithm {
     }
 }
 
+impl Algorithm {
+    /// Whether a token or a key means this algorithm by that name.
+    pub(super) fn is_called(self, name: &str) -> bool {
+        name == self.as_str() || (self == Self::EdDSA && name == "Ed25519")
+    }
+}
+
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
@@ -82,7 +93,7 @@ impl FromStr for Algorithm {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
+            .find(|algorithm| algorithm.is_called(name))
             .ok_or_else(|| UnknownAlgorithm { name: name.to_owned() })
     }
 }

@@ -41,6 +41,11 @@ pub struct ClaimMapping {
 }
 
 impl ClaimPath {
+    /// A path into nested objects, of names that are known at run time only.
+    pub fn nested(names: impl IntoIterator<Item: Into<String>>) -> Self {
+        Self { names: names.into_iter().map(Into::into).collect(), space_delimited: false }
+    }
+
     /// Reads a list from one string, its items separated by spaces, as in `scope` (RFC 8693,
     /// section 4.2).
     #[must_use]
@@ -99,13 +104,19 @@ impl ClaimPath {
 
 impl From<&str> for ClaimPath {
     fn from(name: &str) -> Self {
-        Self::from([name])
+        Self::nested([name])
+    }
+}
+
+impl From<String> for ClaimPath {
+    fn from(name: String) -> Self {
+        Self::nested([name])
     }
 }
 
 impl<const N: usize> From<[&str; N]> for ClaimPath {
     fn from(names: [&str; N]) -> Self {
-        Self { names: names.into_iter().map(str::to_owned).collect(), space_delimited: false }
+        Self::nested(names)
     }
 }
 
@@ -185,6 +196,14 @@ impl ClaimMapping {
         let attributes = self.attributes.iter().map(|(_, path)| ("claims.attribute", path));
         if let Some((field, _)) = fields.into_iter().chain(attributes).find(|(_, p)| p.is_empty()) {
             return Some((field, "a claim's name is empty".to_owned()));
+        }
+
+        let texts = [("claims.id", &self.id), ("claims.email", &self.email)];
+        let attributes = self.attributes.iter().map(|(_, path)| ("claims.attribute", path));
+        if let Some((field, _)) =
+            texts.into_iter().chain(attributes).find(|(_, p)| p.space_delimited)
+        {
+            return Some((field, "is no list, and cannot be space-delimited".to_owned()));
         }
 
         let mut trial: UserContextBuilder = UserContext::builder("-").budget(usize::MAX);

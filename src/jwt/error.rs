@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::algorithm::UnknownAlgorithm;
+use super::algorithm::{Algorithm, UnknownAlgorithm};
 use crate::context::ContextError;
 
 /// Why a token was refused.
@@ -159,6 +159,13 @@ pub enum KeyError {
     #[error(transparent)]
     AlgorithmUnknown(#[from] UnknownAlgorithm),
 
+    /// Two keys of one algorithm have no id, and a token could not choose between them.
+    #[error("kid: two keys for {algorithm} have no id")]
+    Ambiguous {
+        /// The algorithm of both.
+        algorithm: Algorithm,
+    },
+
     /// Two keys of a set have the same `kid`.
     #[error("kid: two keys of the set have the id {key_id:?}")]
     DuplicateKeyId {
@@ -166,8 +173,8 @@ pub enum KeyError {
         key_id: String,
     },
 
-    /// A set holds no key that can be used.
-    #[error("keys: the set holds no usable key")]
+    /// A set holds no key.
+    #[error("keys: the set is empty")]
     Empty,
 
     /// The RSA exponent is 1, even, or larger than 33 bits.
@@ -183,6 +190,13 @@ pub enum KeyError {
         problem: &'static str,
     },
 
+    /// A set holds no key that can be used.
+    #[error("keys: none can be used; of the first, {first}")]
+    NoneUsable {
+        /// Why the first one cannot.
+        first: Box<KeyError>,
+    },
+
     /// `use` or `key_ops` do not allow to verify with this key.
     #[error("{field}: the key is not for verifying signatures")]
     NotForVerification {
@@ -190,8 +204,8 @@ pub enum KeyError {
         field: &'static str,
     },
 
-    /// The key is private. Who verifies needs the public one, and should not have the other.
-    #[error("{field}: this is a private key; only the public one is needed")]
+    /// The key is private. A verifier needs only the public one.
+    #[error("{field}: this is a private key; a verifier needs the public one")]
     Private {
         /// The parameter or member that holds the key.
         field: &'static str,

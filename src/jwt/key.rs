@@ -111,7 +111,7 @@ impl VerificationKey {
                     key_type: "PEM".to_owned(),
                 });
             }
-            Algorithm::ES256 | Algorithm::ES384 => DecodingKey::from_ec_pem(pem),
+            Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 => DecodingKey::from_ec_pem(pem),
             Algorithm::EdDSA => DecodingKey::from_ed_pem(pem),
             _ => DecodingKey::from_rsa_pem(pem),
         };
@@ -301,6 +301,7 @@ impl VerificationKey {
         let key = match algorithm {
             Algorithm::ES256 => ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point),
             Algorithm::ES384 => ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point),
+            Algorithm::ES512 => ParsedPublicKey::new(&signature::ECDSA_P521_SHA512_FIXED, point),
             _ if has_small_order(point) => return Err(malformed("a point of small order")),
             // The parser would take a whole SubjectPublicKeyInfo as well.
             _ if point.len() != 32 => return Err(malformed("not 32 bytes")),
@@ -349,6 +350,7 @@ fn goes_with(algorithm: Algorithm, key_type: &str, curve: Option<&str>) -> bool 
         Algorithm::EdDSA => key_type == "OKP" && curve == Some("Ed25519"),
         Algorithm::ES256 => key_type == "EC" && curve == Some("P-256"),
         Algorithm::ES384 => key_type == "EC" && curve == Some("P-384"),
+        Algorithm::ES512 => key_type == "EC" && curve == Some("P-521"),
         Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => key_type == "oct",
         Algorithm::PS256
         | Algorithm::PS384

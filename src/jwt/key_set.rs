@@ -22,7 +22,7 @@ impl KeySet {
     /// # Errors
     ///
     /// [`KeyError::Empty`] without a key; [`KeyError::DuplicateKeyId`] when two have the same id,
-    /// or two of one algorithm have none.
+    /// [`KeyError::Ambiguous`] when two of one algorithm have none.
     pub fn new(keys: impl IntoIterator<Item = VerificationKey>) -> Result<Self, KeyError> {
         Self::build(keys, Vec::new())
     }
@@ -34,8 +34,8 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Malformed`] when this is not a JWK Set, [`KeyError::Empty`] when no key of it
-    /// can be used, [`KeyError::DuplicateKeyId`] when two have the same `kid`.
+    /// [`KeyError::Malformed`] when this is not a JWK Set, [`KeyError::Empty`] when it holds no key,
+    /// [`KeyError::NoneUsable`] when all are left out, and as [`new`](Self::new).
     pub fn from_jwks(jwks: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::parse(jwks.as_ref(), None)
     }
@@ -63,7 +63,7 @@ impl KeySet {
     /// token's algorithm that has no id; and for a token without `kid`, the only one of its
     /// algorithm.
     pub(super) fn find(&self, key_id: Option<&str>, algorithm: &str) -> Option<&VerificationKey> {
-        let fits = |key: &&VerificationKey| key.algorithm().as_str() == algorithm;
+        let fits = |key: &&VerificationKey| key.algorithm().is_called(algorithm);
         if let Some(key) = key_id.and_then(|key_id| self.by_id.get(key_id)) {
             return Some(key);
         }
@@ -123,13 +123,16 @@ impl KeySet {
                     }
                 }
                 None if without_id.iter().any(|own| own.algorithm() == key.algorithm()) => {
-                    return Err(KeyError::DuplicateKeyId { key_id: String::new() });
+                    return Err(KeyError::Ambiguous { algorithm: key.algorithm() });
                 }
                 None => without_id.push(key),
             }
         }
         if by_id.is_empty() && without_id.is_empty() {
-            return Err(KeyError::Empty);
+            return Err(match rejected.into_iter().next() {
+                Some((_, first)) => KeyError::NoneUsable { first: Box::new(first) },
+                None => KeyError::Empty,
+            });
         }
         Ok(Self { by_id, without_id, rejected })
     }

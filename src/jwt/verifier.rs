@@ -124,7 +124,7 @@ impl Verifier {
             .keys
             .find(key_id, algorithm)
             .ok_or_else(|| TokenError::KeyUnknown { key_id: key_id.map(excerpt) })?;
-        if key.algorithm().as_str() != algorithm {
+        if !key.algorithm().is_called(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });
         }
         if !key.verify(compact.message.as_bytes(), &signature) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use tonic::Code;
 use tonic_passport::authenticate::{Authenticator, Credentials, Rejection};
 use tonic_passport::{ServerLayer, UserContext};
@@ -23,7 +23,7 @@ fn identify(key: Option<&[u8]>) -> Result<Option<UserContext>, Rejection> {
 }
 
 fn by_authorization(credentials: &Credentials<'_>) -> Result<Option<UserContext>, Rejection> {
-    identify(credentials.single("Authorization")?.map(|key| key.as_bytes()))
+    identify(credentials.single("Authorization")?.map(HeaderValue::as_bytes))
 }
 
 /// Takes its credential from a field that nobody else knows to be one.
@@ -40,7 +40,7 @@ impl Authenticator for ByApiKey {
         &self,
         credentials: &Credentials<'_>,
     ) -> Result<Option<UserContext>, Rejection> {
-        identify(credentials.single("x-api-key")?.map(|key| key.as_bytes()))
+        identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
     }
 
     fn credential_names(&self) -> &[HeaderName] {

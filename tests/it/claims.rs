@@ -336,3 +336,11 @@ async fn a_claim_that_makes_no_context_is_an_invalid_token_to_the_caller() {
         assert_eq!(probe.calls(), 0, "{case}");
     }
 }
+
+#[test]
+fn a_path_may_be_known_at_run_time_only() {
+    let names = vec!["realm_access".to_owned(), "roles".to_owned()];
+    assert_eq!(ClaimPath::nested(names), ClaimPath::from(["realm_access", "roles"]));
+    assert_eq!(ClaimPath::from("a.b".to_owned()), ClaimPath::from("a.b"));
+    assert_ne!(ClaimPath::from("a.b"), ClaimPath::from(["a", "b"]));
+}

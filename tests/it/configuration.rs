@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic_passport::Gateway;
 use tonic_passport::gateway::GatewayError;
-use tonic_passport::jwt::{ClaimMapping, Issuer, VerificationKey, Verifier};
+use tonic_passport::jwt::{ClaimMapping, ClaimPath, Issuer, VerificationKey, Verifier};
 
 use crate::support::token::{self, ISSUER, issuer};
 
@@ -76,6 +76,13 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             "secevent+jwt is never an access token",
         ),
         ("no id", claims(|own| own.id("")), ISSUER, "claims.id", EMPTY_NAME),
+        (
+            "an id of several",
+            claims(|own| own.id(ClaimPath::from("sub").space_delimited())),
+            ISSUER,
+            "claims.id",
+            "is no list, and cannot be space-delimited",
+        ),
         ("no e-mail", claims(|own| own.email("")), ISSUER, "claims.email", EMPTY_NAME),
         ("no path", claims(|own| own.roles(no_parents)), ISSUER, "claims.roles", EMPTY_NAME),
         (

@@ -113,6 +113,7 @@ fn an_algorithm_goes_with_keys_of_its_type_and_curve_only() {
         (Algorithm::RS256, "RSA"),
         (Algorithm::ES256, "EC P-256"),
         (Algorithm::ES384, "EC P-384"),
+        (Algorithm::ES512, "EC P-521"),
         (Algorithm::EdDSA, "OKP Ed25519"),
     ];
     let same_type = |a: Algorithm, b: Algorithm| {
@@ -147,7 +148,7 @@ fn an_algorithm_goes_with_keys_of_its_type_and_curve_only() {
 
 #[test]
 fn an_algorithm_that_is_not_supported_is_refused_by_name() {
-    for name in ["none", "None", "", "ES256K", "ES512", "RSA-OAEP", "A128KW", "es256", "Ed25519"] {
+    for name in ["none", "None", "", "ES256K", "RSA-OAEP", "A128KW", "es256", "Ed448"] {
         let error = from_jwk(&jwk_with(Algorithm::ES256, json!({ "alg": name }))).unwrap_err();
         assert!(matches!(error, KeyError::AlgorithmUnknown(_)), "{name:?}: {error:?}");
         let expected = format!("alg: {name:?} is not a supported algorithm");
@@ -162,9 +163,14 @@ fn a_jwk_without_algorithm_is_loaded_only_for_a_configured_one() {
 
     let set = json!([jwk]);
     let set = json!({ "keys": set }).to_string();
-    assert_eq!(KeySet::from_jwks(&set).unwrap_err(), KeyError::Empty);
+    let first = Box::new(KeyError::AlgorithmMissing);
+    let error = KeySet::from_jwks(&set).unwrap_err();
+    assert_eq!(error.to_string(), format!("keys: none can be used; of the first, {first}"));
+    assert_eq!(error, KeyError::NoneUsable { first });
     assert_eq!(KeySet::from_jwks_for(Algorithm::ES256, &set).unwrap().keys().count(), 1);
-    assert_eq!(KeySet::from_jwks_for(Algorithm::RS256, &set).unwrap_err(), KeyError::Empty);
+    let first = Box::new(mismatch(Algorithm::RS256, "EC P-256"));
+    let error = KeySet::from_jwks_for(Algorithm::RS256, &set).unwrap_err();
+    assert_eq!(error, KeyError::NoneUsable { first });
 
     let jwk = jwk.to_string();
     let key = VerificationKey::from_jwk_for(Algorithm::ES256, &jwk).unwrap();
@@ -304,7 +310,9 @@ fn pem_that_is_not_one_public_key_is_refused() {
 #[test]
 fn a_point_off_the_curve_is_refused() {
     let error = malformed("x", "not a point on the curve of the algorithm");
-    for (algorithm, bytes) in [(Algorithm::ES256, 32), (Algorithm::ES384, 48)] {
+    for (algorithm, bytes) in
+        [(Algorithm::ES256, 32), (Algorithm::ES384, 48), (Algorithm::ES512, 66)]
+    {
         let coordinates = [
             ("zeros", vec![0; bytes], vec![0; bytes]),
             ("ones", vec![0xff; bytes], vec![0xff; bytes]),
@@ -420,7 +428,11 @@ fn a_key_set_that_is_not_one_is_refused() {
         ("keys twice", r#"{"keys":[],"keys":[]}"#, object.clone()),
         ("no keys", "{}", malformed("keys", "not an array")),
         ("keys an object", r#"{"keys":{}}"#, malformed("keys", "not an array")),
-        ("no key that is one", r#"{"keys":["key", 1, null]}"#, KeyError::Empty),
+        (
+            "no key that is one",
+            r#"{"keys":["key", 1, null]}"#,
+            KeyError::NoneUsable { first: Box::new(malformed("keys", "not an object")) },
+        ),
         ("empty", r#"{"keys":[]}"#, KeyError::Empty),
     ];
     for (case, jwks, error) in cases {
@@ -450,7 +462,8 @@ fn a_bad_key_is_left_out_of_its_set_and_told() {
         (json!("no key"), malformed("keys", "not an object")),
     ];
     let mut keys: Vec<Value> = bad.iter().map(|(jwk, _)| jwk.clone()).collect();
-    assert_eq!(from_jwks(&json!(keys)).unwrap_err(), KeyError::Empty);
+    let first = Box::new(KeyError::Symmetric);
+    assert_eq!(from_jwks(&json!(keys)).unwrap_err(), KeyError::NoneUsable { first });
 
     keys.push(token::key().jwk());
     let set = from_jwks(&json!(keys)).unwrap();
@@ -472,7 +485,8 @@ fn two_keys_between_which_a_token_could_not_choose_are_refused() {
     let error = from_jwks(&json!([es256, eddsa(json!("es256"))])).unwrap_err();
     assert_eq!(error, duplicate("es256"), "one id, two algorithms");
     let error = from_jwks(&json!([unnamed, unnamed])).unwrap_err();
-    assert_eq!(error, duplicate(""), "no id, one algorithm");
+    let ambiguous = KeyError::Ambiguous { algorithm: Algorithm::ES256 };
+    assert_eq!(error, ambiguous, "no id, one algorithm");
     assert!(from_jwks(&json!([unnamed, eddsa(Value::Null)])).is_ok(), "no id, two algorithms");
 
     let loaded = || from_jwk(&es256).unwrap();
@@ -486,7 +500,9 @@ fn every_message_begins_with_the_field_that_is_wrong() {
         ("alg", mismatch(Algorithm::ES256, "EC P-384")),
         ("alg", "none".parse::<Algorithm>().unwrap_err().into()),
         ("kid", KeyError::DuplicateKeyId { key_id: "1".to_owned() }),
+        ("kid", KeyError::Ambiguous { algorithm: Algorithm::ES256 }),
         ("keys", KeyError::Empty),
+        ("keys", KeyError::NoneUsable { first: Box::new(KeyError::Symmetric) }),
         ("e", KeyError::Exponent),
         ("x", malformed("x", "-")),
         ("use", KeyError::NotForVerification { field: "use" }),

@@ -7,8 +7,8 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    Ed25519KeyPair, KeyPair as _, RsaEncoding,
+    self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaEncoding,
 };
 use aws_lc_rs::{hmac, rsa};
 use base64::Engine;
@@ -43,6 +43,7 @@ pub static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
         (Algorithm::PS384, "ps384"),
         (Algorithm::PS512, "ps512"),
         (Algorithm::ES384, "es384"),
+        (Algorithm::ES512, "es512"),
         (Algorithm::EdDSA, "eddsa"),
     ]
     .into_iter()
@@ -161,6 +162,7 @@ impl SigningKey {
             Algorithm::EdDSA => Pair::Ed(Ed25519KeyPair::generate().unwrap()),
             Algorithm::ES256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
             Algorithm::ES384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::ES512 => ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
             Algorithm::PS256 => rsa(&signature::RSA_PSS_SHA256),
             Algorithm::PS384 => rsa(&signature::RSA_PSS_SHA384),
             Algorithm::PS512 => rsa(&signature::RSA_PSS_SHA512),
@@ -223,7 +225,11 @@ impl SigningKey {
             Pair::Ec(pair) => {
                 let point = &pair.public_key().as_ref()[1..];
                 let (x, y) = point.split_at(point.len() / 2);
-                let curve = if x.len() == 32 { "P-256" } else { "P-384" };
+                let curve = match self.algorithm {
+                    Algorithm::ES256 => "P-256",
+                    Algorithm::ES384 => "P-384",
+                    _ => "P-521",
+                };
                 json!({ "kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y) })
             }
             Pair::Ed(pair) => {

@@ -26,6 +26,27 @@ async fn a_token_of_every_public_algorithm_is_accepted() {
 }
 
 #[tokio::test]
+async fn ed25519_has_two_names() {
+    let key = token::key_for(Algorithm::EdDSA);
+    let renamed = with_alg(key.jwk(), "Ed25519");
+    for jwk in [key.jwk(), renamed] {
+        let key_of_issuer = VerificationKey::from_jwk(jwk.to_string()).unwrap();
+        assert_eq!(key_of_issuer.algorithm(), Algorithm::EdDSA);
+        let issuer = Issuer::new(token::ISSUER, key_of_issuer).audience(token::AUDIENCE);
+        let edge = Edge::start(Verifier::new([issuer]).unwrap()).await;
+        for header in [key.header(), with_alg(key.header(), "Ed25519")] {
+            let token = key.token_with(&header, &token::claims("alice"));
+            edge.accepts(&header.to_string(), &token).await;
+        }
+    }
+}
+
+fn with_alg(mut object: Value, alg: &str) -> Value {
+    object["alg"] = alg.into();
+    object
+}
+
+#[tokio::test]
 async fn a_token_of_every_symmetric_algorithm_is_accepted() {
     let keys = [
         hs256(),
