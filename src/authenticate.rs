@@ -167,7 +167,7 @@ impl fmt::Debug for Credentials<'_> {
 /// Why a request was turned away before it reached a handler.
 ///
 /// The message says what an operator needs to know; the caller gets a short and generic
-/// [`tonic::Status`] made from it.
+/// `tonic::Status` made from it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {

@@ -1,5 +1,5 @@
 //! What stands at a service's way out: [`ClientLayer`], and [`PropagateInterceptor`] where a layer
-//! is not to be had.
+//! cannot be used.
 //!
 //! Both take the [`UserContext`] from the request's extensions, where a caller may have put one, or
 //! else from the running task ([`UserContext::current`]), and write it as metadata. Whatever

@@ -195,7 +195,7 @@ impl UserContext {
         &self.inner.fields.id
     }
 
-    /// The user's e-mail address, when the issuer says one. An address is a means of contact; to
+    /// The user's e-mail address, if the token carried one. An address is a means of contact; to
     /// tell users apart, use [`id`](Self::id).
     pub fn email(&self) -> Option<&str> {
         self.inner.fields.email.as_deref()

@@ -18,21 +18,26 @@
 //! # An edge, a service, a client
 //!
 //! ```no_run
+//! use tonic::service::Routes;
 //! use tonic::transport::{Channel, Endpoint, Server};
 //! use tonic::{Request, Response, Status};
+//! # // Stand in for what tonic-prost-build makes of a shop's protocol buffers.
+//! # use tonic_health::pb::HealthCheckRequest as ReserveRequest;
+//! # use tonic_health::pb::HealthCheckResponse as Order;
+//! # use tonic_health::pb::health_client::HealthClient as InventoryServiceClient;
+//! use tonic_passport::client::ClientService;
 //! use tonic_passport::jwt::{Issuer, KeySet, Verifier};
 //! use tonic_passport::policy::HEALTH;
 //! use tonic_passport::{
 //!     BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer, UserContext,
 //! };
-//! use tower::ServiceBuilder;
 //!
-//! // The edge: whom the token speaks of is established here, and nowhere else.
+//! // The edge: the caller is identified here, and nowhere else.
 //! async fn edge(jwks: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
-//!     let issuer = Issuer::new("https://id.example.com", KeySet::from_jwks(jwks)?)
-//!         .audience("shop");
-//!     let layer = ServerLayer::new(BearerToken::new(Verifier::new([issuer])?))
-//!         .public_methods(HEALTH);
+//!     let keys = KeySet::from_jwks(jwks)?;
+//!     let issuer = Issuer::new("https://id.example.com", keys).audience("shop");
+//!     let layer =
+//!         ServerLayer::new(BearerToken::new(Verifier::new([issuer])?)).public_methods(HEALTH);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
 //!     let gateway = Gateway::builder().route("shop.v1.OrderService", orders).build()?;
 //!
@@ -42,26 +47,31 @@
 //! }
 //!
 //! // A service: it trusts the metadata because only the edge and its peers can reach it.
-//! async fn order_service(orders: tonic::service::Routes) -> Result<(), Box<dyn std::error::Error>> {
+//! async fn order_service(routes: Routes) -> Result<(), Box<dyn std::error::Error>> {
 //!     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
-//!     Server::builder().layer(layer).add_routes(orders).serve("10.0.0.2:50052".parse()?).await?;
+//!     Server::builder().layer(layer).add_routes(routes).serve("10.0.0.2:50052".parse()?).await?;
 //!     Ok(())
 //! }
 //!
-//! // A handler: who may do this is decided here.
-//! async fn create_order(request: Request<()>) -> Result<Response<String>, Status> {
-//!     let user = UserContext::from_request(&request)?;
-//!     user.require_permission("orders:create")?;
-//!     // Calls through `inventory()` carry the same user.
-//!     Ok(Response::new(user.id().to_owned()))
+//! // Its client of another service: calls go out on behalf of whoever called this one.
+//! fn inventory() -> InventoryServiceClient<ClientService<Channel>> {
+//!     let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
+//!     InventoryServiceClient::new(ClientLayer::new().wrap(channel))
 //! }
 //!
-//! // A client: calls made while a request is handled go out on behalf of the same user.
-//! fn inventory() -> impl tonic::client::GrpcService<tonic::body::Body> {
-//!     let channel: Channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
-//!     ServiceBuilder::new().layer(ClientLayer::new()).service(channel)
+//! // Its handler: what the caller may do is decided here.
+//! async fn create_order(request: Request<()>) -> Result<Response<Order>, Status> {
+//!     let user = UserContext::from_request(&request)?;
+//!     user.require_permission("orders:create")?;
+//! #   trait Reserve { async fn reserve(&mut self, _: ReserveRequest) -> Result<Response<Order>, Status>; }
+//! #   impl Reserve for InventoryServiceClient<ClientService<Channel>> {
+//! #       async fn reserve(&mut self, request: ReserveRequest) -> Result<Response<Order>, Status> {
+//! #           self.check(request).await
+//! #       }
+//! #   }
+//!     inventory().reserve(ReserveRequest::default()).await
 //! }
-//! # let _ = (edge, order_service, create_order, inventory);
+//! # let _ = (edge, order_service, create_order);
 //! ```
 //!
 //! # What it does not protect from
@@ -71,8 +81,9 @@
 //!
 //! # Errors
 //!
-//! Everything that is turned away gets a `tonic::Status` with a `google.rpc.ErrorInfo`; [status]
-//! has the table of reasons. Callers are told little; the exact cause is a [`tracing`] event.
+//! Everything that is turned away gets a [`Status`][tonic] with a `google.rpc.ErrorInfo`; [status]
+//! has the table of reasons. Callers are told little; the exact cause is a
+//! [tracing] event, at the level `info`: without a subscriber, nobody reads it.
 //!
 //! # Cargo features
 //!
@@ -80,6 +91,7 @@
 //! user of the library.
 //!
 //! [tonic]: https://docs.rs/tonic
+//! [tracing]: https://docs.rs/tracing
 
 mod body;
 mod context;

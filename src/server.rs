@@ -1,5 +1,5 @@
-//! What stands at a service's door: [`ServerLayer`], and [`EdgeInterceptor`] where a layer is not
-//! to be had.
+//! What stands at a service's door: [`ServerLayer`], and [`EdgeInterceptor`] where a layer cannot
+//! be used.
 //!
 //! | | [`ServerLayer`] | [`EdgeInterceptor`] |
 //! |---|---|---|

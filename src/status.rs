@@ -1,4 +1,4 @@
-//! What a caller is told: every rejection becomes a [`tonic::Status`] here, and nowhere else.
+//! What a caller is told: every rejection becomes a `tonic::Status` here, and nowhere else.
 //!
 //! | reason | code | when |
 //! |---|---|---|

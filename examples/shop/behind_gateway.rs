@@ -1,5 +1,7 @@
 //! Servers and channels that carry the calls of many users over one connection.
 
+use std::time::Duration;
+
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 
 /// How much may be on its way of one call, in bytes.
@@ -8,6 +10,9 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// How many calls may be broken off before they began. Beyond it, the connection is closed.
 const RESET_STREAMS: usize = 10_000;
+
+/// How long a service may take to answer a connection before it counts as down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A server that the gateway and other services call.
 pub(crate) fn server() -> Server {
@@ -26,5 +31,6 @@ pub(crate) fn channel(uri: &str) -> Result<Channel, String> {
     Ok(Endpoint::from(uri)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .connect_timeout(CONNECT_TIMEOUT)
         .connect_lazy())
 }

@@ -10,9 +10,9 @@ use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{BearerToken, Gateway, ServerLayer};
 use tower::BoxError;
 
-use super::operations;
 use super::proto::order_service_server::SERVICE_NAME as ORDERS;
 use super::proto::user_service_server::SERVICE_NAME as USERS;
+use super::{operations, startup};
 
 /// Serves the gateway: verifies the tokens of this issuer, and relays to the two upstreams.
 ///
@@ -35,7 +35,10 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .layer(layer)
         .add_routes(operations::add_to(gateway.into_routes(), &[ORDERS, USERS]).await?)
-        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            startup::stopped(),
+        )
         .await?;
     Ok(())
 }

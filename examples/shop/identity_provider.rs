@@ -1,8 +1,7 @@
 //! An identity provider for development: whoever asks gets a token.
 //!
-//! It has what a real one has where a verifier looks: a discovery document (OpenID Connect
-//! Discovery 1.0) and a key set. What is behind `/token` in a real one, passwords and consent, it
-//! has not.
+//! To a verifier it looks like a real one: it has a discovery document (OpenID Connect Discovery
+//! 1.0) and a key set. Unlike a real one, it asks for no password and no consent.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::BoxError;
+
+use super::startup;
 
 const KEY_ID: &str = "shop";
 
@@ -97,7 +98,7 @@ impl IdentityProvider {
             .route("/token/{account}", get(token))
             .fallback((StatusCode::NOT_FOUND, PATHS))
             .with_state(Arc::new(self));
-        axum::serve(listener, router).await?;
+        axum::serve(listener, router).with_graceful_shutdown(startup::stopped()).await?;
         Ok(())
     }
 

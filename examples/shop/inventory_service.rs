@@ -20,7 +20,7 @@ use super::proto::inventory_service_server::{
 use super::proto::{
     ListReservationsRequest, Reservation, ReserveAllResponse, ReserveRequest, StockLevel, StockLine,
 };
-use super::{behind_gateway, operations};
+use super::{behind_gateway, operations, startup};
 
 /// What there is, and how much of it one order may take. The suppliers refill at once.
 const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500), ("cups", 12)];
@@ -38,7 +38,10 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
     behind_gateway::server()
         .layer(layer)
         .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
-        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            startup::stopped(),
+        )
         .await?;
     Ok(())
 }
@@ -56,6 +59,7 @@ impl InventoryService for Inventory {
     ) -> Result<Response<Reservation>, Status> {
         let user = UserContext::from_request(&request)?;
         log_call("Reserve", &user, &request);
+        user.require_permission("orders:create")?;
 
         let reservation = reservation(&user, request.into_inner())?;
         self.add(&user, [reservation.clone()]);
@@ -70,6 +74,7 @@ impl InventoryService for Inventory {
     ) -> Result<Response<Self::ListReservationsStream>, Status> {
         let user = UserContext::from_request(&request)?;
         log_call("ListReservations", &user, &request);
+        user.require_permission("orders:read")?;
 
         let own = self.lock().get(user.id()).cloned().unwrap_or_default();
         Ok(Response::new(Box::pin(tokio_stream::iter(own).map(Ok))))
@@ -81,6 +86,7 @@ impl InventoryService for Inventory {
     ) -> Result<Response<ReserveAllResponse>, Status> {
         let user = UserContext::from_request(&request)?;
         log_call("ReserveAll", &user, &request);
+        user.require_permission("orders:create")?;
 
         let mut requests = request.into_inner();
         let mut reservations = Vec::new();
@@ -103,6 +109,7 @@ impl InventoryService for Inventory {
     ) -> Result<Response<Self::CheckStockStream>, Status> {
         let user = UserContext::from_request(&request)?;
         log_call("CheckStock", &user, &request);
+        user.require_permission("orders:read")?;
 
         let levels = request.into_inner().map(move |line| {
             line.map(|line| StockLevel {

@@ -51,7 +51,6 @@ async fn main() -> Result<(), Failure> {
     tokio::select! {
         served = shop.serve() => Ok(served?),
         announced = announced => announced,
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
     }
 }
 

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt};
 use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_passport::client::ClientService;
 use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{ClientLayer, ForwardedContext, ServerLayer, UserContext};
@@ -25,7 +26,7 @@ use super::proto::{
     ItemAvailability, ListOrdersRequest, ListReservationsRequest, Order, Reservation,
     ReserveRequest, StockLine,
 };
-use super::{behind_gateway, operations};
+use super::{behind_gateway, operations, startup};
 
 /// How many orders one call of `ImportOrders` may place.
 const MAX_IMPORT: usize = 100;
@@ -56,7 +57,10 @@ pub(crate) async fn serve(
     behind_gateway::server()
         .layer(layer)
         .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
-        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            startup::stopped(),
+        )
         .await?;
     Ok(())
 }
@@ -87,7 +91,7 @@ impl OrderService for Orders {
         let wanted = self.placed.reservation(request.into_inner())?;
         let mut inventory = self.inventory.clone();
         let (reserved, customer) =
-            tokio::try_join!(inventory.reserve(wanted), self.customer(&user))?;
+            tokio::try_join!(inventory.reserve(wanted), self.customer(&user)).map_err(answer)?;
 
         let order = order(&user, reserved.into_inner(), customer);
         self.placed.add([order.clone()]);
@@ -121,10 +125,12 @@ impl OrderService for Orders {
         user.require_permission("orders:read")?;
 
         let mut inventory = self.inventory.clone();
-        let reservations = inventory.list_reservations(ListReservationsRequest {}).await?;
+        let reservations =
+            inventory.list_reservations(ListReservationsRequest {}).await.map_err(answer)?;
         let placed = Arc::clone(&self.placed);
         let orders = reservations.into_inner().filter_map(move |reservation| {
-            reservation.map(|reservation| placed.find(&reservation.order_id)).transpose()
+            let order = reservation.map(|reservation| placed.find(&reservation.order_id));
+            order.map_err(answer).transpose()
         });
         Ok(Response::new(Box::pin(orders)))
     }
@@ -150,7 +156,8 @@ impl OrderService for Orders {
         let (reserved, customer) = tokio::try_join!(
             inventory.reserve_all(tokio_stream::iter(wanted)),
             self.customer(&user),
-        )?;
+        )
+        .map_err(answer)?;
 
         let reservations = reserved.into_inner().reservations.into_iter();
         let orders: Vec<Order> =
@@ -171,9 +178,9 @@ impl OrderService for Orders {
 
         // A broken request stream ends the outgoing one; the caller has gone by then.
         let lines = request.into_inner().map_while(Result::ok).map(stock_line);
-        let levels = self.inventory.clone().check_stock(lines).await?.into_inner();
+        let levels = self.inventory.clone().check_stock(lines).await.map_err(answer)?.into_inner();
         let answers = levels.map(|level| {
-            level.map(|level| ItemAvailability {
+            level.map_err(answer).map(|level| ItemAvailability {
                 sku: level.sku,
                 available: level.sufficient,
                 checked_for: level.checked_for,
@@ -219,6 +226,25 @@ impl Placed {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Order>> {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the caller is told when a service that this one calls in turn does not do what it should:
+/// what is wrong with the request, but not what is wrong in here.
+#[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
+fn answer(failed: Status) -> Status {
+    match failed.code() {
+        Code::FailedPrecondition
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::PermissionDenied => {
+            let details = Bytes::copy_from_slice(failed.details());
+            Status::with_details(failed.code(), failed.message(), details)
+        }
+        _ => {
+            tracing::warn!(status = %failed, "a service that this one needs has failed");
+            Status::unavailable("a service that is needed has failed")
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl Shop {
         })
     }
 
-    /// Serves all five, until the first of them fails.
+    /// Serves all five, until the program is stopped or the first of them fails.
     pub(crate) async fn serve(self) -> Result<(), BoxError> {
         let addresses = self.addresses()?;
         let url = format!("http://{}", addresses.identity_provider);

@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Why a program ends, as `main` prints it: the message and its causes, for people.
@@ -36,6 +38,24 @@ pub(crate) fn log() {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+}
+
+/// Waits until the program is asked to stop: by Ctrl-C, or by whoever runs it.
+pub(crate) async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = interrupted => {}
+        _ = terminated => {}
+    }
 }
 
 /// Binds a listener, and says so in the log.

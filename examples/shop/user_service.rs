@@ -14,7 +14,7 @@ use tower::BoxError;
 use super::access_log::{log_call, metadata_names};
 use super::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceServer};
 use super::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
-use super::{behind_gateway, operations};
+use super::{behind_gateway, operations, startup};
 
 /// Serves `UserService`.
 pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
@@ -26,7 +26,10 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
     behind_gateway::server()
         .layer(layer)
         .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
-        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            startup::stopped(),
+        )
         .await?;
     Ok(())
 }

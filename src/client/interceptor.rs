@@ -7,18 +7,20 @@ use super::{Anonymous, propagate};
 ///
 /// It does for a single client what [`ClientLayer`](super::ClientLayer) does.
 ///
-/// ```
-/// use tonic::Request;
-/// use tonic::service::Interceptor;
+/// ```no_run
+/// use tonic::transport::Endpoint;
+/// use tonic_health::pb::HealthCheckRequest;
+/// use tonic_health::pb::health_client::HealthClient;
 /// use tonic_passport::{PropagateInterceptor, UserContext};
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut interceptor = PropagateInterceptor::new();
-/// let user = UserContext::builder("user-42").build()?;
+/// # async fn check() -> Result<(), Box<dyn std::error::Error>> {
+/// let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
+/// let mut client = HealthClient::with_interceptor(channel, PropagateInterceptor::new());
 ///
-/// let request = user.scope(async { interceptor.call(Request::new(())) }).await?;
-/// assert_eq!(request.metadata().get("x-user-id").unwrap(), "user-42");
+/// // A scheduled job opens a scope of its own; a handler behind a `ServerLayer` runs in one.
+/// let user = UserContext::builder("nightly-report").build()?;
+/// let health = user.scope(client.check(HealthCheckRequest::default())).await?;
+/// # drop(health);
 /// # Ok(())
 /// # }
 /// ```

@@ -16,18 +16,23 @@ use crate::body::MaybeBody;
 /// The layer for every tonic client: it propagates the user context.
 ///
 /// ```no_run
-/// use tonic::transport::Endpoint;
+/// use tonic::transport::{Channel, Endpoint};
+/// # use tonic_health::pb::health_client::HealthClient as InventoryServiceClient;
 /// use tonic_passport::ClientLayer;
-/// use tower::ServiceBuilder;
+/// use tonic_passport::client::ClientService;
 ///
-/// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
-/// let channel = Endpoint::from_static("http://inventory:50053").connect().await?;
-/// let channel = ServiceBuilder::new().layer(ClientLayer::new()).service(channel);
-/// // InventoryServiceClient::new(channel)
-/// # drop(channel);
-/// # Ok(())
-/// # }
+/// /// The client of a service, which makes its calls on behalf of whoever calls the service.
+/// struct Clients {
+///     inventory: InventoryServiceClient<ClientService<Channel>>,
+/// }
+///
+/// let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
+/// let inventory = InventoryServiceClient::new(ClientLayer::new().wrap(channel));
+/// let clients = Clients { inventory };
+/// # drop(clients.inventory);
 /// ```
+///
+/// [`wrap`](Self::wrap) is tower's `Layer::layer`, which is there as well for a `ServiceBuilder`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientLayer {
     anonymous: Anonymous,
@@ -78,13 +83,18 @@ impl ClientLayer {
         self.anonymous = Anonymous::Allow;
         self
     }
+
+    /// Wraps a channel.
+    pub fn wrap<S>(&self, channel: S) -> ClientService<S> {
+        ClientService { inner: channel, anonymous: self.anonymous }
+    }
 }
 
 impl<S> Layer<S> for ClientLayer {
     type Service = ClientService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClientService { inner, anonymous: self.anonymous }
+        self.wrap(inner)
     }
 }
 

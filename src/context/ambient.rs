@@ -29,7 +29,16 @@ impl UserContext {
     ///
     /// Inside of a [`ServerLayer`](crate::ServerLayer) it is the caller's, in handlers and while
     /// their response streams are polled; elsewhere it is that of the [`scope`](Self::scope)
-    /// around. A task started with `tokio::spawn` has none until it opens a scope of its own.
+    /// around. A task started with `tokio::spawn` has none until it opens a scope of its own:
+    ///
+    /// ```
+    /// # use tonic_passport::UserContext;
+    /// # async fn handler(user: UserContext) -> Result<(), tokio::task::JoinError> {
+    /// # async fn notify() {}
+    /// let notified = tokio::spawn(user.scope(notify()));
+    /// # notified.await
+    /// # }
+    /// ```
     pub fn current() -> Option<UserContext> {
         CURRENT.try_with(Clone::clone).ok().flatten()
     }

@@ -10,20 +10,34 @@ use crate::authenticate::Authenticator;
 /// Says who is calling, for a single service: `XServer::with_interceptor(service, …)`.
 ///
 /// An interceptor sees less than a layer does; the [module](super) has the table. Every method of
-/// the service needs an authenticated caller.
+/// the service needs an authenticated caller. [`ServerLayer::wrap`](crate::ServerLayer::wrap) does
+/// more for a single service, and is as easy to use.
 ///
 /// ```
-/// # use std::convert::Infallible;
-/// use tonic::service::interceptor::InterceptedService;
+/// # use tonic_health::server::HealthService as Orders;
+/// # use tonic_health::pb::health_server::HealthServer as OrderServiceServer;
 /// use tonic_passport::{EdgeInterceptor, ForwardedContext};
 ///
-/// # let order_service = tower::service_fn(|_: http::Request<()>| async {
-/// #     Ok::<_, Infallible>(http::Response::new(()))
-/// # });
+/// # let orders = Orders::from_health_reporter(tonic_health::server::HealthReporter::new());
 /// let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
-/// // What `OrderServiceServer::with_interceptor(order_service, interceptor)` does:
-/// let service = InterceptedService::new(order_service, interceptor);
+/// let service = OrderServiceServer::with_interceptor(orders, interceptor);
 /// # drop(service);
+/// ```
+///
+/// A handler behind it has the caller in its request, but does not run as them: calls that it makes
+/// need a scope.
+///
+/// ```
+/// use tonic::{Request, Response, Status};
+/// use tonic_passport::UserContext;
+///
+/// # async fn reserve() -> Result<(), Status> { Ok(()) }
+/// async fn create_order(request: Request<()>) -> Result<Response<()>, Status> {
+///     let user = UserContext::from_request(&request)?;
+///     user.scope(reserve()).await?;
+///     Ok(Response::new(()))
+/// }
+/// # drop(create_order(Request::new(())));
 /// ```
 pub struct EdgeInterceptor<A> {
     authenticator: Arc<A>,

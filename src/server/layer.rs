@@ -18,7 +18,8 @@ use crate::authenticate::Authenticator;
 use crate::policy::MethodPath;
 use crate::status;
 
-/// The layer for every tonic server: it says who is calling.
+/// The layer for every tonic server: it authenticates callers, strips forged identity, and carries
+/// the [`UserContext`](crate::UserContext).
 ///
 /// For each request, in this order:
 ///
@@ -51,10 +52,29 @@ use crate::status;
 /// # }
 /// ```
 ///
+/// # A single service
+///
+/// [`wrap`](Self::wrap) puts the layer around one service, where a server has others that are none
+/// of its business:
+///
+/// ```
+/// use tonic::transport::Server;
+/// # use tonic_health::server::HealthService as Orders;
+/// # use tonic_health::pb::health_server::HealthServer as OrderServiceServer;
+/// use tonic_passport::{ForwardedContext, ServerLayer};
+///
+/// let layer = ServerLayer::new(ForwardedContext::trust_private_network());
+/// # let orders = Orders::from_health_reporter(tonic_health::server::HealthReporter::new());
+/// let server = Server::builder().add_service(layer.wrap(OrderServiceServer::new(orders)));
+/// # drop(server);
+/// ```
+///
 /// # Order of layers
 ///
 /// The layer that is added first sees a request first. What stands before this one, a trace layer
-/// for instance, sees the raw token.
+/// for instance, sees the raw token; `GrpcWebLayer` and a layer for CORS belong there. On a server
+/// that also has plain HTTP routes, wrap the gRPC services one by one: this layer answers in gRPC,
+/// and what is no gRPC method is `UNIMPLEMENTED` to it, with the HTTP status 200.
 pub struct ServerLayer<A> {
     authenticator: Arc<A>,
     /// The methods that do not need an authenticated caller.
@@ -74,19 +94,29 @@ impl<A: Authenticator> ServerLayer<A> {
         Self { authenticator: Arc::new(authenticator), exceptions: Arc::default() }
     }
 
-    /// Names methods that take no notice of who calls: no credential is looked at, and the handler
-    /// has no context, whoever calls. Made for health, reflection, and logging in or refreshing a
-    /// token, which an expired token must not stand in the way of.
+    /// Exempts methods from authentication: no credential is looked at, and the handler has no
+    /// context, whoever calls. Made for health, reflection, and logging in or refreshing a token,
+    /// which an expired token must not stand in the way of.
     #[must_use]
     pub fn public_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self {
         self.except(methods, Access::Public)
     }
 
     /// Names methods that anonymous callers may call too, where the others are known. A credential
-    /// that is there is checked, and when it is bad the call is refused.
+    /// that is there is checked, and when it is bad the call is refused. The handler asks for
+    /// `UserContext::from_request(&request).ok()`.
     #[must_use]
     pub fn optional_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self {
         self.except(methods, Access::Optional)
+    }
+
+    /// Wraps a service: tower's `Layer::layer`, without the trait.
+    pub fn wrap<S>(&self, service: S) -> ServerService<S, A> {
+        ServerService {
+            inner: service,
+            authenticator: Arc::clone(&self.authenticator),
+            exceptions: Arc::clone(&self.exceptions),
+        }
     }
 
     fn except(mut self, methods: impl IntoIterator<Item = MethodPath>, access: Access) -> Self {
@@ -111,15 +141,11 @@ impl<A> fmt::Debug for ServerLayer<A> {
     }
 }
 
-impl<S, A> Layer<S> for ServerLayer<A> {
+impl<S, A: Authenticator> Layer<S> for ServerLayer<A> {
     type Service = ServerService<S, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ServerService {
-            inner,
-            authenticator: Arc::clone(&self.authenticator),
-            exceptions: Arc::clone(&self.exceptions),
-        }
+        self.wrap(inner)
     }
 }
 
