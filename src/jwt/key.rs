@@ -329,7 +329,7 @@ impl fmt::Debug for VerificationKey {
 fn parse_jwk(jwk: &[u8]) -> Result<Map<String, Value>, KeyError> {
     json::parse_object(jwk).map_err(|_| KeyError::Malformed {
         field: "jwk",
-        problem: "not a JSON object without duplicate names",
+        problem: "not a JSON object, or a name is there twice",
     })
 }
 

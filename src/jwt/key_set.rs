@@ -80,7 +80,7 @@ impl KeySet {
     fn parse(jwks: &[u8], algorithm: Option<Algorithm>) -> Result<Self, KeyError> {
         let malformed = |problem| KeyError::Malformed { field: "keys", problem };
         let set = json::parse_object(jwks)
-            .map_err(|_| malformed("not in a JSON object without duplicate names"))?;
+            .map_err(|_| malformed("not a JSON object, or a name is there twice"))?;
         let Some(Value::Array(members)) = set.get("keys") else {
             return Err(malformed("not an array"));
         };

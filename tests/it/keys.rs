@@ -384,7 +384,7 @@ fn an_ed25519_key_that_anyone_can_sign_for_is_refused() {
 #[test]
 fn a_jwk_that_is_not_one_is_refused() {
     let jwk = token::key().jwk();
-    let object = malformed("jwk", "not a JSON object without duplicate names");
+    let object = malformed("jwk", "not a JSON object, or a name is there twice");
     let not_text = |field| malformed(field, "not a string");
     let with = |changes| jwk_with(Algorithm::ES256, changes).to_string();
     let cases = [
@@ -420,7 +420,7 @@ fn a_jwk_that_is_not_one_is_refused() {
 
 #[test]
 fn a_key_set_that_is_not_one_is_refused() {
-    let object = malformed("keys", "not in a JSON object without duplicate names");
+    let object = malformed("keys", "not a JSON object, or a name is there twice");
     let cases = [
         ("nothing", "", object.clone()),
         ("garbage", "garbage", object.clone()),
