@@ -1,9 +1,11 @@
 // Runs the ```console blocks of a Markdown file in one shell, and compares what each command prints
-// with what the file says it does.
+// with what the file says it does. The shop that the file speaks of may be on other ports.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-const markdown = readFileSync(process.argv[2], "utf8");
+const [file, portBase] = process.argv.slice(2);
+const port = (_, offset) => `127.0.0.1:${Number(portBase) + Number(offset)}`;
+const markdown = readFileSync(file, "utf8").replace(/127\.0\.0\.1:5005([0-4])/g, port);
 const blocks = [...markdown.matchAll(/^```console\n(.*?)^```$/gms)].map(([, block]) => block);
 
 const commands = [];
