@@ -13,6 +13,7 @@ use http::{Extensions, HeaderName, HeaderValue};
 
 use crate::context::{ContextError, UserContext};
 use crate::jwt::TokenError;
+use crate::metadata::is_reserved;
 
 mod bearer_token;
 mod forwarded_context;
@@ -54,8 +55,8 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate(&self, credentials: &Credentials<'_>)
     -> Result<Option<UserContext>, Rejection>;
 
-    /// Further fields that hold credentials, such as `x-api-key`. They are taken out of every
-    /// request as `authorization` is, and shown in [`Credentials`].
+    /// Further fields that hold credentials, such as `x-api-key`. They are taken out of the metadata
+    /// of every request as `authorization` is, and shown in [`Credentials`].
     fn credential_names(&self) -> &[HeaderName] {
         &[]
     }
@@ -120,12 +121,18 @@ impl<T: Authenticator + ?Sized> Authenticator for Arc<T> {
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     fields: &'a [(HeaderName, HeaderValue)],
+    /// The names of the fields that were taken besides the reserved ones.
+    further: &'a [HeaderName],
     extensions: &'a Extensions,
 }
 
 impl<'a> Credentials<'a> {
-    pub(crate) fn new(fields: &'a [(HeaderName, HeaderValue)], extensions: &'a Extensions) -> Self {
-        Self { fields, extensions }
+    pub(crate) fn new(
+        fields: &'a [(HeaderName, HeaderValue)],
+        further: &'a [HeaderName],
+        extensions: &'a Extensions,
+    ) -> Self {
+        Self { fields, further, extensions }
     }
 
     /// All fields, in the order received among those of one name.
@@ -144,7 +151,15 @@ impl<'a> Credentials<'a> {
     /// # Errors
     ///
     /// [`Rejection::CredentialRepeated`] when there are several: which one would count?
+    /// [`Rejection::Unavailable`] for a field that is never here, because its name is not
+    /// [reserved](crate::metadata::is_reserved) and not among
+    /// [`credential_names`](Authenticator::credential_names): it is no proof of an anonymous caller.
     pub fn single(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
+        let named = self.further.iter().any(|own| own.as_str().eq_ignore_ascii_case(name));
+        if !named && !is_reserved(name) {
+            let problem = format!("{name} is not among credential_names, and is never here");
+            return Err(Rejection::Unavailable(problem.into()));
+        }
         let mut values = self.get_all(name);
         match (values.next(), values.next()) {
             (value, None) => Ok(value),

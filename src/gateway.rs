@@ -41,6 +41,10 @@
 //!   began, 20 by default, and with it all others that are under way. The server in front of the
 //!   gateway has that limit for each of its callers; in the services behind it,
 //!   `http2_max_pending_accept_reset_streams(Some(10_000))` makes room for all of them together.
+//!
+//! Metadata of more than 16 KiB, which only HTTP/1 lets in, is refused here: services end the whole
+//! connection over it. And a service that answers without reading its request to the end cannot be
+//! told that its caller has left, so such a method needs a deadline of its own.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -51,7 +55,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::util::BoxCloneSyncService;
@@ -66,6 +70,9 @@ use crate::status;
 mod body;
 
 use body::{Download, Upload};
+
+/// How much metadata is relayed, in bytes: what a server takes over HTTP/2 by default.
+const MAX_METADATA: usize = 16 * 1024;
 
 type Upstream = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
@@ -119,6 +126,11 @@ impl Gateway {
         let (service, _) = path.strip_prefix('/')?.split_once('/')?;
         self.routes.get(service)
     }
+}
+
+/// The size of metadata as HTTP/2 counts it (RFC 9113, section 6.5.2).
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
 }
 
 impl GatewayBuilder {
@@ -196,6 +208,10 @@ where
             tracing::debug!(path, "no route");
             return Box::pin(async { Ok(status::service_unknown().into_http()) });
         };
+        if size(request.headers()) > MAX_METADATA {
+            tracing::info!(path, "request rejected: its metadata is too large");
+            return Box::pin(async { Ok(status::metadata_too_large().into_http()) });
+        }
         let path = path.to_owned();
         let (parts, body) = request.into_parts();
         let (upload, uploaded) = Upload::new(Body::new(body));

@@ -5,10 +5,11 @@
 //! | `AUTHENTICATION_UNAVAILABLE` | `UNAVAILABLE` | a strategy of your own cannot tell at the moment |
 //! | `CONTEXT_INVALID` | `UNAUTHENTICATED` | a context key is repeated, aliased, malformed or forged |
 //! | `CONTEXT_MISSING` | `UNAUTHENTICATED` | an internal service was called without a context |
-//! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a service made a call without a user; its log says more |
+//! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a service made a call without a user; the message tells its developer how to mend it |
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
 //! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential |
+//! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
 //! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission` |
 //! | `ROLE_MISSING` | `PERMISSION_DENIED` | the user lacks the role named in `role` |
@@ -47,6 +48,7 @@ pub mod reason {
     pub const CONTEXT_TOO_LARGE: &str = "CONTEXT_TOO_LARGE";
     pub const CREDENTIAL_INVALID: &str = "CREDENTIAL_INVALID";
     pub const CREDENTIAL_MISSING: &str = "CREDENTIAL_MISSING";
+    pub const METADATA_TOO_LARGE: &str = "METADATA_TOO_LARGE";
     pub const METHOD_PATH_INVALID: &str = "METHOD_PATH_INVALID";
     pub const PERMISSION_MISSING: &str = "PERMISSION_MISSING";
     pub const ROLE_MISSING: &str = "ROLE_MISSING";
@@ -133,6 +135,11 @@ pub(crate) fn not_propagated() -> Status {
 
 pub(crate) fn method_path_invalid() -> Status {
     status(Code::Unimplemented, reason::METHOD_PATH_INVALID, "the path is not that of a method", [])
+}
+
+pub(crate) fn metadata_too_large() -> Status {
+    let message = "more metadata than is relayed";
+    status(Code::ResourceExhausted, reason::METADATA_TOO_LARGE, message, [])
 }
 
 pub(crate) fn service_unknown() -> Status {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -40,8 +41,22 @@ pub(crate) fn log() {
         .init();
 }
 
-/// Waits until the program is asked to stop: by Ctrl-C, or by whoever runs it.
+/// Waits until the program is asked to stop. Calls that are under way may end then, but not for
+/// long, and not when it is asked again.
 pub(crate) async fn stopped() {
+    signalled().await;
+    tokio::spawn(async {
+        tokio::select! {
+            () = signalled() => {}
+            () = tokio::time::sleep(Duration::from_secs(10)) => {}
+        }
+        tracing::warn!("calls that are still under way are broken off");
+        std::process::exit(0);
+    });
+}
+
+/// Waits for Ctrl-C, or for whoever runs the program to end it.
+async fn signalled() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     let terminated = async {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -14,6 +15,12 @@ use tonic::body::Body;
 
 use crate::server::RequestBody;
 use crate::status;
+
+/// How much is read of an answer that nobody waits for any more, in bytes: more than the windows of
+/// one stream hold, by default.
+const DRAIN_SIZE: usize = 4 * 1024 * 1024;
+/// For how long it is read.
+const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// The body of a request on its way to an upstream, without identity in its trailers.
 pub(super) struct Upload {
@@ -102,7 +109,7 @@ impl http_body::Body for Download {
 /// A caller who leaves while both directions are full would leave a stream behind that holds the
 /// connection's window for ever: hyper notices that the request was broken off when it asks for
 /// more of it, which it does not before the upstream took some, which it does not before its answer
-/// was read. So the answer is read, and thrown away, until the request is gone.
+/// was read. So some of the answer is read, and thrown away, until the request is gone.
 impl Drop for Download {
     fn drop(&mut self) {
         let uploading =
@@ -113,19 +120,37 @@ impl Drop for Download {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let mut answer = std::mem::take(&mut self.inner);
+        let answer = std::mem::take(&mut self.inner);
         let (_, never) = oneshot::channel();
-        let mut uploaded = std::mem::replace(&mut self.uploaded, never);
-        runtime.spawn(std::future::poll_fn(move |cx| {
-            loop {
-                if Pin::new(&mut uploaded).poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                match ready!(Pin::new(&mut answer).poll_frame(cx)) {
-                    Some(Ok(_)) => {}
-                    None | Some(Err(_)) => return Poll::Ready(()),
+        let uploaded = std::mem::replace(&mut self.uploaded, never);
+        let path = std::mem::take(&mut self.path);
+        runtime.spawn(async move {
+            if tokio::time::timeout(DRAIN_TIME, drain(answer, uploaded)).await != Ok(true) {
+                tracing::warn!(path, "a service goes on with a call that its caller has left");
+            }
+        });
+    }
+}
+
+/// Reads the answer until the request is gone. `false` when that takes too much.
+async fn drain(mut answer: Body, mut uploaded: oneshot::Receiver<()>) -> bool {
+    let mut left = DRAIN_SIZE;
+    std::future::poll_fn(move |cx| {
+        loop {
+            if Pin::new(&mut uploaded).poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            match ready!(Pin::new(&mut answer).poll_frame(cx)) {
+                None | Some(Err(_)) => return Poll::Ready(true),
+                Some(Ok(frame)) => {
+                    let read = frame.data_ref().map_or(0, Bytes::len);
+                    let Some(rest) = left.checked_sub(read) else {
+                        return Poll::Ready(false);
+                    };
+                    left = rest;
                 }
             }
-        }));
-    }
+        }
+    })
+    .await
 }

@@ -61,13 +61,17 @@ pub fn is_reserved(name: &str) -> bool {
     Reserved::classify(name).is_some()
 }
 
-/// Takes every reserved field out of the headers, and those with one of these names.
+/// Takes every reserved field out of the headers, and those with one of these names, in whatever
+/// spelling.
 pub(crate) fn take_reserved(
     headers: &mut HeaderMap,
     further: &[HeaderName],
 ) -> Vec<(HeaderName, HeaderValue)> {
+    let is_further = |name: &HeaderName| {
+        further.iter().any(|own| folded(own.as_str()).eq(folded(name.as_str())))
+    };
     let is_taken =
-        |name: &HeaderName| Reserved::classify(name.as_str()).is_some() || further.contains(name);
+        |name: &HeaderName| Reserved::classify(name.as_str()).is_some() || is_further(name);
     let names: Vec<HeaderName> = headers.keys().filter(|name| is_taken(name)).cloned().collect();
     let mut taken = Vec::with_capacity(names.len());
     for name in names {

@@ -107,6 +107,9 @@ impl<B: Body> Body for ResponseBody<B> {
 fn strip_trailers<D>(mut frame: Frame<D>) -> Frame<D> {
     if let Some(trailers) = frame.trailers_mut() {
         metadata::strip(trailers, |_| true);
+        // Over HTTP/1, a client can send these too; no peer takes them over HTTP/2.
+        metadata::strip_connection(trailers);
+        trailers.remove("te");
     }
     frame
 }

@@ -43,7 +43,11 @@ pub(super) fn identify<A: Authenticator>(
     if access == Access::Public {
         return Ok(None);
     }
-    match authenticator.authenticate(&Credentials::new(taken, extensions))? {
+    match authenticator.authenticate(&Credentials::new(
+        taken,
+        authenticator.credential_names(),
+        extensions,
+    ))? {
         Some(user) => {
             user.append_to(headers)?;
             extensions.insert(user.clone());

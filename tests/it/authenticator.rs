@@ -112,3 +112,36 @@ async fn a_repeated_credential_is_not_an_anonymous_caller() {
         probe.take_one();
     }
 }
+
+#[tokio::test]
+async fn a_named_credential_is_taken_in_every_spelling() {
+    let probe = Probe::default();
+    let layer = ServerLayer::new(ByApiKey::new()).optional_methods(Kind::paths());
+    let server = probe.behind(layer).await;
+    let channel = server.connect().await;
+    for name in ["x_api_key", "x.api.key", "xapikey", "x-api--key", "X-API_KEY"] {
+        let fields = [("x-api-key", "3f8c"), (name, "guess")];
+        let user = call(Kind::Unary, channel.clone(), &fields).await;
+        assert_eq!(user.unwrap(), "importer", "{name}");
+        let seen = probe.take_one().metadata;
+        assert!(!seen.values().any(|value| value == "guess"), "{name}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
+    // A closure cannot name fields of its own.
+    let unnamed = |credentials: &Credentials<'_>| {
+        identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
+    };
+    let probe = Probe::default();
+    let server = probe.behind(ServerLayer::new(unnamed).optional_methods(Kind::paths())).await;
+    let channel = server.connect().await;
+    for kind in Kind::ALL {
+        for fields in [&[][..], &[("x-api-key", "guess")]] {
+            let answer = call(kind, channel.clone(), fields).await;
+            let expected = (Code::Unavailable, "AUTHENTICATION_UNAVAILABLE");
+            assert_refused(answer, expected, &probe, &format!("{kind:?}, {fields:?}"));
+        }
+    }
+}

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -31,6 +31,8 @@ use crate::support::{assert_refused, forged, raw, reason, token};
 const ORDERS: &str = "shop.v1.OrderService";
 const UNAVAILABLE: (Code, &str) = (Code::Unavailable, "UPSTREAM_UNAVAILABLE");
 
+/// For how long nothing must happen to count as at rest.
+const QUIET: Duration = Duration::from_millis(300);
 /// How long anything may take that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -387,6 +389,47 @@ async fn a_response_stream_that_the_client_drops_is_dropped_upstream() {
 
     drop(answer);
     timeout(SOON, dropped.notified()).await.unwrap();
+}
+
+/// A service that stops reading its request, and goes on answering, cannot be told that its caller
+/// has left. What it sends is read no further than the window of its stream then.
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
+    let sent = watch::Sender::new(0_u32);
+    let count = sent.clone();
+    let upstream = raw::serve(move |request| {
+        let (held, count) = (request.into_body(), count.clone());
+        let frames = tokio_stream::iter(std::iter::repeat_with(move || {
+            let _unread = &held;
+            count.send_modify(|sent| *sent += 1);
+            Frame::data(raw::message(&[7; 16 * 1024]))
+        }));
+        async { raw::ok().body(raw::stream(frames)).unwrap() }
+    })
+    .await;
+    let edge = edge(upstream.endpoint()).await;
+
+    // On a runtime of its own, so that its connection is closed when it leaves.
+    let mut caller = tokio::runtime::Builder::new_multi_thread();
+    let caller = caller.worker_threads(1).enable_all().build().unwrap();
+    let endpoint = edge.endpoint();
+    caller.spawn(async move {
+        let upload = (0..64).map(|_| Frame::data(raw::message(&vec![7; 64 * 1024])));
+        let upload = tokio_stream::iter(upload).chain(tokio_stream::pending());
+        let request = raw::post(raw::METHOD).header("authorization", bearer());
+        let request = request.body(raw::stream(upload)).unwrap();
+        let mut answer = endpoint.connect().await.unwrap().oneshot(request).await.unwrap();
+        answer.frame().await.unwrap().unwrap();
+        pending::<()>().await;
+    });
+    let mut changes = sent.subscribe();
+    changes.changed().await.unwrap();
+    // Both directions are full now.
+    while timeout(QUIET, changes.changed()).await.is_ok() {}
+
+    caller.shutdown_background();
+    let quiet = async { while timeout(QUIET, changes.changed()).await.is_ok() {} };
+    assert!(timeout(SOON, quiet).await.is_ok(), "it is still read, after {}", *sent.borrow());
 }
 
 #[tokio::test]

@@ -1,35 +1,44 @@
 //! Over HTTP/1, which a server may accept for grpc-web, identity is as safe as over HTTP/2.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
 
-use crate::support::probe::Probe;
+use crate::support::probe::{Probe, with};
 use crate::support::server::TestServer;
+use crate::support::shop::Item;
+use crate::support::shop::order_service_client::OrderServiceClient;
 use crate::support::shop::order_service_server::SERVICE_NAME;
 use crate::support::{raw, token};
 
-/// Makes a call with an empty message over HTTP/1, and answers with the status line.
-async fn call(server: &TestServer, fields: &str) -> String {
+const EMPTY: &str = "content-length: 5\r\n\r\n\0\0\0\0\0";
+
+/// Makes a call over HTTP/1 with these fields and this body, and answers with the head of the
+/// answer.
+async fn call(server: &TestServer, fields: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let bearer = token::good("alice");
-    let head = format!(
-        "POST {} HTTP/1.1\r\nhost: shop\r\ncontent-type: application/grpc\r\ncontent-length: 5\r\n\
-         authorization: Bearer {bearer}\r\n{fields}\r\n\r\n\0\0\0\0\0",
+    let request = format!(
+        "POST {} HTTP/1.1\r\nhost: shop\r\ncontent-type: application/grpc\r\n\
+         authorization: Bearer {bearer}\r\n{fields}\r\n{body}",
         raw::METHOD
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut line = String::new();
-    while !line.ends_with("\r\n") {
-        line.push(char::from(stream.read_u8().await.unwrap()));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(char::from(stream.read_u8().await.unwrap()));
     }
-    line.trim().to_owned()
+    head
 }
 
-#[tokio::test]
-async fn a_connection_header_takes_no_identity_away() {
-    let probe = Probe::default();
+/// A gateway that takes HTTP/1, in front of a service that takes anonymous callers too.
+async fn start(probe: &Probe) -> (TestServer, TestServer) {
     let inside = ServerLayer::new(ForwardedContext::trust_private_network())
         .optional_methods([raw::METHOD.parse().unwrap()]);
     let upstream = probe.behind(inside).await;
@@ -41,7 +50,13 @@ async fn a_connection_header_takes_no_identity_away() {
         server.add_routes(routes).serve_with_incoming(incoming)
     })
     .await;
+    (upstream, gateway)
+}
 
+#[tokio::test]
+async fn a_connection_header_takes_no_identity_away() {
+    let probe = Probe::default();
+    let (_upstream, gateway) = start(&probe).await;
     for fields in [
         "connection: keep-alive",
         "connection: x-user-id",
@@ -52,7 +67,8 @@ async fn a_connection_header_takes_no_identity_away() {
         "keep-alive: x-user-roles",
         "connection: authorization",
     ] {
-        assert_eq!(call(&gateway, fields).await, "HTTP/1.1 200 OK", "{fields}");
+        let head = call(&gateway, fields, EMPTY).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{fields}: {head}");
         let seen = probe.take_one();
         let user = seen.user.expect(fields);
         assert_eq!(user.id(), "alice", "{fields}");
@@ -60,5 +76,44 @@ async fn a_connection_header_takes_no_identity_away() {
         assert_eq!(user.email(), Some("alice@example.com"), "{fields}");
         assert_eq!(user.permissions(), ["orders:create", "orders:read"], "{fields}");
         assert!(!seen.metadata.contains_key("connection"), "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_for_one_connection_go_no_further() {
+    let probe = Probe::default();
+    let (_upstream, gateway) = start(&probe).await;
+    for trailer in
+        ["connection: x", "keep-alive: x", "upgrade: x", "te: gzip", "x-user-id: admin", "x-sum: 1"]
+    {
+        let body = format!("\r\n5\r\n\0\0\0\0\0\r\n0\r\n{trailer}\r\n\r\n");
+        let answer = call(&gateway, "transfer-encoding: chunked", &body);
+        let head = timeout(Duration::from_secs(10), answer).await.expect(trailer);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{trailer}: {head}");
+        assert_eq!(probe.take_one().user.expect(trailer).id(), "alice", "{trailer}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
+    let probe = Probe::default();
+    let (_upstream, gateway) = start(&probe).await;
+    let (send, items) = mpsc::channel(1);
+    let bearer = format!("Bearer {}", token::good("alice"));
+    let request = with(&[("authorization", &bearer)], ReceiverStream::new(items));
+    send.send(Item::default()).await.unwrap();
+    let mut client = OrderServiceClient::new(gateway.connect().await);
+    let mut answers = client.check_items(request).await.unwrap().into_inner();
+    answers.message().await.unwrap().unwrap();
+    probe.take_one();
+
+    for (count, relayed) in [(1, true), (2, false), (6, false), (40, false)] {
+        let fields: Vec<_> = (0..count).map(|n| format!("n-{n}: {}", "~".repeat(9000))).collect();
+        let head = call(&gateway, &fields.join("\r\n"), EMPTY).await;
+        assert_eq!(!head.contains("grpc-status: 8"), relayed, "{count}: {head}");
+        assert_eq!(probe.take_all().len(), usize::from(relayed), "{count}");
+
+        send.send(Item::default()).await.unwrap();
+        answers.message().await.unwrap().expect("the other call");
     }
 }
