@@ -1,18 +1,16 @@
 //! The shop's gateway, on its own.
 //!
-//! It reads the issuer's key set from a file:
-//!
 //! ```text
-//! curl -s http://127.0.0.1:50050/jwks.json > jwks.json
-//! cargo run --example gateway -- --jwks jwks.json
+//! cargo run --example gateway
 //! ```
+//!
+//! It finds the issuer's keys by discovery, and starts whether the issuer can be reached or not.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use tonic_passport::jwt::{Issuer, KeySet};
+use tonic_passport::jwt::{Issuer, RemoteKeys, Verifier};
 
 #[allow(dead_code, reason = "the parts have more than this one needs")]
 #[path = "shop"]
@@ -43,9 +41,9 @@ struct Args {
     /// How far the issuer's clock and this one may differ, in seconds.
     #[arg(long, default_value_t = 0)]
     leeway: u64,
-    /// A file with the issuer's key set (RFC 7517): what its `/jwks.json` answers.
-    #[arg(long)]
-    jwks: PathBuf,
+    /// A host that keys may be fetched from over plain http, and at an address that is private.
+    #[arg(long, default_value = "127.0.0.1")]
+    allow_host: String,
     /// Where `OrderService` is.
     #[arg(long, default_value = "http://127.0.0.1:50052")]
     orders: String,
@@ -58,15 +56,13 @@ struct Args {
 async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     startup::log();
-    let jwks = std::fs::read(&args.jwks)
-        .map_err(|error| format!("--jwks {}: {error}", args.jwks.display()))?;
-    let keys = KeySet::from_jwks(jwks)
-        .map_err(|error| format!("--jwks {}: {error}", args.jwks.display()))?;
+    let keys = RemoteKeys::discovery().allow_host(args.allow_host);
     let issuer = Issuer::new(args.issuer, keys)
         .audience(args.audience)
         .leeway(Duration::from_secs(args.leeway));
+    let verifier = Verifier::new([issuer])?;
     let listener = startup::bind("the gateway", args.listen).await?;
     let orders = channel(&args.orders)?;
     let users = channel(&args.users)?;
-    Ok(gateway::serve(listener, issuer, orders, users).await?)
+    Ok(gateway::serve(listener, verifier, orders, users).await?)
 }

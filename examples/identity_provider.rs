@@ -34,6 +34,6 @@ async fn main() -> Result<(), Failure> {
     startup::log();
     let listener = startup::bind("the identity provider", args.listen).await?;
     let issuer = format!("http://{}", listener.local_addr()?);
-    tracing::info!(issuer, "its key is new: whoever verifies must fetch /jwks.json");
+    tracing::info!(issuer, "its key is new");
     Ok(IdentityProvider::new(issuer, args.audience)?.serve(listener).await?)
 }

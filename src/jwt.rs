@@ -42,6 +42,9 @@ mod issuer;
 mod json;
 mod key;
 mod key_set;
+mod key_source;
+#[cfg(feature = "remote-keys")]
+mod remote;
 mod verifier;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -50,4 +53,7 @@ pub use error::{ConfigError, KeyError, Part, TokenError};
 pub use issuer::Issuer;
 pub use key::VerificationKey;
 pub use key_set::KeySet;
-pub use verifier::{VerifiedToken, Verifier};
+pub use key_source::KeySource;
+#[cfg(feature = "remote-keys")]
+pub use remote::RemoteKeys;
+pub use verifier::{NotReady, VerifiedToken, Verifier};

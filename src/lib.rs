@@ -26,16 +26,15 @@
 //! # use tonic_health::pb::HealthCheckResponse as Order;
 //! # use tonic_health::pb::health_client::HealthClient as InventoryServiceClient;
 //! use tonic_passport::client::ClientService;
-//! use tonic_passport::jwt::{Issuer, KeySet, Verifier};
+//! use tonic_passport::jwt::{Issuer, Verifier};
 //! use tonic_passport::policy::HEALTH;
 //! use tonic_passport::{
 //!     BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer, UserContext,
 //! };
 //!
 //! // The edge: the caller is identified here, and nowhere else.
-//! async fn edge(jwks: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
-//!     let keys = KeySet::from_jwks(jwks)?;
-//!     let issuer = Issuer::new("https://id.example.com", keys).audience("shop");
+//! async fn edge() -> Result<(), Box<dyn std::error::Error>> {
+//!     let issuer = Issuer::oidc("https://id.example.com").audience("shop");
 //!     let layer =
 //!         ServerLayer::new(BearerToken::new(Verifier::new([issuer])?)).public_methods(HEALTH);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
@@ -87,8 +86,10 @@
 //!
 //! # Cargo features
 //!
-//! None are needed. `samples` compiles the protocol buffers of the examples, and is of no use to a
-//! user of the library.
+//! - `remote-keys` (on by default): key sets over the network. A service that only takes forwarded
+//!   contexts can do without, and without the HTTP client that it brings.
+//! - `samples` compiles the protocol buffers of the examples, and is of no use to a user of the
+//!   library.
 //!
 //! [tonic]: https://docs.rs/tonic
 //! [tracing]: https://docs.rs/tracing

@@ -9,6 +9,7 @@
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
 //! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential |
+//! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer are not to be had; with a `RetryInfo` |
 //! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
 //! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission` |
@@ -48,6 +49,7 @@ pub mod reason {
     pub const CONTEXT_TOO_LARGE: &str = "CONTEXT_TOO_LARGE";
     pub const CREDENTIAL_INVALID: &str = "CREDENTIAL_INVALID";
     pub const CREDENTIAL_MISSING: &str = "CREDENTIAL_MISSING";
+    pub const KEYS_UNAVAILABLE: &str = "KEYS_UNAVAILABLE";
     pub const METADATA_TOO_LARGE: &str = "METADATA_TOO_LARGE";
     pub const METHOD_PATH_INVALID: &str = "METHOD_PATH_INVALID";
     pub const PERMISSION_MISSING: &str = "PERMISSION_MISSING";
@@ -84,6 +86,12 @@ impl From<Rejection> for Status {
             }
             Rejection::CredentialMissing => {
                 unauthenticated(reason::CREDENTIAL_MISSING, "a credential is required")
+            }
+            Rejection::Token(TokenError::KeysUnavailable { retry_after }) => {
+                let mut details = error_info(reason::KEYS_UNAVAILABLE, []);
+                details.set_retry_info(Some(retry_after));
+                let message = "tokens cannot be verified at the moment";
+                Status::with_error_details(Code::Unavailable, message, details)
             }
             Rejection::Token(TokenError::Expired) => challenge(
                 reason::TOKEN_EXPIRED,
@@ -170,7 +178,7 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
 fn challenge(reason: &str, message: &str, challenge: &'static str) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("www-authenticate", MetadataValue::from_static(challenge));
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    let details = error_info(reason, []);
     Status::with_error_details_and_metadata(Code::Unauthenticated, message, details, metadata)
 }
 
@@ -180,8 +188,11 @@ fn status<const N: usize>(
     message: &str,
     metadata: [(&str, String); N],
 ) -> Status {
+    Status::with_error_details(code, message, error_info(reason, metadata))
+}
+
+fn error_info<const N: usize>(reason: &str, metadata: [(&str, String); N]) -> ErrorDetails {
     let metadata: HashMap<String, String> =
         metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
-    Status::with_error_details(code, message, details)
+    ErrorDetails::with_error_info(reason, DOMAIN, metadata)
 }

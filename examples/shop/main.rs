@@ -43,7 +43,9 @@ async fn main() -> Result<(), Failure> {
         format!("{error:?} (--port-base takes other ports)")
     })?;
     let addresses = shop.addresses()?;
+    let verifier = shop.verifier();
     let announced = async {
+        verifier.until_ready().await;
         addresses.ready().await?;
         println!("ready\n{}", calls_to_try(&addresses));
         std::future::pending().await

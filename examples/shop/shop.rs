@@ -4,11 +4,11 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_passport::jwt::{Issuer, KeySet};
+use tonic_passport::jwt::{Issuer, RemoteKeys, Verifier};
 use tower::BoxError;
 
 use super::identity_provider::IdentityProvider;
@@ -18,8 +18,9 @@ use super::{behind_gateway, gateway, inventory_service, order_service, user_serv
 /// Whom tokens must be made for to be of any use here.
 const AUDIENCE: &str = "shop";
 
-/// The listeners of the five parts.
+/// The listeners of the five parts, and what verifies the tokens.
 pub(crate) struct Shop {
+    verifier: Verifier,
     identity_provider: TcpListener,
     gateway: TcpListener,
     orders: TcpListener,
@@ -45,13 +46,22 @@ impl Shop {
             let port = if port_base == 0 { 0 } else { port_base.saturating_add(offset) };
             SocketAddr::from((Ipv4Addr::LOCALHOST, port))
         };
+        let identity_provider = startup::bind("the identity provider", address(0)).await?;
+        let url = format!("http://{}", identity_provider.local_addr()?);
         Ok(Self {
-            identity_provider: startup::bind("the identity provider", address(0)).await?,
+            verifier: verifier(&url)?,
+            identity_provider,
             gateway: startup::bind("the gateway", address(1)).await?,
             orders: startup::bind("the order service", address(2)).await?,
             inventory: startup::bind("the inventory service", address(3)).await?,
             users: startup::bind("the user service", address(4)).await?,
         })
+    }
+
+    /// What the gateway verifies tokens with: it finds the keys by discovery, once the identity
+    /// provider answers.
+    pub(crate) fn verifier(&self) -> Verifier {
+        self.verifier.clone()
     }
 
     pub(crate) fn addresses(&self) -> io::Result<Addresses> {
@@ -68,17 +78,13 @@ impl Shop {
     pub(crate) async fn serve(self) -> Result<(), BoxError> {
         let addresses = self.addresses()?;
         let url = format!("http://{}", addresses.identity_provider);
-        let provider = IdentityProvider::new(url.clone(), AUDIENCE.to_owned())?;
-        // Both read the same clock, and a token that expires here shall be seen to expire.
-        let issuer = Issuer::new(url, KeySet::from_jwks(provider.jwks())?)
-            .audience(AUDIENCE)
-            .leeway(Duration::ZERO);
+        let provider = IdentityProvider::new(url, AUDIENCE.to_owned())?;
 
         tokio::try_join!(
             provider.serve(self.identity_provider),
             gateway::serve(
                 self.gateway,
-                issuer,
+                self.verifier,
                 channel(addresses.orders)?,
                 channel(addresses.users)?
             ),
@@ -94,10 +100,22 @@ impl Shop {
     }
 }
 
+fn verifier(url: &str) -> Result<Verifier, BoxError> {
+    let keys = RemoteKeys::discovery()
+        // Loopback is no place for the keys of a real issuer ...
+        .allow_host("127.0.0.1")
+        // ... and none is as impatient as whoever tries this out.
+        .min_interval(Duration::from_millis(100));
+    let issuer = Issuer::new(url, keys)
+        .audience(AUDIENCE)
+        // Both read the same clock, and a token that expires here shall be seen to expire.
+        .leeway(Duration::ZERO);
+    Ok(Verifier::new([issuer])?)
+}
+
 impl Addresses {
     /// Waits until each part answers.
     pub(crate) async fn ready(&self) -> Result<(), BoxError> {
-        TcpStream::connect(self.identity_provider).await?;
         for address in [self.gateway, self.orders, self.inventory, self.users] {
             let mut health = HealthClient::new(channel(address)?);
             health.check(HealthCheckRequest::default()).await?;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use super::algorithm::{Algorithm, UnknownAlgorithm};
 use crate::context::ContextError;
@@ -64,6 +65,14 @@ pub enum TokenError {
         key_id: Option<String>,
     },
 
+    /// The issuer's keys are not to be had, or the token may be signed with one that is too new to
+    /// be known here: it may be good.
+    #[error("the keys of the issuer are not to be had")]
+    KeysUnavailable {
+        /// When another attempt may have a better answer.
+        retry_after: Duration,
+    },
+
     /// From `iat` to `exp` it is longer than allowed.
     #[error("the lifetime is longer than allowed")]
     LifetimeTooLong,
@@ -111,6 +120,12 @@ pub enum TokenError {
         /// The `iss`, shortened.
         issuer: String,
     },
+}
+
+impl TokenError {
+    pub(super) fn unknown_key(key_id: Option<&str>) -> Self {
+        Self::KeyUnknown { key_id: key_id.map(excerpt) }
+    }
 }
 
 /// A part of a token.

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::claims::ClaimMapping;
 use super::error::ConfigError;
-use super::key_set::KeySet;
+use super::key_source::KeySource;
+#[cfg(feature = "remote-keys")]
+use super::remote::RemoteKeys;
 
 /// Tokens of these types say something else than "this is the caller", and are signed with the
 /// same keys: RFC 8725, section 3.11. They are never access tokens.
@@ -19,7 +21,7 @@ const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
 #[must_use = "an issuer does nothing until a verifier uses it"]
 pub struct Issuer {
     pub(super) name: String,
-    pub(super) keys: KeySet,
+    pub(super) keys: KeySource,
     pub(super) audiences: Vec<String>,
     pub(super) claims: ClaimMapping,
     pub(super) leeway: Duration,
@@ -29,9 +31,10 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer that says exactly this `iss` and signs with these keys: a [`KeySet`], or a single
-    /// [`VerificationKey`](super::VerificationKey).
-    pub fn new(name: impl Into<String>, keys: impl Into<KeySet>) -> Self {
+    /// An issuer that says exactly this `iss` and signs with these keys: a
+    /// [`KeySet`](super::KeySet), a single [`VerificationKey`](super::VerificationKey), or
+    /// [`RemoteKeys`](super::RemoteKeys).
+    pub fn new(name: impl Into<String>, keys: impl Into<KeySource>) -> Self {
         Self {
             name: name.into(),
             keys: keys.into(),
@@ -41,6 +44,19 @@ impl Issuer {
             max_lifetime: None,
             token_types: None,
         }
+    }
+
+    /// An OpenID provider, whose keys are found by discovery: `url` is both its `iss` and what its
+    /// discovery document is found under. See [`RemoteKeys::discovery`].
+    #[cfg(feature = "remote-keys")]
+    pub fn oidc(url: impl Into<String>) -> Self {
+        Self::new(url, RemoteKeys::discovery())
+    }
+
+    /// An issuer that publishes its keys at this URL. See [`RemoteKeys::at`].
+    #[cfg(feature = "remote-keys")]
+    pub fn jwks(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self::new(name, RemoteKeys::at(url))
     }
 
     /// Adds an audience; a token's `aud` must hold one of those added. At least one is needed, for

@@ -7,6 +7,10 @@ use super::error::KeyError;
 use super::json;
 use super::key::VerificationKey;
 
+/// How many keys of a set that was fetched are kept.
+#[cfg(feature = "remote-keys")]
+const MAX_REMOTE_KEYS: usize = 100;
+
 /// The keys of one issuer, each found by its id.
 #[derive(Clone, Debug)]
 pub struct KeySet {
@@ -37,7 +41,7 @@ impl KeySet {
     /// [`KeyError::Malformed`] when this is not a JWK Set, [`KeyError::Empty`] when it holds no key,
     /// [`KeyError::NoneUsable`] when all are left out, and as [`new`](Self::new).
     pub fn from_jwks(jwks: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Self::parse(jwks.as_ref(), None)
+        Self::parse(jwks.as_ref(), None, usize::MAX)
     }
 
     /// A JWK Set whose keys need not name their algorithm: those that name none are for this one.
@@ -46,7 +50,16 @@ impl KeySet {
     ///
     /// As [`from_jwks`](Self::from_jwks).
     pub fn from_jwks_for(algorithm: Algorithm, jwks: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Self::parse(jwks.as_ref(), Some(algorithm))
+        Self::parse(jwks.as_ref(), Some(algorithm), usize::MAX)
+    }
+
+    /// A set that was fetched, of which no more than [`MAX_REMOTE_KEYS`] are kept.
+    #[cfg(feature = "remote-keys")]
+    pub(super) fn parse_remote(
+        jwks: &[u8],
+        algorithm: Option<Algorithm>,
+    ) -> Result<Self, KeyError> {
+        Self::parse(jwks, algorithm, MAX_REMOTE_KEYS)
     }
 
     /// The keys of a JWK Set that were left out: the `kid`, if there is one, and the reason.
@@ -77,7 +90,7 @@ impl KeySet {
         fitting.next().filter(|_| fitting.next().is_none())
     }
 
-    fn parse(jwks: &[u8], algorithm: Option<Algorithm>) -> Result<Self, KeyError> {
+    fn parse(jwks: &[u8], algorithm: Option<Algorithm>, limit: usize) -> Result<Self, KeyError> {
         let malformed = |problem| KeyError::Malformed { field: "keys", problem };
         let set = json::parse_object(jwks)
             .map_err(|_| malformed("not a JSON object, or a name is there twice"))?;
@@ -87,7 +100,7 @@ impl KeySet {
 
         let mut keys = Vec::new();
         let mut rejected = Vec::new();
-        for member in members {
+        for member in members.iter().take(limit) {
             let Value::Object(jwk) = member else {
                 rejected.push((None, malformed("not an object")));
                 continue;

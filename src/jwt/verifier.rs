@@ -9,6 +9,7 @@ use super::compact::{self, Compact};
 use super::error::{ConfigError, Part, TokenError, excerpt};
 use super::issuer::Issuer;
 use super::json;
+use super::key_source::Keys;
 use crate::context::UserContext;
 
 /// The latest time that a token may name, in seconds: the end of the year 9999.
@@ -23,9 +24,22 @@ const REFUSED_PARAMETERS: [&str; 7] = ["crit", "b64", "zip", "jwk", "jku", "x5c"
 /// Cloning it copies a pointer.
 #[derive(Clone)]
 pub struct Verifier {
-    issuers: Arc<HashMap<String, Issuer>>,
+    issuers: Arc<HashMap<String, KnownIssuer>>,
     max_token_size: usize,
     context_budget: usize,
+}
+
+/// An issuer whose keys are at hand.
+struct KnownIssuer {
+    settings: Issuer,
+    keys: Keys,
+}
+
+/// The keys of an issuer are not at hand.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the keys of the issuer {issuer:?} are not at hand")]
+pub struct NotReady {
+    issuer: String,
 }
 
 /// What a good token says.
@@ -47,20 +61,23 @@ impl Verifier {
     ///
     /// A [`ConfigError`] that names the issuer and the setting that cannot work.
     pub fn new(issuers: impl IntoIterator<Item = Issuer>) -> Result<Self, ConfigError> {
-        let error = |issuer: &str, problem: &str| ConfigError {
+        let error = |issuer: &str, field, problem: &str| ConfigError {
             issuer: issuer.to_owned(),
-            field: "name",
+            field,
             problem: problem.to_owned(),
         };
         let mut by_name = HashMap::new();
-        for issuer in issuers {
-            issuer.check()?;
-            if let Some(other) = by_name.insert(issuer.name.clone(), issuer) {
-                return Err(error(&other.name, "is configured twice"));
+        for settings in issuers {
+            settings.check()?;
+            let name = settings.name.clone();
+            let keys = Keys::start(&name, settings.keys.clone())
+                .map_err(|problem| error(&name, "keys", &problem))?;
+            if by_name.insert(name.clone(), KnownIssuer { settings, keys }).is_some() {
+                return Err(error(&name, "name", "is configured twice"));
             }
         }
         if by_name.is_empty() {
-            return Err(error("", "at least one issuer is needed"));
+            return Err(error("", "name", "at least one issuer is needed"));
         }
         Ok(Self {
             issuers: Arc::new(by_name),
@@ -85,6 +102,27 @@ impl Verifier {
         self
     }
 
+    /// Whether the keys of all issuers are at hand: for health checks.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`], with the name of an issuer whose keys have not been fetched yet, or could not
+    /// be for so long that they are stale.
+    pub fn ready(&self) -> Result<(), NotReady> {
+        let missing = self.issuers.values().find(|issuer| !issuer.keys.are_at_hand());
+        match missing {
+            Some(issuer) => Err(NotReady { issuer: issuer.settings.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the keys of all issuers are at hand.
+    pub async fn until_ready(&self) {
+        for issuer in self.issuers.values() {
+            issuer.keys.until_at_hand().await;
+        }
+    }
+
     /// Verifies a token now.
     ///
     /// # Errors
@@ -106,7 +144,7 @@ impl Verifier {
         let signature = compact::decode(Part::Signature, compact.signature)?;
 
         let name = required_text(&claims, "iss")?;
-        let issuer = self
+        let KnownIssuer { settings: issuer, keys } = self
             .issuers
             .get(name)
             .ok_or_else(|| TokenError::UnknownIssuer { issuer: excerpt(name) })?;
@@ -120,10 +158,8 @@ impl Verifier {
         let algorithm =
             parameter(&header, "alg")?.ok_or(TokenError::HeaderParameter { name: "alg" })?;
         let key_id = parameter(&header, "kid")?;
-        let key = issuer
-            .keys
-            .find(key_id, algorithm)
-            .ok_or_else(|| TokenError::KeyUnknown { key_id: key_id.map(excerpt) })?;
+        let issued_at = claims.get("iat").and_then(Value::as_u64);
+        let key = keys.find(key_id, algorithm, issued_at)?;
         if !key.algorithm().is_called(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });
         }

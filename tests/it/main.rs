@@ -35,6 +35,7 @@ mod edge_interceptor;
 mod gateway;
 mod http1;
 mod identity_metadata;
+mod key_sets;
 mod keys;
 mod neighbours;
 mod propagation;

@@ -45,7 +45,7 @@ impl Parts {
         let (to_inventory, to_users) = (at(&inventory), at(&users));
 
         let mut tasks = JoinSet::new();
-        let serve = gateway::serve(gateway, token::issuer(), to_orders.clone(), to_users.clone());
+        let serve = gateway::serve(gateway, token::verifier(), to_orders.clone(), to_users.clone());
         tasks.spawn(async { serve.await.unwrap() });
         let serve = order_service::serve(orders, to_inventory.clone(), to_users);
         tasks.spawn(async { serve.await.unwrap() });
@@ -361,7 +361,9 @@ async fn the_accounts_of_the_identity_provider_may_do_what_they_are_for() {
     let shop = Shop::bind(0).await.unwrap();
     let addresses = shop.addresses().unwrap();
     let mut tasks = JoinSet::new();
+    let verifier = shop.verifier();
     tasks.spawn(async move { shop.serve().await.unwrap() });
+    verifier.until_ready().await;
     addresses.ready().await.unwrap();
     let gateway = channel(addresses.gateway);
 

@@ -1,0 +1,97 @@
+//! Where the keys of an issuer come from.
+
+use super::error::TokenError;
+use super::key::VerificationKey;
+use super::key_set::KeySet;
+#[cfg(feature = "remote-keys")]
+use super::remote::{KeyStore, RemoteKeys};
+
+/// Where the keys of an issuer come from: a [`KeySet`], a single [`VerificationKey`], or
+/// [`RemoteKeys`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// Keys that never change.
+    Fixed(KeySet),
+    /// Keys that the issuer publishes.
+    #[cfg(feature = "remote-keys")]
+    Remote(RemoteKeys),
+}
+
+/// The keys of an issuer, at hand.
+#[derive(Debug)]
+pub(super) enum Keys {
+    Fixed(KeySet),
+    #[cfg(feature = "remote-keys")]
+    Remote(KeyStore),
+}
+
+#[cfg_attr(
+    not(feature = "remote-keys"),
+    expect(
+        unused_variables,
+        clippy::unnecessary_wraps,
+        clippy::unused_async,
+        reason = "keys that never change need none of it"
+    )
+)]
+impl Keys {
+    pub(super) fn start(issuer: &str, source: KeySource) -> Result<Self, String> {
+        match source {
+            KeySource::Fixed(keys) => Ok(Self::Fixed(keys)),
+            #[cfg(feature = "remote-keys")]
+            KeySource::Remote(keys) => KeyStore::start(issuer, &keys).map(Self::Remote),
+        }
+    }
+
+    pub(super) fn are_at_hand(&self) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            #[cfg(feature = "remote-keys")]
+            Self::Remote(store) => store.is_ready(),
+        }
+    }
+
+    pub(super) async fn until_at_hand(&self) {
+        match self {
+            Self::Fixed(_) => {}
+            #[cfg(feature = "remote-keys")]
+            Self::Remote(store) => store.until_ready().await,
+        }
+    }
+
+    /// The key for a token.
+    pub(super) fn find(
+        &self,
+        key_id: Option<&str>,
+        algorithm: &str,
+        issued_at: Option<u64>,
+    ) -> Result<VerificationKey, TokenError> {
+        match self {
+            Self::Fixed(keys) => {
+                keys.find(key_id, algorithm).cloned().ok_or_else(|| TokenError::unknown_key(key_id))
+            }
+            #[cfg(feature = "remote-keys")]
+            Self::Remote(store) => store.find(key_id, algorithm, issued_at),
+        }
+    }
+}
+
+impl From<KeySet> for KeySource {
+    fn from(keys: KeySet) -> Self {
+        Self::Fixed(keys)
+    }
+}
+
+impl From<VerificationKey> for KeySource {
+    fn from(key: VerificationKey) -> Self {
+        Self::Fixed(key.into())
+    }
+}
+
+#[cfg(feature = "remote-keys")]
+impl From<RemoteKeys> for KeySource {
+    fn from(keys: RemoteKeys) -> Self {
+        Self::Remote(keys)
+    }
+}

@@ -1,0 +1,157 @@
+//! One fetch of a key set.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode, Url};
+use serde_json::Value;
+
+use super::RemoteKeys;
+use super::address::{PublicResolver, is_public};
+use crate::jwt::algorithm::Algorithm;
+use crate::jwt::error::KeyError;
+use crate::jwt::json;
+use crate::jwt::key_set::KeySet;
+use crate::status;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How many bytes of an answer are read.
+const MAX_SIZE: usize = 64 * 1024;
+
+/// Fetches the key set of one issuer.
+pub(super) struct Fetcher {
+    client: Client,
+    issuer: String,
+    source: Source,
+    algorithm: Option<Algorithm>,
+    allowed: Arc<[String]>,
+}
+
+enum Source {
+    /// The URL of a discovery document.
+    Discovery(Url),
+    Jwks(Url),
+}
+
+/// Why a key set could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("{url}: not an address of the public network")]
+    Address { url: Url },
+    #[error("the discovery document is of the issuer {issuer:?}")]
+    ForeignIssuer { issuer: String },
+    #[error("no answer")]
+    Http(#[from] reqwest::Error),
+    #[error("the key set cannot be used")]
+    Keys(#[from] KeyError),
+    #[error("the discovery document is malformed: {0}")]
+    Malformed(&'static str),
+    #[error("{url}: only https is fetched")]
+    Scheme { url: Url },
+    #[error("{url}: answered {status}")]
+    Status { url: Url, status: StatusCode },
+    #[error("{url}: more than {MAX_SIZE} bytes")]
+    TooLarge { url: Url },
+}
+
+impl Fetcher {
+    /// Checks the configuration.
+    pub(super) fn new(issuer: &str, keys: &RemoteKeys) -> Result<Self, String> {
+        let allowed: Arc<[String]> = keys.allowed_hosts.as_slice().into();
+        let parse = |url: &str| Url::parse(url).map_err(|error| format!("{url:?}: {error}"));
+        let source = if let Some(url) = &keys.jwks_uri {
+            Source::Jwks(parse(url)?)
+        } else {
+            let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+            Source::Discovery(parse(&format!("{issuer}/.well-known/openid-configuration"))?)
+        };
+        let (Source::Discovery(url) | Source::Jwks(url)) = &source;
+        let client = client(url, &allowed).map_err(|error| status::describe(&error))?;
+
+        let fetcher =
+            Self { client, issuer: issuer.to_owned(), source, algorithm: keys.algorithm, allowed };
+        let (Source::Discovery(url) | Source::Jwks(url)) = &fetcher.source;
+        fetcher.check(url).map_err(|error| error.to_string())?;
+        Ok(fetcher)
+    }
+
+    /// Fetches the set. What is no good is an error, and replaces nothing.
+    pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
+        let discovered;
+        let url = match &self.source {
+            Source::Jwks(url) => url,
+            Source::Discovery(url) => {
+                discovered = self.discover(url).await?;
+                &discovered
+            }
+        };
+        Ok(KeySet::parse_remote(&self.get(url).await?, self.algorithm)?)
+    }
+
+    async fn discover(&self, url: &Url) -> Result<Url, FetchError> {
+        let document = json::parse_object(&self.get(url).await?)
+            .map_err(|_| FetchError::Malformed("not a JSON object without duplicate names"))?;
+        let text = |name| document.get(name).and_then(Value::as_str);
+        let issuer = text("issuer").ok_or(FetchError::Malformed("issuer is missing"))?;
+        if issuer != self.issuer {
+            return Err(FetchError::ForeignIssuer { issuer: issuer.chars().take(120).collect() });
+        }
+        let url = text("jwks_uri").ok_or(FetchError::Malformed("jwks_uri is missing"))?;
+        Url::parse(url).map_err(|_| FetchError::Malformed("jwks_uri is not a URL"))
+    }
+
+    async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        self.check(url)?;
+        let mut response = self.client.get(url.clone()).send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status { url: url.clone(), status: response.status() });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > MAX_SIZE {
+                return Err(FetchError::TooLarge { url: url.clone() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// What can be told of a URL before its name is resolved.
+    fn check(&self, url: &Url) -> Result<(), FetchError> {
+        let host = url.host_str().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) {
+            return match url.scheme() {
+                "http" | "https" => Ok(()),
+                _ => Err(FetchError::Scheme { url: url.clone() }),
+            };
+        }
+        if url.scheme() != "https" {
+            return Err(FetchError::Scheme { url: url.clone() });
+        }
+        match host.parse::<IpAddr>() {
+            Ok(address) if !is_public(address) => Err(FetchError::Address { url: url.clone() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn client(url: &Url, allowed: &Arc<[String]>) -> Result<Client, reqwest::Error> {
+    let builder = || {
+        Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(PublicResolver { allowed: Arc::clone(allowed) })
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+    };
+    match builder().build() {
+        // On a system without any certificates, plain http can be had all the same.
+        Err(_) if url.scheme() == "http" => builder().tls_certs_only([]).build(),
+        built => built,
+    }
+}

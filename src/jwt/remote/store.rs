@@ -1,0 +1,197 @@
+//! The keys at hand, and the task that keeps them fresh.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwapOption;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::RemoteKeys;
+use super::fetch::Fetcher;
+use crate::jwt::error::TokenError;
+use crate::jwt::key::VerificationKey;
+use crate::jwt::key_set::KeySet;
+use crate::status;
+
+/// The longest that a failed fetch is followed by the next.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// The last good key set of an issuer. Reading it takes no lock and waits for nothing.
+pub(in crate::jwt) struct KeyStore {
+    shared: Arc<Shared>,
+    /// When keys that are not at hand may be.
+    retry_after: Duration,
+    task: AbortHandle,
+}
+
+struct Shared {
+    issuer: String,
+    snapshot: ArcSwapOption<Snapshot>,
+    /// Set when a token named a key that is not there.
+    wanted: AtomicBool,
+    /// Told when `wanted` is set.
+    want: Notify,
+    /// Told when a snapshot was stored.
+    stored: Notify,
+}
+
+struct Snapshot {
+    keys: KeySet,
+    /// When the fetch began, in seconds since 1970.
+    fetched_at: u64,
+    /// Before that, no other fetch begins.
+    next_fetch: Instant,
+    stale_at: Instant,
+}
+
+impl KeyStore {
+    /// Starts fetching. Fails on a configuration that cannot work, and outside of a runtime.
+    pub(in crate::jwt) fn start(issuer: &str, keys: &RemoteKeys) -> Result<Self, String> {
+        keys.check()?;
+        let fetcher = Fetcher::new(issuer, keys)?;
+        let runtime = Handle::try_current().map_err(|error| error.to_string())?;
+        let shared = Arc::new(Shared {
+            issuer: issuer.to_owned(),
+            snapshot: ArcSwapOption::empty(),
+            wanted: AtomicBool::new(false),
+            want: Notify::new(),
+            stored: Notify::new(),
+        });
+        let task =
+            runtime.spawn(refresh(Arc::clone(&shared), fetcher, keys.clone())).abort_handle();
+        Ok(Self { shared, retry_after: eager(keys), task })
+    }
+
+    /// Whether there are keys: the set was fetched, and not too long ago.
+    pub(in crate::jwt) fn is_ready(&self) -> bool {
+        self.shared.has_keys()
+    }
+
+    /// Waits until there are keys.
+    pub(in crate::jwt) async fn until_ready(&self) {
+        loop {
+            let stored = self.shared.stored.notified();
+            if self.is_ready() {
+                return;
+            }
+            stored.await;
+        }
+    }
+
+    /// The key for a token that says it was issued at this time.
+    ///
+    /// When the set does not have it, it is fetched anew as soon as that is due again. A token that
+    /// was issued before the set was fetched is refused; one that was issued after may be signed
+    /// with a newer key.
+    pub(in crate::jwt) fn find(
+        &self,
+        key_id: Option<&str>,
+        algorithm: &str,
+        issued_at: Option<u64>,
+    ) -> Result<VerificationKey, TokenError> {
+        let snapshot = self.shared.snapshot.load();
+        let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.is_usable()) else {
+            return Err(TokenError::KeysUnavailable { retry_after: self.retry_after });
+        };
+        if let Some(key) = snapshot.keys.find(key_id, algorithm) {
+            return Ok(key.clone());
+        }
+        self.want();
+        if issued_at.is_some_and(|issued_at| issued_at >= snapshot.fetched_at) {
+            let retry_after = snapshot.next_fetch.saturating_duration_since(Instant::now());
+            return Err(TokenError::KeysUnavailable { retry_after });
+        }
+        Err(TokenError::unknown_key(key_id))
+    }
+
+    /// Has the set fetched anew. Costs next to nothing, however often it is called.
+    fn want(&self) {
+        if !self.shared.wanted.swap(true, Ordering::Relaxed) {
+            self.shared.want.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn has_keys(&self) -> bool {
+        self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.is_usable())
+    }
+}
+
+impl Snapshot {
+    fn is_usable(&self) -> bool {
+        Instant::now() < self.stale_at
+    }
+}
+
+impl Drop for KeyStore {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyStore").field("issuer", &self.shared.issuer).finish_non_exhaustive()
+    }
+}
+
+/// Fetches for as long as the store lives: one at a time, and with keys at hand never sooner after
+/// the last than the least interval, whether that one succeeded or not.
+async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
+    let mut failures = 0;
+    loop {
+        shared.wanted.store(false, Ordering::Relaxed);
+        let started = Instant::now();
+        let fetched_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let pause = match fetcher.fetch().await {
+            Ok(keys) => {
+                failures = 0;
+                let snapshot = Snapshot {
+                    keys,
+                    fetched_at,
+                    next_fetch: started + settings.min_interval,
+                    stale_at: started + settings.stale_after,
+                };
+                shared.snapshot.store(Some(Arc::new(snapshot)));
+                shared.stored.notify_waiters();
+                tracing::debug!(issuer = shared.issuer, "keys fetched");
+                jittered(settings.refresh_after)
+            }
+            Err(error) => {
+                failures += 1;
+                let error = status::describe(&error);
+                tracing::warn!(issuer = shared.issuer, error, failures, "keys not fetched");
+                let first =
+                    if shared.has_keys() { settings.min_interval } else { eager(&settings) };
+                let backoff = first.saturating_mul(2u32.saturating_pow(failures.min(16) - 1));
+                jittered(backoff.min(MAX_BACKOFF.max(settings.min_interval)))
+            }
+        };
+        let least = if shared.has_keys() { settings.min_interval } else { eager(&settings) };
+        let earliest = started + least;
+        let next = (started + pause).max(earliest);
+        let _ = timeout_at(next, async {
+            shared.want.notified().await;
+            tokio::time::sleep_until(earliest).await;
+        })
+        .await;
+    }
+}
+
+/// Without keys, nobody is served: the next attempt comes soon.
+fn eager(settings: &RemoteKeys) -> Duration {
+    settings.min_interval.min(Duration::from_secs(1))
+}
+
+/// The time less up to a fifth of it, so that not all do the same at the same time.
+fn jittered(time: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 1000;
+    time.saturating_sub(time * u32::try_from(random).unwrap_or_default() / 5000)
+}
