@@ -39,6 +39,7 @@ mod key_sets;
 mod keys;
 mod neighbours;
 mod propagation;
+mod real_issuers;
 mod server_layer;
 mod shop;
 mod tokens;
