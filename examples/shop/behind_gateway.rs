@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
+use tonic_passport::{Authenticator, ServerLayer};
+use tower::BoxError;
+
+use super::startup;
 
 /// How much may be on its way of one call, in bytes.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -20,6 +27,23 @@ pub(crate) fn server() -> Server {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
+}
+
+/// Serves these routes behind the layer on such a server, until the program is stopped.
+pub(crate) async fn serve<A: Authenticator>(
+    listener: TcpListener,
+    layer: ServerLayer<A>,
+    routes: Routes,
+) -> Result<(), BoxError> {
+    server()
+        .layer(layer)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            startup::stopped(),
+        )
+        .await?;
+    Ok(())
 }
 
 /// A channel to such a server, at `http://HOST:PORT`. It connects when it is first used.

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt};
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{ForwardedContext, ServerLayer, UserContext};
@@ -20,7 +19,7 @@ use super::proto::inventory_service_server::{
 use super::proto::{
     ListReservationsRequest, Reservation, ReserveAllResponse, ReserveRequest, StockLevel, StockLine,
 };
-use super::{behind_gateway, operations, startup};
+use super::{behind_gateway, operations};
 
 /// What there is, and how much of it one order may take. The suppliers refill at once.
 const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500), ("cups", 12)];
@@ -35,15 +34,8 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
         .public_methods(REFLECTION);
 
     let routes = Routes::new(InventoryServiceServer::new(Inventory::default()));
-    behind_gateway::server()
-        .layer(layer)
-        .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            startup::stopped(),
-        )
-        .await?;
-    Ok(())
+    let routes = operations::add_to(routes, &[SERVICE_NAME]).await?;
+    behind_gateway::serve(listener, layer, routes).await
 }
 
 #[derive(Default)]

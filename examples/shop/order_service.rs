@@ -10,12 +10,11 @@ use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt};
 use tonic::service::Routes;
 use tonic::transport::Channel;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_passport::client::ClientService;
 use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{ClientLayer, ForwardedContext, ServerLayer, UserContext};
-use tower::{BoxError, ServiceBuilder};
+use tower::BoxError;
 
 use super::access_log::log_call;
 use super::proto::inventory_service_client::InventoryServiceClient;
@@ -26,7 +25,7 @@ use super::proto::{
     ItemAvailability, ListOrdersRequest, ListReservationsRequest, Order, Reservation,
     ReserveRequest, StockLine,
 };
-use super::{behind_gateway, operations, startup};
+use super::{behind_gateway, operations};
 
 /// How many orders one call of `ImportOrders` may place.
 const MAX_IMPORT: usize = 100;
@@ -46,23 +45,16 @@ pub(crate) async fn serve(
         .public_methods(HEALTH)
         .public_methods(REFLECTION);
     // ... and what this service calls in turn, it calls on their behalf.
-    let propagate = ServiceBuilder::new().layer(ClientLayer::new());
+    let propagate = ClientLayer::new();
     let service = Orders {
-        inventory: InventoryServiceClient::new(propagate.service(inventory)),
-        users: UserServiceClient::new(propagate.service(users)),
+        inventory: InventoryServiceClient::new(propagate.wrap(inventory)),
+        users: UserServiceClient::new(propagate.wrap(users)),
         placed: Arc::default(),
     };
 
     let routes = Routes::new(OrderServiceServer::new(service));
-    behind_gateway::server()
-        .layer(layer)
-        .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            startup::stopped(),
-        )
-        .await?;
-    Ok(())
+    let routes = operations::add_to(routes, &[SERVICE_NAME]).await?;
+    behind_gateway::serve(listener, layer, routes).await
 }
 
 struct Orders {

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{ForwardedContext, ServerLayer, UserContext};
@@ -14,7 +13,7 @@ use tower::BoxError;
 use super::access_log::{log_call, metadata_names};
 use super::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceServer};
 use super::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
-use super::{behind_gateway, operations, startup};
+use super::{behind_gateway, operations};
 
 /// Serves `UserService`.
 pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
@@ -23,15 +22,8 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
         .public_methods(REFLECTION);
 
     let routes = Routes::new(UserServiceServer::new(Users::default()));
-    behind_gateway::server()
-        .layer(layer)
-        .add_routes(operations::add_to(routes, &[SERVICE_NAME]).await?)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            startup::stopped(),
-        )
-        .await?;
-    Ok(())
+    let routes = operations::add_to(routes, &[SERVICE_NAME]).await?;
+    behind_gateway::serve(listener, layer, routes).await
 }
 
 /// Remembers everyone on whose behalf it was called.
