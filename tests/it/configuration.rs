@@ -156,6 +156,7 @@ async fn a_gateway_routes_by_full_service_names_only() {
         ".",
         "/",
         "*",
+        "shop.*",
         "shop.v1.",
         ".shop.v1",
         "shop..v1",

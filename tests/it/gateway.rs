@@ -18,7 +18,6 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_passport::gateway::GatewayError;
 use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
 use tower::ServiceExt;
 
@@ -579,16 +578,4 @@ async fn a_call_that_an_upstream_lets_expire_has_exceeded_its_deadline() {
     let request = raw::post(raw::METHOD).header("grpc-timeout", "20m").body(Body::empty());
     let answer = timeout(SOON, raw::send(gateway, request.unwrap())).await.unwrap();
     assert_eq!(answer.status().code(), Code::DeadlineExceeded, "{answer:?}");
-}
-
-#[tokio::test]
-async fn a_route_must_be_the_full_name_of_a_service_and_there_once() {
-    let channel = || Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-    for name in ["", "/shop.v1.OrderService", "shop.v1.OrderService/", "shop..v1", ".", "shop.*"] {
-        let built = Gateway::builder().route(name, channel()).build().map(drop);
-        assert_eq!(built, Err(GatewayError::InvalidServiceName { name: name.to_owned() }));
-    }
-    let twice = Gateway::builder().route(ORDERS, channel()).route(ORDERS, channel());
-    let error = GatewayError::RepeatedServiceName { name: ORDERS.to_owned() };
-    assert_eq!(twice.build().map(drop), Err(error));
 }

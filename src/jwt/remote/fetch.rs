@@ -69,13 +69,9 @@ impl Fetcher {
             Source::Discovery(parse(&format!("{issuer}/.well-known/openid-configuration"))?)
         };
         let (Source::Discovery(url) | Source::Jwks(url)) = &source;
+        check(url, &allowed).map_err(|error| error.to_string())?;
         let client = client(url, &allowed).map_err(|error| status::describe(&error))?;
-
-        let fetcher =
-            Self { client, issuer: issuer.to_owned(), source, algorithm: keys.algorithm, allowed };
-        let (Source::Discovery(url) | Source::Jwks(url)) = &fetcher.source;
-        fetcher.check(url).map_err(|error| error.to_string())?;
-        Ok(fetcher)
+        Ok(Self { client, issuer: issuer.to_owned(), source, algorithm: keys.algorithm, allowed })
     }
 
     /// Fetches the set. What is no good is an error, and replaces nothing.
@@ -104,7 +100,7 @@ impl Fetcher {
     }
 
     async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        self.check(url)?;
+        check(url, &self.allowed)?;
         let mut response = self.client.get(url.clone()).send().await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status() });
@@ -118,24 +114,20 @@ impl Fetcher {
         }
         Ok(body)
     }
+}
 
-    /// What can be told of a URL before its name is resolved.
-    fn check(&self, url: &Url) -> Result<(), FetchError> {
-        let host = url.host_str().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) {
-            return match url.scheme() {
-                "http" | "https" => Ok(()),
-                _ => Err(FetchError::Scheme { url: url.clone() }),
-            };
+/// What can be told of a URL before its name is resolved.
+fn check(url: &Url, allowed: &[String]) -> Result<(), FetchError> {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let allowed = allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
+    match (url.scheme(), host.parse::<IpAddr>()) {
+        ("http" | "https", _) if allowed => Ok(()),
+        ("https", Ok(address)) if !is_public(address) => {
+            Err(FetchError::Address { url: url.clone() })
         }
-        if url.scheme() != "https" {
-            return Err(FetchError::Scheme { url: url.clone() });
-        }
-        match host.parse::<IpAddr>() {
-            Ok(address) if !is_public(address) => Err(FetchError::Address { url: url.clone() }),
-            _ => Ok(()),
-        }
+        ("https", _) => Ok(()),
+        _ => Err(FetchError::Scheme { url: url.clone() }),
     }
 }
 

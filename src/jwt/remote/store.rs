@@ -168,14 +168,12 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
                 failures += 1;
                 let error = status::describe(&error);
                 tracing::warn!(issuer = shared.issuer, error, failures, "keys not fetched");
-                let first =
-                    if shared.has_keys() { settings.min_interval } else { eager(&settings) };
+                let first = least_interval(&shared, &settings);
                 let backoff = first.saturating_mul(2u32.saturating_pow(failures.min(16) - 1));
                 jittered(backoff.min(MAX_BACKOFF.max(settings.min_interval)))
             }
         };
-        let least = if shared.has_keys() { settings.min_interval } else { eager(&settings) };
-        let earliest = started + least;
+        let earliest = started + least_interval(&shared, &settings);
         let next = (started + pause).max(earliest);
         let _ = timeout_at(next, async {
             shared.want.notified().await;
@@ -183,6 +181,10 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
         })
         .await;
     }
+}
+
+fn least_interval(shared: &Shared, settings: &RemoteKeys) -> Duration {
+    if shared.has_keys() { settings.min_interval } else { eager(settings) }
 }
 
 /// Without keys, nobody is served: the next attempt comes soon.
