@@ -190,6 +190,22 @@ impl UserContext {
         &self.inner.encoded
     }
 
+    /// The bytes that the context takes up, more or less; rather more.
+    pub(crate) fn size(&self) -> usize {
+        let Inner { fields, encoded } = &*self.inner;
+        let text = |text: &String| size_of::<String>() + text.capacity();
+        let list = |list: &[String]| list.iter().map(text).sum::<usize>();
+        let field = size_of::<(HeaderName, HeaderValue)>();
+        size_of::<Inner>()
+            + fields.id.capacity()
+            + fields.email.as_ref().map_or(0, String::capacity)
+            + list(&fields.roles)
+            + list(&fields.permissions)
+            // A map's nodes are half empty, and hold pointers besides.
+            + fields.attributes.iter().map(|(k, v)| 3 * (text(k) + text(v))).sum::<usize>()
+            + encoded.iter().map(|(k, v)| field + k.as_str().len() + v.len()).sum::<usize>()
+    }
+
     /// The user's id; never empty.
     pub fn id(&self) -> &str {
         &self.inner.fields.id

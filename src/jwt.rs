@@ -10,6 +10,7 @@
 //! 4. `iss` is exactly a configured issuer; it is looked up before any cryptography.
 //! 5. The signature is right.
 //! 6. `aud` holds an audience of ours, `exp` is ahead, `nbf` and `iat` are not, `sub` is there.
+//! 7. It was not [revoked](Verifier::revocation).
 //!
 //! ```
 //! use std::time::Duration;
@@ -35,6 +36,7 @@
 //! ```
 
 mod algorithm;
+mod cache;
 mod claims;
 mod compact;
 mod error;
@@ -43,8 +45,11 @@ mod json;
 mod key;
 mod key_set;
 mod key_source;
+mod registered_claims;
 #[cfg(feature = "remote-keys")]
 mod remote;
+mod revocation;
+mod token;
 mod verifier;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -56,4 +61,6 @@ pub use key_set::KeySet;
 pub use key_source::KeySource;
 #[cfg(feature = "remote-keys")]
 pub use remote::RemoteKeys;
-pub use verifier::{NotReady, VerifiedToken, Verifier};
+pub use revocation::{Revocation, RevocationList};
+pub use token::VerifiedToken;
+pub use verifier::{NotReady, Verifier};

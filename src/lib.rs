@@ -96,6 +96,7 @@
 
 mod body;
 mod context;
+mod telemetry;
 
 pub mod authenticate;
 pub mod client;

@@ -19,6 +19,7 @@
 //! | `TOKEN_INVALID` | `UNAUTHENTICATED` | the token is bad in any other way |
 //! | `TOKEN_MALFORMED` | `UNAUTHENTICATED` | `authorization` does not hold one bearer token |
 //! | `TOKEN_MISSING` | `UNAUTHENTICATED` | there is no `authorization` |
+//! | `TOKEN_REVOKED` | `UNAUTHENTICATED` | the token was good, and has been revoked |
 //! | `UPSTREAM_UNAVAILABLE` | `UNAVAILABLE` | a gateway could not reach the service |
 //!
 //! Each of them carries a `google.rpc.ErrorInfo` with the reason and the domain [`DOMAIN`]. Those
@@ -27,6 +28,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::time::Duration;
 
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status, TimeoutExpired};
@@ -59,65 +61,96 @@ pub mod reason {
     pub const TOKEN_INVALID: &str = "TOKEN_INVALID";
     pub const TOKEN_MALFORMED: &str = "TOKEN_MALFORMED";
     pub const TOKEN_MISSING: &str = "TOKEN_MISSING";
+    pub const TOKEN_REVOKED: &str = "TOKEN_REVOKED";
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
+}
+
+impl Rejection {
+    /// The reason that a caller is told.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Context(ContextError::NoRoom | ContextError::TooLarge { .. })
+            | Self::Token(TokenError::Context(
+                ContextError::NoRoom | ContextError::TooLarge { .. },
+            )) => reason::CONTEXT_TOO_LARGE,
+            Self::Context(_) | Self::Forged { .. } => reason::CONTEXT_INVALID,
+            Self::ContextMissing => reason::CONTEXT_MISSING,
+            Self::Credential(_) | Self::CredentialRepeated => reason::CREDENTIAL_INVALID,
+            Self::CredentialMissing => reason::CREDENTIAL_MISSING,
+            Self::Token(TokenError::Expired) => reason::TOKEN_EXPIRED,
+            Self::Token(TokenError::KeysUnavailable { .. }) => reason::KEYS_UNAVAILABLE,
+            Self::Token(TokenError::Revoked) => reason::TOKEN_REVOKED,
+            Self::Token(_) => reason::TOKEN_INVALID,
+            Self::TokenMalformed => reason::TOKEN_MALFORMED,
+            Self::TokenMissing => reason::TOKEN_MISSING,
+            Self::Unavailable(_) => reason::AUTHENTICATION_UNAVAILABLE,
+        }
+    }
+
+    /// When another attempt may have a better answer.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Token(TokenError::KeysUnavailable { retry_after }) => Some(*retry_after),
+            _ => None,
+        }
+    }
 }
 
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
-        let unauthenticated = |reason, message| status(Code::Unauthenticated, reason, message, []);
-        match rejection {
-            Rejection::Context(ContextError::NoRoom | ContextError::TooLarge { .. })
-            | Rejection::Token(TokenError::Context(
-                ContextError::NoRoom | ContextError::TooLarge { .. },
-            )) => status(
-                Code::ResourceExhausted,
-                reason::CONTEXT_TOO_LARGE,
-                "the user context is too large",
-                [],
-            ),
-            Rejection::Context(_) | Rejection::Forged { .. } => {
-                unauthenticated(reason::CONTEXT_INVALID, "the user context is not valid")
+        const EXPIRED: &str =
+            r#"Bearer error="invalid_token", error_description="the token has expired""#;
+        const REVOKED: &str =
+            r#"Bearer error="invalid_token", error_description="the token has been revoked""#;
+
+        let reason = rejection.reason();
+        let (code, message, challenge) = match reason {
+            reason::AUTHENTICATION_UNAVAILABLE => {
+                (Code::Unavailable, "callers cannot be authenticated at the moment", None)
             }
-            Rejection::ContextMissing => {
-                unauthenticated(reason::CONTEXT_MISSING, "a user context is required")
+            reason::CONTEXT_INVALID => {
+                (Code::Unauthenticated, "the user context is not valid", None)
             }
-            Rejection::Credential(_) | Rejection::CredentialRepeated => {
-                unauthenticated(reason::CREDENTIAL_INVALID, "the credential is not valid")
+            reason::CONTEXT_MISSING => (Code::Unauthenticated, "a user context is required", None),
+            reason::CONTEXT_TOO_LARGE => {
+                (Code::ResourceExhausted, "the user context is too large", None)
             }
-            Rejection::CredentialMissing => {
-                unauthenticated(reason::CREDENTIAL_MISSING, "a credential is required")
+            reason::CREDENTIAL_INVALID => {
+                (Code::Unauthenticated, "the credential is not valid", None)
             }
-            Rejection::Token(TokenError::KeysUnavailable { retry_after }) => {
-                let mut details = error_info(reason::KEYS_UNAVAILABLE, []);
-                details.set_retry_info(Some(retry_after));
-                let message = "tokens cannot be verified at the moment";
-                Status::with_error_details(Code::Unavailable, message, details)
+            reason::CREDENTIAL_MISSING => (Code::Unauthenticated, "a credential is required", None),
+            reason::KEYS_UNAVAILABLE => {
+                (Code::Unavailable, "tokens cannot be verified at the moment", None)
             }
-            Rejection::Token(TokenError::Expired) => challenge(
-                reason::TOKEN_EXPIRED,
-                "the token has expired",
-                r#"Bearer error="invalid_token", error_description="the token has expired""#,
-            ),
-            Rejection::Token(_) => challenge(
-                reason::TOKEN_INVALID,
-                "the token is not valid",
-                r#"Bearer error="invalid_token""#,
-            ),
-            Rejection::TokenMalformed => challenge(
-                reason::TOKEN_MALFORMED,
+            reason::TOKEN_EXPIRED => {
+                (Code::Unauthenticated, "the token has expired", Some(EXPIRED))
+            }
+            reason::TOKEN_MALFORMED => (
+                Code::Unauthenticated,
                 "the authorization metadata does not hold one bearer token",
-                r#"Bearer error="invalid_request""#,
+                Some(r#"Bearer error="invalid_request""#),
             ),
-            Rejection::TokenMissing => {
-                challenge(reason::TOKEN_MISSING, "a bearer token is required", "Bearer")
+            reason::TOKEN_MISSING => {
+                (Code::Unauthenticated, "a bearer token is required", Some("Bearer"))
             }
-            Rejection::Unavailable(_) => status(
-                Code::Unavailable,
-                reason::AUTHENTICATION_UNAVAILABLE,
-                "callers cannot be authenticated at the moment",
-                [],
+            reason::TOKEN_REVOKED => {
+                (Code::Unauthenticated, "the token has been revoked", Some(REVOKED))
+            }
+            _ => (
+                Code::Unauthenticated,
+                "the token is not valid",
+                Some(r#"Bearer error="invalid_token""#),
             ),
+        };
+        let mut details = error_info(reason, []);
+        if let Some(retry_after) = rejection.retry_after() {
+            details.set_retry_info(Some(retry_after));
         }
+        let mut metadata = MetadataMap::new();
+        if let Some(challenge) = challenge {
+            metadata.insert("www-authenticate", MetadataValue::from_static(challenge));
+        }
+        Status::with_error_details_and_metadata(code, message, details, metadata)
     }
 }
 
@@ -173,13 +206,6 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
         Some(source) => format!("{error}: {}", describe(source)),
         None => error.to_string(),
     }
-}
-
-fn challenge(reason: &str, message: &str, challenge: &'static str) -> Status {
-    let mut metadata = MetadataMap::new();
-    metadata.insert("www-authenticate", MetadataValue::from_static(challenge));
-    let details = error_info(reason, []);
-    Status::with_error_details_and_metadata(Code::Unauthenticated, message, details, metadata)
 }
 
 fn status<const N: usize>(

@@ -99,6 +99,10 @@ pub enum TokenError {
     #[error("nbf is ahead of the clock")]
     NotYetValid,
 
+    /// The token was revoked.
+    #[error("the token has been revoked")]
+    Revoked,
+
     /// The signature is not the key's.
     #[error("the signature is wrong")]
     SignatureInvalid,
@@ -123,6 +127,33 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// A name for metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::AlgorithmMismatch { .. } => "algorithm_mismatch",
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::ClaimInvalid { .. } => "claim_invalid",
+            Self::ClaimMissing { .. } => "claim_missing",
+            Self::Context(_) => "context",
+            Self::Expired => "expired",
+            Self::HeaderParameter { .. } => "header_parameter",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::KeyUnknown { .. } => "key_unknown",
+            Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::LifetimeTooLong => "lifetime_too_long",
+            Self::NotBase64Url { .. } => "not_base64url",
+            Self::NotCompact => "not_compact",
+            Self::NotJson { .. } => "not_json",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+            Self::SignatureInvalid => "signature_invalid",
+            Self::TooLong { .. } => "too_long",
+            Self::TypeNotAccepted => "type_not_accepted",
+            Self::UnknownIssuer { .. } => "unknown_issuer",
+        }
+    }
+
     pub(super) fn unknown_key(key_id: Option<&str>) -> Self {
         Self::KeyUnknown { key_id: key_id.map(excerpt) }
     }

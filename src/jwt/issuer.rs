@@ -11,7 +11,7 @@ use super::remote::RemoteKeys;
 const NEVER_ACCESS_TOKENS: [&str; 4] = ["txntoken+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt"];
 
 /// A clock that is wrong by more must be set, not allowed for.
-const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
+pub(super) const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
 
 /// One issuer of tokens: its name, its keys, and what its tokens must look like.
 ///

@@ -178,6 +178,17 @@ impl VerificationKey {
         matches!(*self.material, Material::Hmac(_))
     }
 
+    /// Whether both are the same public key with the same id and algorithm. Secrets are never
+    /// compared: one is not the same as another.
+    #[cfg(feature = "remote-keys")]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same_material = match (&*self.material, &*other.material) {
+            (Material::Public(own), Material::Public(other)) => own.as_ref() == other.as_ref(),
+            _ => false,
+        };
+        same_material && self.key_id == other.key_id && self.algorithm == other.algorithm
+    }
+
     /// Whether this is the key's signature of the message.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &*self.material {

@@ -90,6 +90,13 @@ impl KeySet {
         fitting.next().filter(|_| fitting.next().is_none())
     }
 
+    /// Whether the keys of both sets are the same, in whatever order.
+    #[cfg(feature = "remote-keys")]
+    pub(super) fn has_same_keys(&self, other: &Self) -> bool {
+        let same = |key: &VerificationKey| other.keys().any(|candidate| candidate.is_same(key));
+        self.keys().count() == other.keys().count() && self.keys().all(same)
+    }
+
     fn parse(jwks: &[u8], algorithm: Option<Algorithm>, limit: usize) -> Result<Self, KeyError> {
         let malformed = |problem| KeyError::Malformed { field: "keys", problem };
         let set = json::parse_object(jwks)

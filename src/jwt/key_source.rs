@@ -1,5 +1,7 @@
 //! Where the keys of an issuer come from.
 
+use std::time::SystemTime;
+
 use super::error::TokenError;
 use super::key::VerificationKey;
 use super::key_set::KeySet;
@@ -44,11 +46,13 @@ impl Keys {
         }
     }
 
-    pub(super) fn are_at_hand(&self) -> bool {
+    /// The version of the keys: another number whenever they are not the same keys as before;
+    /// `None` when they are not at hand.
+    pub(super) fn version(&self) -> Option<u64> {
         match self {
-            Self::Fixed(_) => true,
+            Self::Fixed(_) => Some(0),
             #[cfg(feature = "remote-keys")]
-            Self::Remote(store) => store.is_ready(),
+            Self::Remote(store) => store.version(),
         }
     }
 
@@ -60,19 +64,21 @@ impl Keys {
         }
     }
 
-    /// The key for a token.
+    /// The key for a token that says it was issued at this time, and the version of the keys.
     pub(super) fn find(
         &self,
         key_id: Option<&str>,
         algorithm: &str,
         issued_at: Option<u64>,
-    ) -> Result<VerificationKey, TokenError> {
+        now: SystemTime,
+    ) -> Result<(VerificationKey, u64), TokenError> {
         match self {
-            Self::Fixed(keys) => {
-                keys.find(key_id, algorithm).cloned().ok_or_else(|| TokenError::unknown_key(key_id))
-            }
+            Self::Fixed(keys) => match keys.find(key_id, algorithm) {
+                Some(key) => Ok((key.clone(), 0)),
+                None => Err(TokenError::unknown_key(key_id)),
+            },
             #[cfg(feature = "remote-keys")]
-            Self::Remote(store) => store.find(key_id, algorithm, issued_at),
+            Self::Remote(store) => store.find(key_id, algorithm, issued_at, now),
         }
     }
 }

@@ -1,19 +1,21 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+use super::cache::TokenCache;
 use super::compact::{self, Compact};
 use super::error::{ConfigError, Part, TokenError, excerpt};
 use super::issuer::Issuer;
 use super::json;
 use super::key_source::Keys;
+use super::registered_claims::{self as claims, Times, required_text};
+use super::revocation::Revocation;
+use super::token::{Facts, VerifiedToken};
 use crate::context::UserContext;
-
-/// The latest time that a token may name, in seconds: the end of the year 9999.
-const LATEST: u64 = 253_402_300_799;
+use crate::telemetry::Verification;
 
 /// Header parameters that nobody may use here: extensions that are not implemented (RFC 7515,
 /// section 4.1.11; RFC 7797; RFC 7516), and keys brought along (RFC 8725, section 3.10).
@@ -21,12 +23,31 @@ const REFUSED_PARAMETERS: [&str; 7] = ["crit", "b64", "zip", "jwk", "jku", "x5c"
 
 /// Verifies tokens of one or several issuers; see the [module](super) for what it demands.
 ///
-/// Cloning it copies a pointer.
+/// Tokens that were found good are [cached](Self::cached_tokens), so that one that comes again is
+/// verified without parsing and without cryptography. The cache never changes an answer: each time,
+/// the token is compared byte by byte, its times are checked, it is looked up among the
+/// [revoked](Self::revocation) ones, and it counts as unknown when the issuer's keys are not those
+/// that it was verified with.
+///
+/// Cloning it copies pointers; clones share the cache until a setting of one of them is changed.
 #[derive(Clone)]
 pub struct Verifier {
-    issuers: Arc<HashMap<String, KnownIssuer>>,
+    issuers: Arc<HashMap<Arc<str>, KnownIssuer>>,
+    clock: Option<Arc<Clock>>,
+    revocation: Option<Arc<dyn Revocation>>,
+    cache: Option<Arc<TokenCache>>,
+    settings: Settings,
+}
+
+type Clock = dyn Fn() -> SystemTime + Send + Sync;
+
+/// What an entry of the cache depends on, besides the issuers.
+#[derive(Clone, Copy)]
+struct Settings {
     max_token_size: usize,
     context_budget: usize,
+    cached_tokens: usize,
+    cache_size: usize,
 }
 
 /// An issuer whose keys are at hand.
@@ -42,18 +63,15 @@ pub struct NotReady {
     issuer: String,
 }
 
-/// What a good token says.
-#[derive(Clone, Debug)]
-pub struct VerifiedToken {
-    context: UserContext,
-    expires_at: SystemTime,
-    issuer: String,
-    key_id: Option<Arc<str>>,
-}
-
 impl Verifier {
     /// The size in bytes that a token may have by default.
     pub const DEFAULT_MAX_TOKEN_SIZE: usize = 8 * 1024;
+
+    /// How many tokens are cached by default.
+    pub const DEFAULT_CACHED_TOKENS: usize = 10_000;
+
+    /// The size in bytes that the cache may have by default: 32 MiB.
+    pub const DEFAULT_CACHE_SIZE: usize = 32 * 1024 * 1024;
 
     /// Verifies tokens of these issuers.
     ///
@@ -66,39 +84,82 @@ impl Verifier {
             field,
             problem: problem.to_owned(),
         };
-        let mut by_name = HashMap::new();
+        let mut by_name: HashMap<Arc<str>, KnownIssuer> = HashMap::new();
         for settings in issuers {
             settings.check()?;
-            let name = settings.name.clone();
+            let name: Arc<str> = settings.name.as_str().into();
             let keys = Keys::start(&name, settings.keys.clone())
                 .map_err(|problem| error(&name, "keys", &problem))?;
-            if by_name.insert(name.clone(), KnownIssuer { settings, keys }).is_some() {
+            if by_name.insert(Arc::clone(&name), KnownIssuer { settings, keys }).is_some() {
                 return Err(error(&name, "name", "is configured twice"));
             }
         }
         if by_name.is_empty() {
             return Err(error("", "name", "at least one issuer is needed"));
         }
-        Ok(Self {
-            issuers: Arc::new(by_name),
+        let settings = Settings {
             max_token_size: Self::DEFAULT_MAX_TOKEN_SIZE,
             context_budget: UserContext::DEFAULT_BUDGET,
-        })
+            cached_tokens: Self::DEFAULT_CACHED_TOKENS,
+            cache_size: Self::DEFAULT_CACHE_SIZE,
+        };
+        let issuers = Arc::new(by_name);
+        let verifier = Self { issuers, clock: None, revocation: None, cache: None, settings };
+        Ok(verifier.with_new_cache())
     }
 
     /// Sets the size in bytes that a token may have, in place of
     /// [`DEFAULT_MAX_TOKEN_SIZE`](Self::DEFAULT_MAX_TOKEN_SIZE).
     #[must_use]
     pub fn max_token_size(mut self, bytes: usize) -> Self {
-        self.max_token_size = bytes;
-        self
+        self.settings.max_token_size = bytes;
+        self.with_new_cache()
     }
 
     /// Sets the size in bytes that a context may have, in place of
     /// [`UserContext::DEFAULT_BUDGET`].
     #[must_use]
     pub fn context_budget(mut self, bytes: usize) -> Self {
-        self.context_budget = bytes;
+        self.settings.context_budget = bytes;
+        self.with_new_cache()
+    }
+
+    /// Sets how many tokens are cached at most, in place of
+    /// [`DEFAULT_CACHED_TOKENS`](Self::DEFAULT_CACHED_TOKENS). With 0, none is.
+    ///
+    /// Only good tokens are, so that nobody can fill the cache with others.
+    #[must_use]
+    pub fn cached_tokens(mut self, tokens: usize) -> Self {
+        self.settings.cached_tokens = tokens;
+        self.with_new_cache()
+    }
+
+    /// Sets the size in bytes that the cache may have at most, in place of
+    /// [`DEFAULT_CACHE_SIZE`](Self::DEFAULT_CACHE_SIZE). A token takes up its own length, that of
+    /// its context twice, and about a kilobyte.
+    #[must_use]
+    pub fn cache_size(mut self, bytes: usize) -> Self {
+        self.settings.cache_size = bytes;
+        self.with_new_cache()
+    }
+
+    /// Refuses tokens that were revoked, as [`TokenError::Revoked`].
+    #[must_use]
+    pub fn revocation(mut self, revocation: impl Revocation) -> Self {
+        self.revocation = Some(Arc::new(revocation));
+        self
+    }
+
+    /// Sets the clock that [`verify`](Self::verify) reads, in place of [`SystemTime::now`].
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(now));
+        self
+    }
+
+    fn with_new_cache(mut self) -> Self {
+        let Settings { cached_tokens, cache_size, .. } = self.settings;
+        self.cache = TokenCache::new(cached_tokens, cache_size).map(Arc::new);
         self
     }
 
@@ -109,7 +170,7 @@ impl Verifier {
     /// [`NotReady`], with the name of an issuer whose keys have not been fetched yet, or could not
     /// be for so long that they are stale.
     pub fn ready(&self) -> Result<(), NotReady> {
-        let missing = self.issuers.values().find(|issuer| !issuer.keys.are_at_hand());
+        let missing = self.issuers.values().find(|issuer| issuer.keys.version().is_none());
         match missing {
             Some(issuer) => Err(NotReady { issuer: issuer.settings.name.clone() }),
             None => Ok(()),
@@ -123,13 +184,25 @@ impl Verifier {
         }
     }
 
+    /// How many tokens are in the cache at the moment.
+    pub fn cache_len(&self) -> usize {
+        self.cache.as_ref().map_or(0, |cache| cache.len())
+    }
+
     /// Verifies a token now.
+    ///
+    /// Records `issuer`, `key_id` and `cache_hit` in the current tracing span, when that has such
+    /// fields.
     ///
     /// # Errors
     ///
     /// A [`TokenError`]. It is [`TokenError::Expired`] only for a token that is good otherwise.
     pub fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
-        self.verify_at(token, SystemTime::now())
+        let now = match &self.clock {
+            Some(clock) => clock(),
+            None => SystemTime::now(),
+        };
+        self.verify_at(token, now)
     }
 
     /// Verifies a token as of some time.
@@ -138,16 +211,50 @@ impl Verifier {
     ///
     /// As [`verify`](Self::verify).
     pub fn verify_at(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, TokenError> {
-        let compact = Compact::split(token, self.max_token_size)?;
+        let mut verification = Verification::start();
+        let known = self.cache.as_ref().and_then(|cache| cache.get(token));
+        if let Some(verified) = &known
+            && self.is_still_good(verified, now)
+        {
+            verification.recalled(verified);
+            return Ok(verified.clone());
+        }
+        let answer = self.verify_anew(token, now, &mut verification);
+        match (&self.cache, &answer) {
+            (Some(cache), Ok(verified)) => cache.insert(token, verified),
+            (Some(cache), Err(_)) if known.is_some() => cache.remove(token),
+            _ => {}
+        }
+        verification.finished(answer.as_ref().map(drop));
+        answer
+    }
+
+    /// Whether what was found of a token before is so now.
+    fn is_still_good(&self, verified: &VerifiedToken, now: SystemTime) -> bool {
+        self.issuers.get(verified.issuer()).is_some_and(|KnownIssuer { settings, keys }| {
+            keys.version() == Some(verified.keys_version())
+                && verified.check_times(settings.leeway, now).is_ok()
+                && !self.is_revoked(verified)
+        })
+    }
+
+    fn verify_anew<'a>(
+        &'a self,
+        token: &str,
+        now: SystemTime,
+        verification: &mut Verification<'a>,
+    ) -> Result<VerifiedToken, TokenError> {
+        let compact = Compact::split(token, self.settings.max_token_size)?;
         let header = parse(Part::Header, compact.header)?;
         let claims = parse(Part::Claims, compact.claims)?;
         let signature = compact::decode(Part::Signature, compact.signature)?;
 
         let name = required_text(&claims, "iss")?;
-        let KnownIssuer { settings: issuer, keys } = self
+        let (name, KnownIssuer { settings: issuer, keys }) = self
             .issuers
-            .get(name)
+            .get_key_value(name)
             .ok_or_else(|| TokenError::UnknownIssuer { issuer: excerpt(name) })?;
+        verification.of_issuer(name);
 
         if let Some(name) = REFUSED_PARAMETERS.into_iter().find(|name| header.contains_key(*name)) {
             return Err(TokenError::HeaderParameter { name });
@@ -159,7 +266,8 @@ impl Verifier {
             parameter(&header, "alg")?.ok_or(TokenError::HeaderParameter { name: "alg" })?;
         let key_id = parameter(&header, "kid")?;
         let issued_at = claims.get("iat").and_then(Value::as_u64);
-        let key = keys.find(key_id, algorithm, issued_at)?;
+        let (key, keys_version) = keys.find(key_id, algorithm, issued_at, now)?;
+        verification.with_key(key.shared_key_id());
         if !key.algorithm().is_called(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });
         }
@@ -167,53 +275,37 @@ impl Verifier {
             return Err(TokenError::SignatureInvalid);
         }
 
-        required_text(&claims, "sub")?;
-        check_audience(issuer, &claims)?;
-        let expires_at = check_times(issuer, &claims, now)?;
-        let context = issuer.claims.apply(&claims, self.context_budget)?;
-        // Last of all, so that "expired" is said of tokens only that are good otherwise.
-        if seconds(now) >= expires_at.saturating_add(issuer.leeway.as_secs()) {
-            return Err(TokenError::Expired);
-        }
-        Ok(VerifiedToken {
-            context,
-            expires_at: UNIX_EPOCH + Duration::from_secs(expires_at),
-            issuer: issuer.name.clone(),
+        let subject = required_text(&claims, "sub")?;
+        let token_id = claims::token_id(&claims)?;
+        claims::check_audience(issuer, &claims)?;
+        let times = Times::read(issuer, &claims)?;
+        times.check(issuer.leeway, now)?;
+        let context = issuer.claims.apply(&claims, self.settings.context_budget)?;
+        let facts = Facts {
+            issuer: Arc::clone(name),
+            subject: subject.to_owned(),
+            token_id,
             key_id: key.shared_key_id(),
-        })
+            times,
+            keys_version,
+        };
+        let verified = VerifiedToken::new(context, facts);
+        if self.is_revoked(&verified) {
+            return Err(TokenError::Revoked);
+        }
+        // Last of all, so that "expired" is said of tokens only that are good otherwise.
+        times.check_expiry(issuer.leeway, now)?;
+        Ok(verified)
+    }
+
+    fn is_revoked(&self, token: &VerifiedToken) -> bool {
+        self.revocation.as_ref().is_some_and(|revocation| revocation.is_revoked(token))
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("issuers", &self.issuers.keys()).finish_non_exhaustive()
-    }
-}
-
-impl VerifiedToken {
-    /// The user that the token speaks of.
-    pub fn context(&self) -> &UserContext {
-        &self.context
-    }
-
-    /// The user that the token speaks of.
-    pub fn into_context(self) -> UserContext {
-        self.context
-    }
-
-    /// When the token expires: `exp`, without leeway.
-    pub fn expires_at(&self) -> SystemTime {
-        self.expires_at
-    }
-
-    /// The issuer of the token.
-    pub fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    /// The id of the key that the token was signed with.
-    pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
     }
 }
 
@@ -232,94 +324,4 @@ fn parameter<'a>(
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(TokenError::HeaderParameter { name }),
     }
-}
-
-fn required_text<'a>(
-    claims: &'a Map<String, Value>,
-    claim: &'static str,
-) -> Result<&'a str, TokenError> {
-    match claims.get(claim) {
-        None => Err(TokenError::ClaimMissing { claim }),
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        Some(Value::String(_)) => Err(invalid(claim, "empty")),
-        Some(_) => Err(invalid(claim, "not a string")),
-    }
-}
-
-/// `aud` is a string, or an array of strings (RFC 7519, section 4.1.3).
-fn check_audience(issuer: &Issuer, claims: &Map<String, Value>) -> Result<(), TokenError> {
-    let ours = |audience: &str| issuer.audiences.iter().any(|own| own == audience);
-    let found = match claims.get("aud") {
-        None => return Err(TokenError::ClaimMissing { claim: "aud" }),
-        Some(Value::String(audience)) => ours(audience),
-        Some(Value::Array(audiences)) => {
-            let names: Option<Vec<&str>> = audiences.iter().map(Value::as_str).collect();
-            let names = names.ok_or_else(|| invalid("aud", "not an array of strings"))?;
-            names.into_iter().any(ours)
-        }
-        Some(_) => return Err(invalid("aud", "neither a string nor an array")),
-    };
-    if found { Ok(()) } else { Err(TokenError::AudienceMismatch) }
-}
-
-/// Checks all times but the expiry itself, and returns it in seconds.
-fn check_times(
-    issuer: &Issuer,
-    claims: &Map<String, Value>,
-    now: SystemTime,
-) -> Result<u64, TokenError> {
-    let latest = seconds(now).saturating_add(issuer.leeway.as_secs());
-    let expires_at =
-        numeric_date(claims, "exp")?.ok_or(TokenError::ClaimMissing { claim: "exp" })?;
-    let issued_at = numeric_date(claims, "iat")?;
-
-    if numeric_date(claims, "nbf")?.is_some_and(|not_before| not_before > latest) {
-        return Err(TokenError::NotYetValid);
-    }
-    if issued_at.is_some_and(|issued_at| issued_at > latest) {
-        return Err(TokenError::IssuedInFuture);
-    }
-    if let Some(max_lifetime) = issuer.max_lifetime {
-        let issued_at = issued_at.ok_or(TokenError::ClaimMissing { claim: "iat" })?;
-        if expires_at.saturating_sub(issued_at) > max_lifetime.as_secs() {
-            return Err(TokenError::LifetimeTooLong);
-        }
-    }
-    Ok(expires_at)
-}
-
-/// A `NumericDate` (RFC 7519, section 2), in whole seconds: fractions are cut off.
-fn numeric_date(
-    claims: &Map<String, Value>,
-    claim: &'static str,
-) -> Result<Option<u64>, TokenError> {
-    let Some(value) = claims.get(claim) else {
-        return Ok(None);
-    };
-    let Value::Number(number) = value else {
-        return Err(invalid(claim, "not a number"));
-    };
-    let seconds = match (number.as_u64(), number.as_f64()) {
-        (Some(seconds), _) => seconds,
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "not negative, and a value beyond u64 saturates, which the limit refuses"
-        )]
-        (None, Some(seconds)) if seconds >= 0.0 => seconds as u64,
-        _ => return Err(invalid(claim, "negative")),
-    };
-    if seconds > LATEST {
-        return Err(invalid(claim, "beyond the year 9999"));
-    }
-    Ok(Some(seconds))
-}
-
-fn invalid(claim: &str, problem: &'static str) -> TokenError {
-    TokenError::ClaimInvalid { claim: claim.to_owned(), problem }
-}
-
-/// A clock before 1970 is broken: every token then counts as expired.
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
 }

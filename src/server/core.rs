@@ -6,6 +6,7 @@ use crate::authenticate::{Authenticator, Credentials, Rejection};
 use crate::context::UserContext;
 use crate::metadata;
 use crate::status;
+use crate::telemetry::{self, Outcome};
 
 /// What a method needs to know of its caller.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,9 +32,48 @@ pub(super) fn strip<A: Authenticator>(
     metadata::take_reserved(headers, authenticator.credential_names())
 }
 
+/// A call, as far as it matters to who may make it.
+pub(super) struct Call<'a> {
+    /// Its path, where that is known.
+    pub(super) method: Option<&'a str>,
+    pub(super) access: Access,
+    /// Whether the caller's e-mail address goes into the span.
+    pub(super) record_email: bool,
+}
+
 /// Tells who is calling, by what was taken out of the request. Writes it into the request's
-/// metadata and extensions.
+/// metadata and extensions, and the outcome into the log.
 pub(super) fn identify<A: Authenticator>(
+    authenticator: &A,
+    call: &Call<'_>,
+    taken: &[(HeaderName, HeaderValue)],
+    headers: &mut HeaderMap,
+    extensions: &mut Extensions,
+) -> Result<Option<UserContext>, Rejection> {
+    let span = telemetry::authenticate(call.method);
+    let _entered = span.enter();
+    let answer = authenticate(authenticator, call.access, taken, headers, extensions);
+    match &answer {
+        Ok(Some(user)) => {
+            telemetry::record_user(&span, user, call.record_email);
+            telemetry::record_outcome(&span, Outcome::Accepted);
+            tracing::debug!("request accepted");
+        }
+        Ok(None) => {
+            let public = call.access == Access::Public;
+            let outcome = if public { Outcome::Public } else { Outcome::Anonymous };
+            telemetry::record_outcome(&span, outcome);
+            tracing::debug!("request accepted");
+        }
+        Err(rejection) => {
+            telemetry::record_outcome(&span, Outcome::Rejected(rejection.reason()));
+            tracing::info!(cause = status::describe(rejection), "request rejected");
+        }
+    }
+    answer
+}
+
+fn authenticate<A: Authenticator>(
     authenticator: &A,
     access: Access,
     taken: &[(HeaderName, HeaderValue)],
@@ -56,9 +96,4 @@ pub(super) fn identify<A: Authenticator>(
         None if access == Access::Optional => Ok(None),
         None => Err(authenticator.challenge()),
     }
-}
-
-/// Says in the log why a request was turned away.
-pub(super) fn log(rejection: &Rejection, method: Option<&str>) {
-    tracing::info!(method, cause = status::describe(rejection), "request rejected");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::core::{self, Access};
+use super::core::{self, Access, Call};
 use crate::authenticate::Authenticator;
 
 /// Says who is calling, for a single service: `XServer::with_interceptor(service, …)`.
@@ -67,13 +67,8 @@ impl<A: Authenticator> Interceptor for EdgeInterceptor<A> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
         let headers = metadata.as_mut();
         let taken = core::strip(&*self.authenticator, headers, &mut extensions);
-        let authenticator = &*self.authenticator;
-        match core::identify(authenticator, Access::Required, &taken, headers, &mut extensions) {
-            Ok(_) => Ok(Request::from_parts(metadata, extensions, ())),
-            Err(rejection) => {
-                core::log(&rejection, None);
-                Err(rejection.into())
-            }
-        }
+        let call = Call { method: None, access: Access::Required, record_email: false };
+        core::identify(&*self.authenticator, &call, &taken, headers, &mut extensions)?;
+        Ok(Request::from_parts(metadata, extensions, ()))
     }
 }

@@ -12,11 +12,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::{RequestBody, ResponseBody};
-use super::core::{self, Access};
+use super::core::{self, Access, Call};
 use super::future::ResponseFuture;
 use crate::authenticate::Authenticator;
 use crate::policy::MethodPath;
-use crate::status;
+use crate::status::{self, reason};
+use crate::telemetry::{self, Outcome};
 
 /// The layer for every tonic server: it authenticates callers, strips forged identity, and carries
 /// the [`UserContext`](crate::UserContext).
@@ -79,6 +80,7 @@ pub struct ServerLayer<A> {
     authenticator: Arc<A>,
     /// The methods that do not need an authenticated caller.
     exceptions: Arc<HashMap<MethodPath, Access>>,
+    record_email: bool,
 }
 
 /// The service that [`ServerLayer`] makes.
@@ -86,12 +88,17 @@ pub struct ServerService<S, A> {
     inner: S,
     authenticator: Arc<A>,
     exceptions: Arc<HashMap<MethodPath, Access>>,
+    record_email: bool,
 }
 
 impl<A: Authenticator> ServerLayer<A> {
     /// A layer that authenticates with this strategy. Every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), exceptions: Arc::default() }
+        Self {
+            authenticator: Arc::new(authenticator),
+            exceptions: Arc::default(),
+            record_email: false,
+        }
     }
 
     /// Exempts methods from authentication: no credential is looked at, and the handler has no
@@ -110,12 +117,21 @@ impl<A: Authenticator> ServerLayer<A> {
         self.except(methods, Access::Optional)
     }
 
+    /// Adds the caller's e-mail address to the tracing span `authenticate`, which otherwise names
+    /// their id alone.
+    #[must_use]
+    pub fn record_email(mut self) -> Self {
+        self.record_email = true;
+        self
+    }
+
     /// Wraps a service: tower's `Layer::layer`, without the trait.
     pub fn wrap<S>(&self, service: S) -> ServerService<S, A> {
         ServerService {
             inner: service,
             authenticator: Arc::clone(&self.authenticator),
             exceptions: Arc::clone(&self.exceptions),
+            record_email: self.record_email,
         }
     }
 
@@ -131,6 +147,7 @@ impl<A> Clone for ServerLayer<A> {
         Self {
             authenticator: Arc::clone(&self.authenticator),
             exceptions: Arc::clone(&self.exceptions),
+            record_email: self.record_email,
         }
     }
 }
@@ -155,6 +172,7 @@ impl<S: Clone, A> Clone for ServerService<S, A> {
             inner: self.inner.clone(),
             authenticator: Arc::clone(&self.authenticator),
             exceptions: Arc::clone(&self.exceptions),
+            record_email: self.record_email,
         }
     }
 }
@@ -192,12 +210,17 @@ where
         let path = parts.uri.path();
         if !MethodPath::is_canonical(path) || parts.uri.query().is_some() {
             tracing::info!(path, "request rejected: not the path of a method");
+            telemetry::count(Outcome::Rejected(reason::METHOD_PATH_INVALID));
             return ResponseFuture::rejected(status::method_path_invalid());
         }
-        let access = self.exceptions.get(path).copied().unwrap_or_default();
+        let call = Call {
+            method: Some(path),
+            access: self.exceptions.get(path).copied().unwrap_or_default(),
+            record_email: self.record_email,
+        };
         match core::identify(
             &*self.authenticator,
-            access,
+            &call,
             &taken,
             &mut parts.headers,
             &mut parts.extensions,
@@ -207,10 +230,7 @@ where
                 let request = Request::from_parts(parts, body);
                 ResponseFuture::running(user, || self.inner.call(request))
             }
-            Err(rejection) => {
-                core::log(&rejection, Some(path));
-                ResponseFuture::rejected(rejection.into())
-            }
+            Err(rejection) => ResponseFuture::rejected(rejection.into()),
         }
     }
 }

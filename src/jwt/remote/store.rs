@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
@@ -17,7 +17,9 @@ use super::fetch::Fetcher;
 use crate::jwt::error::TokenError;
 use crate::jwt::key::VerificationKey;
 use crate::jwt::key_set::KeySet;
+use crate::jwt::registered_claims::seconds;
 use crate::status;
+use crate::telemetry;
 
 /// The longest that a failed fetch is followed by the next.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
@@ -43,8 +45,10 @@ struct Shared {
 
 struct Snapshot {
     keys: KeySet,
-    /// When the fetch began, in seconds since 1970.
-    fetched_at: u64,
+    /// Another number whenever they are not the same keys as before.
+    version: u64,
+    /// When the fetch began.
+    fetched_at: Instant,
     /// Before that, no other fetch begins.
     next_fetch: Instant,
     stale_at: Instant,
@@ -68,23 +72,24 @@ impl KeyStore {
         Ok(Self { shared, retry_after: eager(keys), task })
     }
 
-    /// Whether there are keys: the set was fetched, and not too long ago.
-    pub(in crate::jwt) fn is_ready(&self) -> bool {
-        self.shared.has_keys()
+    /// The version of the keys, if there are any: the set was fetched, and not too long ago.
+    pub(in crate::jwt) fn version(&self) -> Option<u64> {
+        let snapshot = self.shared.snapshot.load();
+        snapshot.as_ref().filter(|snapshot| snapshot.is_usable()).map(|snapshot| snapshot.version)
     }
 
     /// Waits until there are keys.
     pub(in crate::jwt) async fn until_ready(&self) {
         loop {
             let stored = self.shared.stored.notified();
-            if self.is_ready() {
+            if self.shared.has_keys() {
                 return;
             }
             stored.await;
         }
     }
 
-    /// The key for a token that says it was issued at this time.
+    /// The key for a token that says it was issued at this time, and the version of the keys.
     ///
     /// When the set does not have it, it is fetched anew as soon as that is due again. A token that
     /// was issued before the set was fetched is refused; one that was issued after may be signed
@@ -94,16 +99,18 @@ impl KeyStore {
         key_id: Option<&str>,
         algorithm: &str,
         issued_at: Option<u64>,
-    ) -> Result<VerificationKey, TokenError> {
+        now: SystemTime,
+    ) -> Result<(VerificationKey, u64), TokenError> {
         let snapshot = self.shared.snapshot.load();
         let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.is_usable()) else {
             return Err(TokenError::KeysUnavailable { retry_after: self.retry_after });
         };
         if let Some(key) = snapshot.keys.find(key_id, algorithm) {
-            return Ok(key.clone());
+            return Ok((key.clone(), snapshot.version));
         }
         self.want();
-        if issued_at.is_some_and(|issued_at| issued_at >= snapshot.fetched_at) {
+        let fetched_at = seconds(now).saturating_sub(snapshot.fetched_at.elapsed().as_secs());
+        if issued_at.is_some_and(|issued_at| issued_at >= fetched_at) {
             let retry_after = snapshot.next_fetch.saturating_duration_since(Instant::now());
             return Err(TokenError::KeysUnavailable { retry_after });
         }
@@ -121,6 +128,15 @@ impl KeyStore {
 impl Shared {
     fn has_keys(&self) -> bool {
         self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.is_usable())
+    }
+
+    /// The version of these keys, which come after those that are there.
+    fn version_of(&self, keys: &KeySet) -> u64 {
+        match &*self.snapshot.load() {
+            None => 0,
+            Some(last) if last.keys.has_same_keys(keys) => last.version,
+            Some(last) => last.version + 1,
+        }
     }
 }
 
@@ -149,13 +165,15 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
     loop {
         shared.wanted.store(false, Ordering::Relaxed);
         let started = Instant::now();
-        let fetched_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let pause = match fetcher.fetch().await {
+        let answer = fetcher.fetch().await;
+        telemetry::keys_fetched(&shared.issuer, answer.is_ok(), started.elapsed());
+        let pause = match answer {
             Ok(keys) => {
                 failures = 0;
                 let snapshot = Snapshot {
+                    version: shared.version_of(&keys),
                     keys,
-                    fetched_at,
+                    fetched_at: started,
                     next_fetch: started + settings.min_interval,
                     stale_at: started + settings.stale_after,
                 };

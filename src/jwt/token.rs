@@ -1,0 +1,122 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::error::TokenError;
+use super::registered_claims::{Times, seconds};
+use crate::context::UserContext;
+
+/// What a good token says.
+///
+/// Cloning it copies a pointer. It does not hold the token itself.
+#[derive(Clone)]
+pub struct VerifiedToken {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    context: UserContext,
+    issuer: Arc<str>,
+    subject: String,
+    token_id: Option<String>,
+    key_id: Option<Arc<str>>,
+    times: Times,
+    keys_version: u64,
+}
+
+/// What a token says of itself, besides the context.
+pub(super) struct Facts {
+    pub(super) issuer: Arc<str>,
+    pub(super) subject: String,
+    pub(super) token_id: Option<String>,
+    pub(super) key_id: Option<Arc<str>>,
+    pub(super) times: Times,
+    /// Which version of the issuer's keys the token was verified with.
+    pub(super) keys_version: u64,
+}
+
+impl VerifiedToken {
+    pub(super) fn new(context: UserContext, facts: Facts) -> Self {
+        let Facts { issuer, subject, token_id, key_id, times, keys_version } = facts;
+        let inner = Inner { context, issuer, subject, token_id, key_id, times, keys_version };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The user that the token speaks of.
+    pub fn context(&self) -> &UserContext {
+        &self.inner.context
+    }
+
+    /// The user that the token speaks of.
+    pub fn into_context(self) -> UserContext {
+        match Arc::try_unwrap(self.inner) {
+            Ok(inner) => inner.context,
+            Err(shared) => shared.context.clone(),
+        }
+    }
+
+    /// The issuer of the token: `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.inner.issuer
+    }
+
+    /// Whom the issuer speaks of: `sub`. The context's id is another one when the
+    /// [mapping](super::ClaimMapping::id) says so.
+    pub fn subject(&self) -> &str {
+        &self.inner.subject
+    }
+
+    /// The id of the token among those of its issuer: `jti`.
+    pub fn token_id(&self) -> Option<&str> {
+        self.inner.token_id.as_deref()
+    }
+
+    /// The id of the key that the token was signed with.
+    pub fn key_id(&self) -> Option<&str> {
+        self.inner.key_id.as_deref()
+    }
+
+    /// When the token was issued: `iat`, in whole seconds.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.inner.times.issued_at.map(time)
+    }
+
+    /// When the token expires: `exp`, in whole seconds, without leeway.
+    pub fn expires_at(&self) -> SystemTime {
+        time(self.inner.times.expires_at)
+    }
+
+    pub(super) fn keys_version(&self) -> u64 {
+        self.inner.keys_version
+    }
+
+    /// Checks once more what depends on the time.
+    pub(super) fn check_times(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
+        self.inner.times.check(leeway, now)?;
+        self.inner.times.check_expiry(leeway, now)
+    }
+
+    /// The bytes that the token's facts and context take up, more or less; rather more.
+    pub(super) fn size(&self) -> usize {
+        let Inner { context, subject, token_id, .. } = &*self.inner;
+        size_of::<Inner>()
+            + context.size()
+            + subject.len()
+            + token_id.as_ref().map_or(0, String::len)
+    }
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken")
+            .field("context", &self.inner.context)
+            .field("issuer", &self.inner.issuer)
+            .field("key_id", &self.inner.key_id)
+            .field("expires_at", &seconds(self.expires_at()))
+            .finish_non_exhaustive()
+    }
+}
+
+fn time(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}

@@ -1,0 +1,179 @@
+//! What operators see: fields of tracing spans, and metrics (feature `metrics`).
+//!
+//! Nothing here is ever shown a token.
+
+use std::sync::Arc;
+#[cfg(feature = "metrics")]
+use std::time::Instant;
+
+use tracing::Span;
+use tracing::field::Empty;
+
+use crate::context::UserContext;
+use crate::jwt::{TokenError, VerifiedToken};
+
+/// How a request was answered at a service's door.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome {
+    Accepted,
+    Anonymous,
+    Public,
+    /// For this reason, of those in [`status`](crate::status).
+    Rejected(&'static str),
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Anonymous => "anonymous",
+            Self::Public => "public",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Rejected(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// The span in which a caller is identified. Its fields are recorded as they become known.
+pub(crate) fn authenticate(method: Option<&str>) -> Span {
+    tracing::info_span!(
+        "authenticate",
+        method,
+        outcome = Empty,
+        reason = Empty,
+        issuer = Empty,
+        key_id = Empty,
+        cache_hit = Empty,
+        user.id = Empty,
+        user.email = Empty,
+    )
+}
+
+/// Records who is calling; the e-mail address only where that was asked for.
+pub(crate) fn record_user(span: &Span, user: &UserContext, with_email: bool) {
+    span.record("user.id", user.id());
+    if let Some(email) = user.email().filter(|_| with_email) {
+        span.record("user.email", email);
+    }
+}
+
+/// Records how a request was answered.
+pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
+    span.record("outcome", outcome.name());
+    if let Some(reason) = outcome.reason() {
+        span.record("reason", reason);
+    }
+    count(outcome);
+}
+
+/// Counts how a request was answered.
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing counts"))]
+pub(crate) fn count(outcome: Outcome) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!(
+        "passport_requests_total",
+        "outcome" => outcome.name(),
+        "reason" => outcome.reason().unwrap_or_default(),
+    )
+    .increment(1);
+}
+
+/// One verification of a token, and what has become known of it so far.
+pub(crate) struct Verification<'a> {
+    issuer: Option<&'a Arc<str>>,
+    key_id: Option<Arc<str>>,
+    #[cfg(feature = "metrics")]
+    started: Instant,
+}
+
+impl<'a> Verification<'a> {
+    pub(crate) fn start() -> Self {
+        Self {
+            issuer: None,
+            key_id: None,
+            #[cfg(feature = "metrics")]
+            started: Instant::now(),
+        }
+    }
+
+    /// The issuer is one that is configured.
+    pub(crate) fn of_issuer(&mut self, issuer: &'a Arc<str>) {
+        self.issuer = Some(issuer);
+    }
+
+    /// The key is one of the issuer's.
+    pub(crate) fn with_key(&mut self, key_id: Option<Arc<str>>) {
+        self.key_id = key_id;
+    }
+
+    /// The token was found in the cache.
+    pub(crate) fn recalled(self, token: &VerifiedToken) {
+        record(Some(token.issuer()), token.key_id(), true);
+        self.measure(token.issuer(), "hit", Ok(()));
+    }
+
+    /// The token was verified anew.
+    pub(crate) fn finished(self, answer: Result<(), &TokenError>) {
+        let issuer = self.issuer.map(|issuer| &**issuer);
+        record(issuer, self.key_id.as_deref(), false);
+        self.measure(issuer.unwrap_or_default(), "miss", answer);
+    }
+
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(clippy::unused_self, unused_variables, reason = "nothing measures")
+    )]
+    fn measure(&self, issuer: &str, cache: &'static str, answer: Result<(), &TokenError>) {
+        #[cfg(feature = "metrics")]
+        {
+            let (outcome, reason) = match answer {
+                Ok(()) => ("accepted", ""),
+                Err(error) => ("refused", error.name()),
+            };
+            metrics::counter!(
+                "passport_tokens_total",
+                "issuer" => issuer.to_owned(),
+                "outcome" => outcome,
+                "reason" => reason,
+                "cache" => cache,
+            )
+            .increment(1);
+            metrics::histogram!("passport_token_verification_duration_seconds", "cache" => cache)
+                .record(self.started.elapsed());
+        }
+    }
+}
+
+/// Records in the current span, where that has such fields.
+fn record(issuer: Option<&str>, key_id: Option<&str>, cache_hit: bool) {
+    let span = Span::current();
+    if span.is_disabled() {
+        return;
+    }
+    span.record("issuer", issuer);
+    span.record("key_id", key_id);
+    span.record("cache_hit", cache_hit);
+}
+
+/// Counts a fetch of an issuer's keys, and how long it took.
+#[cfg(feature = "remote-keys")]
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing measures"))]
+pub(crate) fn keys_fetched(issuer: &str, succeeded: bool, duration: std::time::Duration) {
+    #[cfg(feature = "metrics")]
+    {
+        let outcome = if succeeded { "succeeded" } else { "failed" };
+        let issuer = issuer.to_owned();
+        metrics::counter!(
+            "passport_key_fetches_total", "issuer" => issuer.clone(), "outcome" => outcome,
+        )
+        .increment(1);
+        metrics::histogram!("passport_key_fetch_duration_seconds", "issuer" => issuer)
+            .record(duration);
+    }
+}
