@@ -1,9 +1,8 @@
 //! What the claims say about the user.
 
-use serde_json::{Map, Value};
-
 use super::error::TokenError;
-use crate::context::{UserContext, UserContextBuilder};
+use super::json::{Json, Object};
+use crate::context::{ContextFields, UserContext, UserContextBuilder};
 
 /// Where a value is found among the claims.
 ///
@@ -54,37 +53,37 @@ impl ClaimPath {
         self
     }
 
-    fn find<'a>(&self, claims: &'a Map<String, Value>) -> Result<Option<&'a Value>, TokenError> {
+    fn find<'a>(&self, claims: &'a Object<'a>) -> Result<Option<&'a Json<'a>>, TokenError> {
         let Some((last, parents)) = self.names.split_last() else {
             return Ok(None);
         };
         let mut object = claims;
         for name in parents {
             object = match object.get(name) {
-                None | Some(Value::Null) => return Ok(None),
-                Some(Value::Object(inner)) => inner,
+                None | Some(Json::Null) => return Ok(None),
+                Some(Json::Object(inner)) => inner,
                 Some(_) => return Err(self.invalid("not an object on the way")),
             };
         }
         Ok(object.get(last).filter(|value| !value.is_null()))
     }
 
-    fn text(&self, claims: &Map<String, Value>) -> Result<Option<String>, TokenError> {
+    fn text(&self, claims: &Object<'_>) -> Result<Option<String>, TokenError> {
         match self.find(claims)? {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Json::Text(text)) => Ok(Some(text.to_string())),
             Some(_) => Err(self.invalid("not a string")),
         }
     }
 
-    fn list(&self, claims: &Map<String, Value>) -> Result<Vec<String>, TokenError> {
+    fn list(&self, claims: &Object<'_>) -> Result<Vec<String>, TokenError> {
         match (self.find(claims)?, self.space_delimited) {
             (None, _) => Ok(Vec::new()),
-            (Some(Value::String(text)), true) => {
+            (Some(Json::Text(text)), true) => {
                 Ok(text.split(' ').filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
             (Some(_), true) => Err(self.invalid("not a string")),
-            (Some(Value::Array(items)), false) => items
+            (Some(Json::Array(items)), false) => items
                 .iter()
                 .map(|item| item.as_str().map(str::to_owned))
                 .collect::<Option<_>>()
@@ -166,23 +165,22 @@ impl ClaimMapping {
     /// Makes the context. `budget` is its size in bytes.
     pub(super) fn apply(
         &self,
-        claims: &Map<String, Value>,
+        claims: &Object<'_>,
         budget: usize,
     ) -> Result<UserContext, TokenError> {
-        let id = self.id.text(claims)?.ok_or_else(|| self.id.invalid("missing"))?;
-        let mut context = UserContext::builder(id)
-            .roles(self.roles.list(claims)?)
-            .permissions(self.permissions.list(claims)?)
-            .budget(budget);
-        if let Some(email) = self.email.text(claims)? {
-            context = context.email(email);
-        }
+        let mut fields = ContextFields {
+            id: self.id.text(claims)?.ok_or_else(|| self.id.invalid("missing"))?,
+            email: self.email.text(claims)?,
+            roles: self.roles.list(claims)?,
+            permissions: self.permissions.list(claims)?,
+            ..ContextFields::default()
+        };
         for (name, path) in &self.attributes {
             if let Some(value) = path.text(claims)? {
-                context = context.attribute(name, value);
+                fields.attributes.insert(name.clone(), value);
             }
         }
-        Ok(context.build()?)
+        Ok(UserContextBuilder { fields, budget }.build()?)
     }
 
     /// Tells what in the mapping cannot work: the setting, and the problem.

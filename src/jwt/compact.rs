@@ -27,10 +27,39 @@ impl<'a> Compact<'a> {
         }
         Ok(Self { header, claims, signature, message })
     }
+
+    /// Room for all parts, decoded.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        vec![0; self.message.len() + self.signature.len()]
+    }
+
+    /// Decodes all parts into the buffer.
+    pub(super) fn decode<'b>(&self, buffer: &'b mut [u8]) -> Result<Decoded<'b>, TokenError> {
+        let (header, buffer) = decode(Part::Header, self.header, buffer)?;
+        let (claims, buffer) = decode(Part::Claims, self.claims, buffer)?;
+        let (signature, _) = decode(Part::Signature, self.signature, buffer)?;
+        Ok(Decoded { header, claims, signature })
+    }
+}
+
+/// The parts of a token.
+pub(super) struct Decoded<'a> {
+    pub(super) header: &'a [u8],
+    pub(super) claims: &'a [u8],
+    pub(super) signature: &'a [u8],
 }
 
 /// Decodes base64url as RFC 7515 wants it: no padding, no other alphabet, no blanks, and no bits
 /// set that decode to nothing.
-pub(super) fn decode(part: Part, encoded: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::NotBase64Url { part })
+/// Answers with what was decoded, and the rest of the buffer.
+fn decode<'b>(
+    part: Part,
+    encoded: &str,
+    buffer: &'b mut [u8],
+) -> Result<(&'b [u8], &'b mut [u8]), TokenError> {
+    let length = URL_SAFE_NO_PAD
+        .decode_slice(encoded, buffer)
+        .map_err(|_| TokenError::NotBase64Url { part })?;
+    let (decoded, rest) = buffer.split_at_mut(length);
+    Ok((decoded, rest))
 }

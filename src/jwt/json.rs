@@ -1,80 +1,149 @@
 //! JSON objects in which no name appears twice, at any depth (RFC 8725, section 2.4; RFC 8259,
 //! section 4: what a parser makes of duplicates is unpredictable).
+//!
+//! Text is borrowed from what was parsed wherever it holds no escapes: a token is read once and
+//! thrown away, and allocating all of its names and values would cost more than reading them.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
 
-/// Parses one object, and nothing after it.
-pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    match serde_json::from_slice::<Strict>(bytes)?.0 {
-        Value::Object(object) => Ok(object),
-        _ => Err(serde_json::Error::custom("not an object")),
+/// A value.
+pub(super) enum Json<'a> {
+    Array(Vec<Json<'a>>),
+    Bool,
+    Null,
+    /// A number that is no unsigned integer.
+    Number(f64),
+    Object(Object<'a>),
+    Text(Cow<'a, str>),
+    Unsigned(u64),
+}
+
+/// The members of an object, in the order of [`by_length`].
+pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl Json<'_> {
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
     }
 }
 
-/// A value that was parsed without tolerating duplicates.
-struct Strict(Value);
+impl<'a> Object<'a> {
+    /// Parses one object, and nothing after it.
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
+        // Checked as a whole, which is quicker than each string by itself.
+        let text = str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
+        match serde_json::from_str(text)? {
+            Json::Object(object) => Ok(object),
+            _ => Err(serde_json::Error::custom("not an object")),
+        }
+    }
 
-impl<'de> Deserialize<'de> for Strict {
+    pub(super) fn get(&self, name: &str) -> Option<&Json<'a>> {
+        let index = self.0.binary_search_by(|(own, _)| by_length(own, name)).ok()?;
+        Some(&self.0[index].1)
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    fn new(mut members: Vec<(Cow<'a, str>, Json<'a>)>) -> Option<Self> {
+        members.sort_unstable_by(|(one, _), (other, _)| by_length(one, other));
+        let repeated = members.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        (!repeated).then_some(Self(members))
+    }
+}
+
+/// Shorter names first: most comparisons are decided without a look at the bytes.
+fn by_length(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+        deserializer.deserialize_any(JsonVisitor)
     }
 }
 
-struct StrictVisitor;
+struct JsonVisitor;
 
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, _: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    #[expect(clippy::cast_precision_loss, reason = "only negative ones come here")]
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value as f64))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Unsigned(value))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
         let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(item) = items.next_element()? {
             array.push(item);
         }
-        Ok(Value::Array(array))
+        Ok(Json::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, Strict>()? {
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name appears twice"));
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some((Name(name), value)) = entries.next_entry()? {
+            members.push((name, value));
         }
-        Ok(Value::Object(object))
+        let object = Object::new(members);
+        object.map(Json::Object).ok_or_else(|| A::Error::custom("a name appears twice"))
+    }
+}
+
+/// The name of a member.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_str(JsonVisitor)? {
+            Json::Text(name) => Ok(Self(name)),
+            _ => Err(D::Error::custom("not a name")),
+        }
     }
 }

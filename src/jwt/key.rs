@@ -9,11 +9,10 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyCom
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
-use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
 use super::error::KeyError;
-use super::json;
+use super::json::{Json, Object};
 
 /// The least length of an RSA modulus in bits (RFC 7518, section 3.3).
 const MIN_RSA_BITS: usize = 2048;
@@ -199,19 +198,19 @@ impl VerificationKey {
 
     /// A member of a key set, or a JWK on its own. `algorithm` is for keys that name none.
     pub(super) fn from_jwk_object(
-        jwk: &Map<String, Value>,
+        jwk: &Object<'_>,
         algorithm: Option<Algorithm>,
     ) -> Result<Self, KeyError> {
         let text = |field: &'static str| match jwk.get(field) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str())),
+            Some(Json::Text(text)) => Ok(Some(&**text)),
             Some(_) => Err(KeyError::Malformed { field, problem: "not a string" }),
         };
         let key_id = text("kid")?;
         let key_type =
             text("kty")?.ok_or(KeyError::Malformed { field: "kty", problem: "missing" })?;
 
-        if key_type != "oct" && jwk.contains_key("d") {
+        if key_type != "oct" && jwk.contains("d") {
             return Err(KeyError::Private { field: "d" });
         }
         check_purpose(jwk, text("use")?)?;
@@ -337,21 +336,25 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-fn parse_jwk(jwk: &[u8]) -> Result<Map<String, Value>, KeyError> {
-    json::parse_object(jwk).map_err(|_| KeyError::Malformed {
+fn parse_jwk(jwk: &[u8]) -> Result<Object<'_>, KeyError> {
+    Object::parse(jwk).map_err(|_| KeyError::Malformed {
         field: "jwk",
         problem: "not a JSON object, or a name is there twice",
     })
 }
 
 /// `use` and `key_ops` (RFC 7517, sections 4.2 and 4.3), where they are there.
-fn check_purpose(jwk: &Map<String, Value>, usage: Option<&str>) -> Result<(), KeyError> {
+fn check_purpose(jwk: &Object<'_>, usage: Option<&str>) -> Result<(), KeyError> {
     if usage.is_some_and(|usage| usage != "sig") {
         return Err(KeyError::NotForVerification { field: "use" });
     }
     match jwk.get("key_ops") {
         None => Ok(()),
-        Some(Value::Array(operations)) if operations.iter().any(|name| name == "verify") => Ok(()),
+        Some(Json::Array(operations))
+            if operations.iter().any(|name| name.as_str() == Some("verify")) =>
+        {
+            Ok(())
+        }
         Some(_) => Err(KeyError::NotForVerification { field: "key_ops" }),
     }
 }

@@ -1,10 +1,8 @@
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::algorithm::Algorithm;
 use super::error::KeyError;
-use super::json;
+use super::json::{Json, Object};
 use super::key::VerificationKey;
 
 /// How many keys of a set that was fetched are kept.
@@ -99,16 +97,16 @@ impl KeySet {
 
     fn parse(jwks: &[u8], algorithm: Option<Algorithm>, limit: usize) -> Result<Self, KeyError> {
         let malformed = |problem| KeyError::Malformed { field: "keys", problem };
-        let set = json::parse_object(jwks)
+        let set = Object::parse(jwks)
             .map_err(|_| malformed("not a JSON object, or a name is there twice"))?;
-        let Some(Value::Array(members)) = set.get("keys") else {
+        let Some(Json::Array(members)) = set.get("keys") else {
             return Err(malformed("not an array"));
         };
 
         let mut keys = Vec::new();
         let mut rejected = Vec::new();
         for member in members.iter().take(limit) {
-            let Value::Object(jwk) = member else {
+            let Json::Object(jwk) = member else {
                 rejected.push((None, malformed("not an object")));
                 continue;
             };
@@ -118,7 +116,7 @@ impl KeySet {
                 }
                 Ok(key) => keys.push(key),
                 Err(error) => {
-                    let key_id = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+                    let key_id = jwk.get("kid").and_then(Json::as_str).map(str::to_owned);
                     rejected.push((key_id, error));
                 }
             }

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value};
-
 use super::error::TokenError;
 use super::issuer::Issuer;
+use super::json::{Json, Object};
 
 /// The latest time that a token may name, in seconds: the end of the year 9999.
 const LATEST: u64 = 253_402_300_799;
@@ -18,13 +17,89 @@ pub(super) struct Times {
     not_before: Option<u64>,
 }
 
+/// The registered claims of a token, as they are.
+#[derive(Default)]
+pub(super) struct RegisteredClaims<'a> {
+    aud: Option<&'a Json<'a>>,
+    exp: Option<&'a Json<'a>>,
+    iat: Option<&'a Json<'a>>,
+    iss: Option<&'a Json<'a>>,
+    jti: Option<&'a Json<'a>>,
+    nbf: Option<&'a Json<'a>>,
+    sub: Option<&'a Json<'a>>,
+}
+
+impl<'a> RegisteredClaims<'a> {
+    pub(super) fn of(claims: &'a Object<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in claims.members() {
+            let claim = match name {
+                "aud" => &mut found.aud,
+                "exp" => &mut found.exp,
+                "iat" => &mut found.iat,
+                "iss" => &mut found.iss,
+                "jti" => &mut found.jti,
+                "nbf" => &mut found.nbf,
+                "sub" => &mut found.sub,
+                _ => continue,
+            };
+            *claim = Some(value);
+        }
+        found
+    }
+
+    pub(super) fn issuer(&self) -> Result<&'a str, TokenError> {
+        required_text(self.iss, "iss")
+    }
+
+    pub(super) fn subject(&self) -> Result<&'a str, TokenError> {
+        required_text(self.sub, "sub")
+    }
+
+    /// `iat`, for what it may be worth: it is not checked yet.
+    pub(super) fn claimed_issued_at(&self) -> Option<u64> {
+        match self.iat {
+            Some(Json::Unsigned(seconds)) => Some(*seconds),
+            _ => None,
+        }
+    }
+
+    /// `jti` is a string where it is there. One that is not could not be revoked.
+    pub(super) fn token_id(&self) -> Result<Option<String>, TokenError> {
+        match self.jti {
+            None => Ok(None),
+            Some(Json::Text(id)) => Ok(Some(id.to_string())),
+            Some(_) => Err(invalid("jti", "not a string")),
+        }
+    }
+
+    /// `aud` is a string, or an array of strings (RFC 7519, section 4.1.3).
+    pub(super) fn check_audience(&self, issuer: &Issuer) -> Result<(), TokenError> {
+        let ours = |audience: &str| issuer.audiences.iter().any(|own| own == audience);
+        let mut found = false;
+        match self.aud {
+            None => return Err(TokenError::ClaimMissing { claim: "aud" }),
+            Some(Json::Text(audience)) => found = ours(audience),
+            Some(Json::Array(audiences)) => {
+                for audience in audiences {
+                    let audience = audience.as_str();
+                    found |=
+                        ours(audience.ok_or_else(|| invalid("aud", "not an array of strings"))?);
+                }
+            }
+            Some(_) => return Err(invalid("aud", "neither a string nor an array")),
+        }
+        if found { Ok(()) } else { Err(TokenError::AudienceMismatch) }
+    }
+}
+
 impl Times {
     /// Reads `exp`, `iat` and `nbf`. What can be told of them without knowing the time is checked.
-    pub(super) fn read(issuer: &Issuer, claims: &Map<String, Value>) -> Result<Self, TokenError> {
+    pub(super) fn read(issuer: &Issuer, claims: &RegisteredClaims<'_>) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::ClaimMissing { claim };
-        let expires_at = numeric_date(claims, "exp")?.ok_or_else(|| missing("exp"))?;
-        let issued_at = numeric_date(claims, "iat")?;
-        let not_before = numeric_date(claims, "nbf")?;
+        let expires_at = numeric_date(claims.exp, "exp")?.ok_or_else(|| missing("exp"))?;
+        let issued_at = numeric_date(claims.iat, "iat")?;
+        let not_before = numeric_date(claims.nbf, "nbf")?;
         if let Some(max_lifetime) = issuer.max_lifetime {
             let issued_at = issued_at.ok_or_else(|| missing("iat"))?;
             if expires_at.saturating_sub(issued_at) > max_lifetime.as_secs() {
@@ -55,66 +130,31 @@ impl Times {
     }
 }
 
-pub(super) fn required_text<'a>(
-    claims: &'a Map<String, Value>,
+fn required_text<'a>(
+    value: Option<&'a Json<'_>>,
     claim: &'static str,
 ) -> Result<&'a str, TokenError> {
-    match claims.get(claim) {
+    match value {
         None => Err(TokenError::ClaimMissing { claim }),
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        Some(Value::String(_)) => Err(invalid(claim, "empty")),
+        Some(Json::Text(text)) if !text.is_empty() => Ok(text),
+        Some(Json::Text(_)) => Err(invalid(claim, "empty")),
         Some(_) => Err(invalid(claim, "not a string")),
     }
 }
 
-/// `jti` is a string where it is there. One that is not could not be revoked.
-pub(super) fn token_id(claims: &Map<String, Value>) -> Result<Option<String>, TokenError> {
-    match claims.get("jti") {
-        None => Ok(None),
-        Some(Value::String(id)) => Ok(Some(id.clone())),
-        Some(_) => Err(invalid("jti", "not a string")),
-    }
-}
-
-/// `aud` is a string, or an array of strings (RFC 7519, section 4.1.3).
-pub(super) fn check_audience(
-    issuer: &Issuer,
-    claims: &Map<String, Value>,
-) -> Result<(), TokenError> {
-    let ours = |audience: &str| issuer.audiences.iter().any(|own| own == audience);
-    let found = match claims.get("aud") {
-        None => return Err(TokenError::ClaimMissing { claim: "aud" }),
-        Some(Value::String(audience)) => ours(audience),
-        Some(Value::Array(audiences)) => {
-            let names: Option<Vec<&str>> = audiences.iter().map(Value::as_str).collect();
-            let names = names.ok_or_else(|| invalid("aud", "not an array of strings"))?;
-            names.into_iter().any(ours)
-        }
-        Some(_) => return Err(invalid("aud", "neither a string nor an array")),
-    };
-    if found { Ok(()) } else { Err(TokenError::AudienceMismatch) }
-}
-
 /// A `NumericDate` (RFC 7519, section 2), in whole seconds: fractions are cut off.
-fn numeric_date(
-    claims: &Map<String, Value>,
-    claim: &'static str,
-) -> Result<Option<u64>, TokenError> {
-    let Some(value) = claims.get(claim) else {
-        return Ok(None);
-    };
-    let Value::Number(number) = value else {
-        return Err(invalid(claim, "not a number"));
-    };
-    let seconds = match (number.as_u64(), number.as_f64()) {
-        (Some(seconds), _) => seconds,
+fn numeric_date(value: Option<&Json<'_>>, claim: &'static str) -> Result<Option<u64>, TokenError> {
+    let seconds = match value {
+        None => return Ok(None),
+        Some(Json::Unsigned(seconds)) => *seconds,
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "not negative, and a value beyond u64 saturates, which the limit refuses"
         )]
-        (None, Some(seconds)) if seconds >= 0.0 => seconds as u64,
-        _ => return Err(invalid(claim, "negative")),
+        Some(Json::Number(seconds)) if *seconds >= 0.0 => *seconds as u64,
+        Some(Json::Number(_)) => return Err(invalid(claim, "negative")),
+        Some(_) => return Err(invalid(claim, "not a number")),
     };
     if seconds > LATEST {
         return Err(invalid(claim, "beyond the year 9999"));

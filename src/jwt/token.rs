@@ -17,7 +17,8 @@ pub struct VerifiedToken {
 struct Inner {
     context: UserContext,
     issuer: Arc<str>,
-    subject: String,
+    /// `None`: the context's id.
+    subject: Option<String>,
     token_id: Option<String>,
     key_id: Option<Arc<str>>,
     times: Times,
@@ -27,7 +28,8 @@ struct Inner {
 /// What a token says of itself, besides the context.
 pub(super) struct Facts {
     pub(super) issuer: Arc<str>,
-    pub(super) subject: String,
+    /// `None`: the context's id.
+    pub(super) subject: Option<String>,
     pub(super) token_id: Option<String>,
     pub(super) key_id: Option<Arc<str>>,
     pub(super) times: Times,
@@ -63,7 +65,7 @@ impl VerifiedToken {
     /// Whom the issuer speaks of: `sub`. The context's id is another one when the
     /// [mapping](super::ClaimMapping::id) says so.
     pub fn subject(&self) -> &str {
-        &self.inner.subject
+        self.inner.subject.as_deref().unwrap_or_else(|| self.inner.context.id())
     }
 
     /// The id of the token among those of its issuer: `jti`.
@@ -99,10 +101,8 @@ impl VerifiedToken {
     /// The bytes that the token's facts and context take up, more or less; rather more.
     pub(super) fn size(&self) -> usize {
         let Inner { context, subject, token_id, .. } = &*self.inner;
-        size_of::<Inner>()
-            + context.size()
-            + subject.len()
-            + token_id.as_ref().map_or(0, String::len)
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+        size_of::<Inner>() + context.size() + text(subject) + text(token_id)
     }
 }
 

@@ -3,15 +3,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
-
 use super::cache::TokenCache;
-use super::compact::{self, Compact};
+use super::compact::{Compact, Decoded};
 use super::error::{ConfigError, Part, TokenError, excerpt};
 use super::issuer::Issuer;
-use super::json;
+use super::json::{Json, Object};
 use super::key_source::Keys;
-use super::registered_claims::{self as claims, Times, required_text};
+use super::registered_claims::{RegisteredClaims, Times};
 use super::revocation::Revocation;
 use super::token::{Facts, VerifiedToken};
 use crate::context::UserContext;
@@ -245,18 +243,20 @@ impl Verifier {
         verification: &mut Verification<'a>,
     ) -> Result<VerifiedToken, TokenError> {
         let compact = Compact::split(token, self.settings.max_token_size)?;
-        let header = parse(Part::Header, compact.header)?;
-        let claims = parse(Part::Claims, compact.claims)?;
-        let signature = compact::decode(Part::Signature, compact.signature)?;
+        let mut buffer = compact.buffer();
+        let Decoded { header, claims, signature } = compact.decode(&mut buffer)?;
+        let header = parse(Part::Header, header)?;
+        let claims = parse(Part::Claims, claims)?;
 
-        let name = required_text(&claims, "iss")?;
+        let registered = RegisteredClaims::of(&claims);
+        let name = registered.issuer()?;
         let (name, KnownIssuer { settings: issuer, keys }) = self
             .issuers
             .get_key_value(name)
             .ok_or_else(|| TokenError::UnknownIssuer { issuer: excerpt(name) })?;
         verification.of_issuer(name);
 
-        if let Some(name) = REFUSED_PARAMETERS.into_iter().find(|name| header.contains_key(*name)) {
+        if let Some(name) = REFUSED_PARAMETERS.into_iter().find(|name| header.contains(name)) {
             return Err(TokenError::HeaderParameter { name });
         }
         if !issuer.accepts_type(parameter(&header, "typ")?) {
@@ -265,25 +265,25 @@ impl Verifier {
         let algorithm =
             parameter(&header, "alg")?.ok_or(TokenError::HeaderParameter { name: "alg" })?;
         let key_id = parameter(&header, "kid")?;
-        let issued_at = claims.get("iat").and_then(Value::as_u64);
-        let (key, keys_version) = keys.find(key_id, algorithm, issued_at, now)?;
+        let (key, keys_version) =
+            keys.find(key_id, algorithm, registered.claimed_issued_at(), now)?;
         verification.with_key(key.shared_key_id());
         if !key.algorithm().is_called(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });
         }
-        if !key.verify(compact.message.as_bytes(), &signature) {
+        if !key.verify(compact.message.as_bytes(), signature) {
             return Err(TokenError::SignatureInvalid);
         }
 
-        let subject = required_text(&claims, "sub")?;
-        let token_id = claims::token_id(&claims)?;
-        claims::check_audience(issuer, &claims)?;
-        let times = Times::read(issuer, &claims)?;
+        let subject = registered.subject()?;
+        let token_id = registered.token_id()?;
+        registered.check_audience(issuer)?;
+        let times = Times::read(issuer, &registered)?;
         times.check(issuer.leeway, now)?;
         let context = issuer.claims.apply(&claims, self.settings.context_budget)?;
         let facts = Facts {
             issuer: Arc::clone(name),
-            subject: subject.to_owned(),
+            subject: (subject != context.id()).then(|| subject.to_owned()),
             token_id,
             key_id: key.shared_key_id(),
             times,
@@ -309,19 +309,18 @@ impl fmt::Debug for Verifier {
     }
 }
 
-fn parse(part: Part, encoded: &str) -> Result<Map<String, Value>, TokenError> {
-    let bytes = compact::decode(part, encoded)?;
-    json::parse_object(&bytes).map_err(|_| TokenError::NotJson { part })
+fn parse(part: Part, bytes: &[u8]) -> Result<Object<'_>, TokenError> {
+    Object::parse(bytes).map_err(|_| TokenError::NotJson { part })
 }
 
 /// A header parameter that is a string where it is there.
 fn parameter<'a>(
-    header: &'a Map<String, Value>,
+    header: &'a Object<'_>,
     name: &'static str,
 ) -> Result<Option<&'a str>, TokenError> {
     match header.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Json::Text(text)) => Ok(Some(text)),
         Some(_) => Err(TokenError::HeaderParameter { name }),
     }
 }

@@ -15,7 +15,8 @@ pub(super) fn encode(key: &HeaderName, value: &str) -> Result<HeaderValue, Conte
 
 /// Encodes a list, which must not be empty.
 pub(super) fn encode_list(key: &HeaderName, items: &[String]) -> Result<HeaderValue, ContextError> {
-    let mut out = String::with_capacity(items.iter().map(|item| item.len() + 1).sum());
+    let commas = items.len().saturating_sub(1);
+    let mut out = String::with_capacity(items.iter().map(String::len).sum::<usize>() + commas);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(',');
@@ -49,12 +50,18 @@ fn escape(
     separators: &[u8],
     out: &mut String,
 ) -> Result<(), ContextError> {
+    let is_plain =
+        |byte: u8| (0x20..=0x7e).contains(&byte) && byte != b'%' && !separators.contains(&byte);
+    let outer_space = value.starts_with(' ') || value.ends_with(' ');
+    if !value.is_empty() && !outer_space && value.bytes().all(is_plain) {
+        out.push_str(value);
+        return Ok(());
+    }
     check(key, value)?;
     let last = value.len() - 1;
     for (index, byte) in value.bytes().enumerate() {
         let outer_space = byte == b' ' && (index == 0 || index == last);
-        let plain = (0x20..=0x7e).contains(&byte) && byte != b'%' && !separators.contains(&byte);
-        if plain && !outer_space {
+        if is_plain(byte) && !outer_space {
             out.push(char::from(byte));
         } else {
             out.push('%');

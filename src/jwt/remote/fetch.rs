@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
-use serde_json::Value;
 
 use super::RemoteKeys;
 use super::address::{PublicResolver, is_public};
 use crate::jwt::algorithm::Algorithm;
 use crate::jwt::error::KeyError;
-use crate::jwt::json;
+use crate::jwt::json::{Json, Object};
 use crate::jwt::key_set::KeySet;
 use crate::status;
 
@@ -88,9 +87,10 @@ impl Fetcher {
     }
 
     async fn discover(&self, url: &Url) -> Result<Url, FetchError> {
-        let document = json::parse_object(&self.get(url).await?)
+        let document = self.get(url).await?;
+        let document = Object::parse(&document)
             .map_err(|_| FetchError::Malformed("not a JSON object without duplicate names"))?;
-        let text = |name| document.get(name).and_then(Value::as_str);
+        let text = |name| document.get(name).and_then(Json::as_str);
         let issuer = text("issuer").ok_or(FetchError::Malformed("issuer is missing"))?;
         if issuer != self.issuer {
             return Err(FetchError::ForeignIssuer { issuer: issuer.chars().take(120).collect() });
