@@ -88,6 +88,7 @@
 //!
 //! - `remote-keys` (on by default): key sets over the network. A service that only takes forwarded
 //!   contexts can do without, and without the HTTP client that it brings.
+//! - `testing`: the test kit, a module of the same name, for the tests of your services.
 //! - `samples` compiles the protocol buffers of the examples, and is of no use to a user of the
 //!   library.
 //!
@@ -106,6 +107,8 @@ pub mod metadata;
 pub mod policy;
 pub mod server;
 pub mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use authenticate::{Authenticator, BearerToken, ForwardedContext};
 pub use client::{ClientLayer, PropagateInterceptor};

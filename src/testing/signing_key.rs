@@ -1,0 +1,252 @@
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::{self, SystemRandom};
+use aws_lc_rs::rsa::{self, KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::{
+    self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaEncoding,
+};
+use aws_lc_rs::{error, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::jwt::{Algorithm, VerificationKey};
+
+/// A key that signs, for one algorithm, with the id that tokens and key sets call it by.
+///
+/// Cloning it copies a pointer.
+///
+/// ```
+/// use tonic_passport::jwt::{Algorithm, Issuer, Verifier};
+/// use tonic_passport::testing::{SigningKey, TestIssuer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::generate(Algorithm::EdDSA, "2026-11");
+/// let issuer = TestIssuer::new("https://id.example.com").signed_by(&key);
+///
+/// // The same key, as an edge's configuration would have it.
+/// let real = Issuer::new("https://id.example.com", key.verification_key()).audience("test");
+/// let verified = Verifier::new([real])?.verify(&issuer.token("alice").sign())?;
+/// assert_eq!(verified.key_id(), Some("2026-11"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SigningKey {
+    algorithm: Algorithm,
+    key_id: Arc<str>,
+    pair: Arc<Pair>,
+}
+
+enum Pair {
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+    Hmac(Vec<u8>),
+    Rsa(RsaKeyPair),
+}
+
+impl SigningKey {
+    /// A new key. RSA keys have 2048 bits, and take a moment to make.
+    pub fn generate(algorithm: Algorithm, key_id: &str) -> Self {
+        let pair = match algorithm {
+            Algorithm::EdDSA => Ed25519KeyPair::generate().map(Pair::Ed),
+            Algorithm::ES256 => {
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Pair::Ec)
+            }
+            Algorithm::ES384 => {
+                EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map(Pair::Ec)
+            }
+            Algorithm::ES512 => {
+                EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).map(Pair::Ec)
+            }
+            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
+                // As long as the longest of the hashes.
+                let mut secret = vec![0; 64];
+                rand::fill(&mut secret).map(|()| Pair::Hmac(secret))
+            }
+            Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512
+            | Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512 => RsaKeyPair::generate(KeySize::Rsa2048).map(Pair::Rsa),
+        };
+        Self::new(algorithm, key_id, pair.expect("the system has random numbers"))
+    }
+
+    /// A shared secret, for HS256, HS384 or HS512. It may be as short as you like.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the algorithm is not symmetric.
+    #[track_caller]
+    pub fn hmac(algorithm: Algorithm, key_id: &str, secret: impl Into<Vec<u8>>) -> Self {
+        assert!(hash(algorithm).is_some(), "{algorithm} is not symmetric");
+        Self::new(algorithm, key_id, Pair::Hmac(secret.into()))
+    }
+
+    /// The same RSA key for another algorithm, under the same id: to sign what a verifier that
+    /// knows the key must refuse.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless both the key and the algorithm are RSA.
+    #[must_use]
+    #[track_caller]
+    pub fn with_algorithm(&self, algorithm: Algorithm) -> Self {
+        assert!(matches!(*self.pair, Pair::Rsa(_)), "{} is not RSA", self.algorithm);
+        assert!(rsa_encoding(algorithm).is_some(), "{algorithm} is not RSA");
+        Self { algorithm, ..self.clone() }
+    }
+
+    /// The algorithm, which is the `alg` of its tokens.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The id, which is the `kid` of its tokens.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The signature of a message, in the form that a JWS has it (RFC 7518, section 3).
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        let signature = match &*self.pair {
+            Pair::Ec(pair) => pair.sign(&random, message).map(|own| own.as_ref().to_vec()),
+            Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::Hmac(secret) => hash(self.algorithm)
+                .map(|hash| hmac::sign(&hmac::Key::new(hash, secret), message).as_ref().to_vec())
+                .ok_or(error::Unspecified),
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                rsa_encoding(self.algorithm)
+                    .ok_or(error::Unspecified)
+                    .and_then(|encoding| pair.sign(encoding, &random, message, &mut signature))
+                    .map(|()| signature)
+            }
+        };
+        signature.expect("the key goes with its algorithm")
+    }
+
+    /// What verifies its tokens.
+    ///
+    /// # Panics
+    ///
+    /// Panics when it is a secret too short for its algorithm.
+    #[track_caller]
+    pub fn verification_key(&self) -> VerificationKey {
+        let key = VerificationKey::from_jwk(self.jwk().to_string());
+        key.unwrap_or_else(|error| panic!("the key {:?}: {error}", self.key_id))
+    }
+
+    /// The public key as a JWK (RFC 7517), to go into a key set. Of a shared secret, the secret.
+    pub fn jwk(&self) -> Value {
+        let mut jwk = match &*self.pair {
+            Pair::Ec(pair) => {
+                // What comes before the coordinates says that both are there.
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let curve = match self.algorithm {
+                    Algorithm::ES256 => "P-256",
+                    Algorithm::ES384 => "P-384",
+                    _ => "P-521",
+                };
+                json!({ "kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y) })
+            }
+            Pair::Ed(pair) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key()) })
+            }
+            Pair::Hmac(secret) => json!({ "kty": "oct", "k": base64url(secret) }),
+            Pair::Rsa(pair) => {
+                let key = rsa::PublicKey::from_der(pair.public_key().as_ref())
+                    .expect("it was encoded just now");
+                let n = key.modulus().big_endian_without_leading_zero();
+                let e = key.exponent().big_endian_without_leading_zero();
+                json!({ "kty": "RSA", "n": base64url(n), "e": base64url(e) })
+            }
+        };
+        jwk["kid"] = (*self.key_id).into();
+        jwk["alg"] = self.algorithm.as_str().into();
+        jwk["use"] = "sig".into();
+        jwk
+    }
+
+    /// The public key as a `SubjectPublicKeyInfo` in DER (RFC 5280, section 4.1).
+    ///
+    /// # Panics
+    ///
+    /// Panics when it is a shared secret.
+    #[track_caller]
+    pub fn public_key_der(&self) -> Vec<u8> {
+        /// RFC 8410, section 10.1: what every Ed25519 key begins with.
+        const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+        let der = match &*self.pair {
+            Pair::Ec(pair) => pair.public_key().as_der(),
+            Pair::Ed(pair) => return [&ED25519, pair.public_key().as_ref()].concat(),
+            Pair::Hmac(_) => panic!("a shared secret is not public"),
+            Pair::Rsa(pair) => pair.public_key().as_der(),
+        };
+        der.expect("a public key can be encoded").as_ref().to_vec()
+    }
+
+    /// The public key in PEM, under the label `PUBLIC KEY`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when it is a shared secret.
+    #[track_caller]
+    pub fn public_key_pem(&self) -> String {
+        let text = STANDARD.encode(self.public_key_der());
+        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+        for (index, letter) in text.chars().enumerate() {
+            if index > 0 && index % 64 == 0 {
+                pem.push('\n');
+            }
+            pem.push(letter);
+        }
+        pem + "\n-----END PUBLIC KEY-----\n"
+    }
+
+    fn new(algorithm: Algorithm, key_id: &str, pair: Pair) -> Self {
+        Self { algorithm, key_id: key_id.into(), pair: Arc::new(pair) }
+    }
+}
+
+/// Shows which key it is, never the key.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn hash(algorithm: Algorithm) -> Option<hmac::Algorithm> {
+    match algorithm {
+        Algorithm::HS256 => Some(hmac::HMAC_SHA256),
+        Algorithm::HS384 => Some(hmac::HMAC_SHA384),
+        Algorithm::HS512 => Some(hmac::HMAC_SHA512),
+        _ => None,
+    }
+}
+
+fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
+    match algorithm {
+        Algorithm::PS256 => Some(&signature::RSA_PSS_SHA256),
+        Algorithm::PS384 => Some(&signature::RSA_PSS_SHA384),
+        Algorithm::PS512 => Some(&signature::RSA_PSS_SHA512),
+        Algorithm::RS256 => Some(&signature::RSA_PKCS1_SHA256),
+        Algorithm::RS384 => Some(&signature::RSA_PKCS1_SHA384),
+        Algorithm::RS512 => Some(&signature::RSA_PKCS1_SHA512),
+        _ => None,
+    }
+}
+
+fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
