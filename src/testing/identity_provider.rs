@@ -158,7 +158,7 @@ impl IdentityProvider {
 
     /// A good token for this user, the `sub`; change it, and then [sign](TokenBuilder::sign) it.
     pub fn token(&self, subject: impl Into<String>) -> TokenBuilder {
-        TokenBuilder::new(&self.url, &self.audience, &subject.into(), &self.keys().signing)
+        TokenBuilder::good(&self.keys().signing, &self.url, &self.audience, subject.into())
     }
 
     /// Makes a new key that signs from now on, and publishes it with the one that signed before.

@@ -85,6 +85,6 @@ impl TestIssuer {
 
     /// A good token for this user, the `sub`; change it, and then [sign](TokenBuilder::sign) it.
     pub fn token(&self, subject: impl Into<String>) -> TokenBuilder {
-        TokenBuilder::new(&self.name, &self.audience, &subject.into(), &self.key)
+        TokenBuilder::good(&self.key, &self.name, &self.audience, subject.into())
     }
 }

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::token::TokenBuilder;
 use crate::jwt::{Algorithm, VerificationKey};
 
 /// A key that signs, for one algorithm, with the id that tokens and key sets call it by.
@@ -83,9 +84,9 @@ impl SigningKey {
     ///
     /// Panics when the algorithm is not symmetric.
     #[track_caller]
-    pub fn hmac(algorithm: Algorithm, key_id: &str, secret: impl Into<Vec<u8>>) -> Self {
+    pub fn hmac(algorithm: Algorithm, key_id: &str, secret: impl AsRef<[u8]>) -> Self {
         assert!(hash(algorithm).is_some(), "{algorithm} is not symmetric");
-        Self::new(algorithm, key_id, Pair::Hmac(secret.into()))
+        Self::new(algorithm, key_id, Pair::Hmac(secret.as_ref().to_vec()))
     }
 
     /// The same RSA key for another algorithm, under the same id: to sign what a verifier that
@@ -130,6 +131,12 @@ impl SigningKey {
             }
         };
         signature.expect("the key goes with its algorithm")
+    }
+
+    /// A token of exactly these claims, under the header of a good one. To make claims as well,
+    /// take an [issuer](super::TestIssuer::token).
+    pub fn token(&self, claims: &Value) -> String {
+        TokenBuilder::new(self).raw_claims(claims.to_string()).sign()
     }
 
     /// What verifies its tokens.

@@ -46,7 +46,8 @@ pub struct TokenBuilder {
 }
 
 impl TokenBuilder {
-    pub(super) fn new(issuer: &str, audience: &str, subject: &str, key: &SigningKey) -> Self {
+    /// A token without claims.
+    pub(super) fn new(key: &SigningKey) -> Self {
         let token = Self {
             key: key.clone(),
             header: Map::new(),
@@ -56,9 +57,12 @@ impl TokenBuilder {
             issued_at: SystemTime::now(),
             lifetime: DEFAULT_LIFETIME,
         };
-        token
-            .header("typ", "at+jwt")
-            .signed_by(key)
+        token.header("typ", "at+jwt").signed_by(key)
+    }
+
+    /// A good token.
+    pub(super) fn good(key: &SigningKey, issuer: &str, audience: &str, subject: String) -> Self {
+        Self::new(key)
             .claim("iss", issuer)
             .claim("aud", audience)
             .claim("sub", subject)

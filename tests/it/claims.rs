@@ -7,7 +7,9 @@ use tonic_passport::{BearerToken, ContextError, ServerLayer, UserContext};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::reason;
-use crate::support::token::{self, claims_with, issuer, key, sign_raw, verifier, with_member};
+use crate::support::token::{
+    self, claims_with, header, issuer, key, sign_raw, verifier, with_member,
+};
 
 /// The user of a token with these claims.
 fn user(mapping: ClaimMapping, changes: Value) -> Result<UserContext, TokenError> {
@@ -167,7 +169,7 @@ fn an_id_from_another_claim_is_required_in_every_token() {
 #[test]
 fn an_id_that_is_null_is_missing() {
     let claims = with_member(&claims_with(json!({})), "oid", "null");
-    let token = sign_raw(key(), key().header().to_string(), claims);
+    let token = sign_raw(key(), header(key()).to_string(), claims);
     let issuer = issuer().claims(ClaimMapping::default().id("oid"));
     let error = Verifier::new([issuer]).unwrap().verify(&token).unwrap_err();
     assert_eq!(error, invalid("oid", "missing"));

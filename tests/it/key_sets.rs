@@ -7,35 +7,35 @@ use tokio::net::TcpListener;
 use tokio::time::{interval, timeout};
 use tonic::Code;
 use tonic_passport::jwt::{Algorithm, Issuer, RemoteKeys, TokenError, Verifier};
+use tonic_passport::testing::{Answer, IdentityProvider, SigningKey, TokenBuilder};
 use tonic_passport::{BearerToken, ServerLayer};
 use tonic_types::StatusExt;
 
-use crate::support::identity_provider::{Answer, DISCOVERY, IdentityProvider, JWKS, keys};
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::reason;
-use crate::support::token::{SigningKey, base64url, claims};
+use crate::support::token::base64url;
 
-fn key(kid: &'static str) -> SigningKey {
+const DISCOVERY: &str = IdentityProvider::DISCOVERY_PATH;
+const KEYS: &str = IdentityProvider::KEYS_PATH;
+
+fn key(kid: &str) -> SigningKey {
     SigningKey::generate(Algorithm::ES256, kid)
+}
+
+/// A provider that publishes this key.
+async fn provider_of(key: &SigningKey) -> IdentityProvider {
+    let provider = IdentityProvider::start().await;
+    provider.publish([key]);
+    provider
 }
 
 /// A good token of this provider's, issued a while ago.
 fn token(provider: &IdentityProvider, key: &SigningKey) -> String {
-    token_with(provider, key, &json!({}))
+    issued(provider, key, SystemTime::now() - Duration::from_secs(3600)).sign()
 }
 
-fn token_with(provider: &IdentityProvider, key: &SigningKey, changes: &Value) -> String {
-    let mut claims = claims("alice");
-    claims["iss"] = provider.url.as_str().into();
-    claims["iat"] = (claims["iat"].as_u64().unwrap() - 3600).into();
-    for (name, value) in changes.as_object().unwrap() {
-        claims[name] = value.clone();
-    }
-    key.token(&claims)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+fn issued(provider: &IdentityProvider, key: &SigningKey, time: SystemTime) -> TokenBuilder {
+    provider.token("alice").signed_by(key).issued_at(time).expires_in(Duration::from_secs(7200))
 }
 
 async fn ready(issuer: Issuer) -> Verifier {
@@ -69,23 +69,23 @@ fn is_unavailable(verifier: &Verifier, token: &str) -> bool {
 #[tokio::test]
 async fn keys_are_found_by_discovery_and_by_their_url() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
-    let at_url = RemoteKeys::at(format!("{}{JWKS}", provider.url)).allow_host("127.0.0.1");
-    for often in [keys(), at_url] {
+    let provider = provider_of(&key).await;
+    let at_url = RemoteKeys::at(format!("{}{KEYS}", provider.url())).allow_host("127.0.0.1");
+    for often in [provider.remote_keys(), at_url] {
         let verifier = ready(provider.issuer_with(often)).await;
         assert_eq!(verifier.ready(), Ok(()));
         let good = verifier.verify(&token(&provider, &key)).unwrap();
-        assert_eq!((good.issuer(), good.key_id()), (provider.url.as_str(), Some("one")));
+        assert_eq!((good.issuer(), good.key_id()), (provider.url(), Some("one")));
     }
-    assert_eq!(provider.paths(), [DISCOVERY, JWKS, JWKS]);
+    assert_eq!(provider.paths(), [DISCOVERY, KEYS, KEYS]);
 }
 
 #[tokio::test]
 async fn a_key_that_is_new_is_fetched_when_a_token_names_it() {
     let (old, new) = (key("old"), key("new"));
-    let provider = IdentityProvider::start(&[old.jwk()]).await;
+    let provider = provider_of(&old).await;
     let verifier = ready(provider.issuer()).await;
-    provider.publish(&[old.jwk(), new.jwk()]);
+    provider.publish([&old, &new]);
 
     // The token that brings it up is answered at once.
     assert_eq!(verifier.verify(&token(&provider, &new)).err(), Some(unknown("new")));
@@ -97,9 +97,9 @@ async fn a_key_that_is_new_is_fetched_when_a_token_names_it() {
 #[tokio::test]
 async fn a_key_that_was_withdrawn_verifies_no_more() {
     let (old, new) = (key("old"), key("new"));
-    let provider = IdentityProvider::start(&[old.jwk()]).await;
+    let provider = provider_of(&old).await;
     let verifier = ready(provider.issuer()).await;
-    provider.publish(&[new.jwk()]);
+    provider.publish([&new]);
     eventually(&verifier, &token(&provider, &new), Ok(())).await;
     assert_eq!(verifier.verify(&token(&provider, &old)).err(), Some(unknown("old")));
 }
@@ -107,11 +107,11 @@ async fn a_key_that_was_withdrawn_verifies_no_more() {
 #[tokio::test]
 async fn a_token_that_may_be_signed_with_a_newer_key_may_be_good() {
     let (old, new) = (key("old"), key("new"));
-    let provider = IdentityProvider::start(&[old.jwk()]).await;
-    let often = keys().min_interval(Duration::from_secs(30));
+    let provider = provider_of(&old).await;
+    let often = provider.remote_keys().min_interval(Duration::from_secs(30));
     let verifier = ready(provider.issuer_with(often)).await;
 
-    let fresh = token_with(&provider, &new, &json!({ "iat": now() + 5 }));
+    let fresh = issued(&provider, &new, SystemTime::now() + Duration::from_secs(5)).sign();
     match verifier.verify(&fresh) {
         Err(TokenError::KeysUnavailable { retry_after }) => {
             assert!(retry_after <= Duration::from_secs(30), "{retry_after:?}");
@@ -125,8 +125,8 @@ async fn a_token_that_may_be_signed_with_a_newer_key_may_be_good() {
 #[tokio::test]
 async fn a_flood_of_unknown_keys_causes_one_fetch_and_names_none_of_them() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
-    let often = keys().min_interval(Duration::from_secs(30));
+    let provider = provider_of(&key).await;
+    let often = provider.remote_keys().min_interval(Duration::from_secs(30));
     let verifier = ready(provider.issuer_with(often)).await;
 
     let good = token(&provider, &key);
@@ -139,18 +139,18 @@ async fn a_flood_of_unknown_keys_causes_one_fetch_and_names_none_of_them() {
     }
     assert!(verifier.verify(&good).is_ok());
     // What was asked for in the meantime is the first fetch alone, by the documented paths.
-    assert_eq!(provider.paths(), [DISCOVERY, JWKS]);
+    assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
 }
 
 #[tokio::test]
 async fn the_set_is_refreshed_before_anyone_asks() {
     let (old, new) = (key("old"), key("new"));
-    let provider = IdentityProvider::start(&[old.jwk()]).await;
-    let often = keys().refresh_after(Duration::from_millis(60));
+    let provider = provider_of(&old).await;
+    let often = provider.remote_keys().refresh_after(Duration::from_millis(60));
     let verifier = ready(provider.issuer_with(often)).await;
-    provider.publish(&[old.jwk(), new.jwk()]);
+    provider.publish([&old, &new]);
     let next = provider.fetches() + 2;
-    timeout(Duration::from_secs(10), provider.fetched(next)).await.unwrap();
+    provider.fetched(next).await;
     // The fetch before the last is done, or the last would not have begun.
     assert!(verifier.verify(&token(&provider, &new)).is_ok());
 }
@@ -158,16 +158,15 @@ async fn the_set_is_refreshed_before_anyone_asks() {
 #[tokio::test]
 async fn an_edge_starts_when_the_issuer_is_down_and_heals_by_itself() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
+    let provider = provider_of(&key).await;
     let good = token(&provider, &key);
-    for down in [Answer::Status(503), Answer::Status(404), Answer::Json("<html>".to_owned())] {
+    for down in [Answer::status(503), Answer::status(404), Answer::body("<html>")] {
         provider.answer_discovery(down);
         let verifier = Verifier::new([provider.issuer()]).unwrap();
         assert!(verifier.ready().is_err());
         assert!(is_unavailable(&verifier, &good));
 
-        let discovery = json!({ "issuer": provider.url, "jwks_uri": provider.url.clone() + JWKS });
-        provider.answer_discovery(Answer::Json(discovery.to_string()));
+        provider.recover();
         eventually(&verifier, &good, Ok(())).await;
         assert_eq!(verifier.ready(), Ok(()));
     }
@@ -176,73 +175,77 @@ async fn an_edge_starts_when_the_issuer_is_down_and_heals_by_itself() {
 #[tokio::test]
 async fn what_is_no_good_never_replaces_a_good_set() {
     let (old, new) = (key("old"), key("new"));
-    let provider = IdentityProvider::start(&[old.jwk()]).await;
-    let symmetric = SigningKey::hmac(Algorithm::HS256, "secret", &[7; 32]).jwk();
+    let provider = provider_of(&old).await;
+    let symmetric = SigningKey::hmac(Algorithm::HS256, "secret", [7; 32]).jwk();
     let mut private = new.jwk();
     private["d"] = "AQAB".into();
+    let good = || Answer::body(json!({ "keys": [new.jwk()] }).to_string());
     let bad = [
-        Answer::Json(json!({ "keys": [] }).to_string()),
-        Answer::Json(json!({ "keys": [symmetric, private] }).to_string()),
-        Answer::Json(json!({ "keys": [new.jwk(), new.jwk()] }).to_string()),
-        Answer::Json("[]".to_owned()),
-        Answer::Json(String::new()),
-        Answer::Json(format!("{}{}", json!({ "keys": [new.jwk()] }), " ".repeat(64 * 1024))),
-        Answer::Redirect(format!("{}/elsewhere", provider.url)),
-        Answer::Status(500),
-        Answer::Status(203),
+        Answer::body(json!({ "keys": [] }).to_string()),
+        Answer::body(json!({ "keys": [symmetric, private] }).to_string()),
+        Answer::body(json!({ "keys": [new.jwk(), new.jwk()] }).to_string()),
+        Answer::body("[]"),
+        Answer::body(""),
+        Answer::body(format!("{}{}", json!({ "keys": [new.jwk()] }), " ".repeat(64 * 1024))),
+        good().oversized(),
+        good().truncated(),
+        good().with_status(500),
+        good().with_status(203),
+        Answer::redirect(&format!("{}/elsewhere", provider.url())),
+        Answer::hang_up(),
     ];
-    let often = keys().refresh_after(Duration::from_millis(60));
+    let often = provider.remote_keys().refresh_after(Duration::from_millis(60));
     let verifier = ready(provider.issuer_with(often)).await;
     for answer in bad {
-        provider.answer_jwks(answer.clone());
+        provider.answer_keys(answer.clone());
         // The first of them may have begun before; the second has seen this answer.
         let next = provider.fetches() + 2;
-        timeout(Duration::from_secs(10), provider.fetched(next)).await.unwrap();
+        provider.fetched(next).await;
         assert!(verifier.verify(&token(&provider, &old)).is_ok(), "{answer:?}");
         let refused = verifier.verify(&token(&provider, &new)).err();
         assert_eq!(refused, Some(unknown("new")), "{answer:?}");
 
         // After a success, the next is due soon again.
-        provider.publish(&[old.jwk()]);
+        provider.publish([&old]);
         let next = provider.fetches() + 1;
-        timeout(Duration::from_secs(10), provider.fetched(next)).await.unwrap();
+        provider.fetched(next).await;
     }
     assert!(!provider.paths().contains(&"/elsewhere".to_owned()), "a redirect was followed");
 
-    provider.publish(&[new.jwk()]);
+    provider.publish([&new]);
     eventually(&verifier, &token(&provider, &new), Ok(())).await;
 }
 
 #[tokio::test]
 async fn a_set_is_used_until_it_is_stale_and_no_longer() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
-    let often = keys().refresh_after(Duration::from_millis(50));
+    let provider = provider_of(&key).await;
+    let often = provider.remote_keys().refresh_after(Duration::from_millis(50));
     let often = often.stale_after(Duration::from_secs(2));
     let verifier = ready(provider.issuer_with(often)).await;
     let good = token(&provider, &key);
 
-    provider.answer_jwks(Answer::Status(503));
+    provider.answer_keys(Answer::status(503));
     let next = provider.fetches() + 2;
-    timeout(Duration::from_secs(10), provider.fetched(next)).await.unwrap();
+    provider.fetched(next).await;
     assert!(verifier.verify(&good).is_ok(), "the old set is not stale yet");
     let unavailable = TokenError::KeysUnavailable { retry_after: Duration::from_millis(50) };
     eventually(&verifier, &good, Err(unavailable)).await;
     assert!(verifier.ready().is_err());
 
-    provider.publish(&[key.jwk()]);
+    provider.publish([&key]);
     eventually(&verifier, &good, Ok(())).await;
 }
 
 #[tokio::test]
 async fn no_token_waits_for_an_issuer_that_does_not_answer() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
+    let provider = provider_of(&key).await;
     let verifier = ready(provider.issuer()).await;
-    provider.answer_jwks(Answer::Silence);
+    provider.answer_keys(Answer::silence());
     let (good, strange) = (token(&provider, &key), token(&provider, &self::key("two")));
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
-    timeout(Duration::from_secs(10), provider.fetched(2)).await.unwrap();
+    provider.fetched(2).await;
     // A fetch is under way now, and will be for a while.
     assert!(verifier.verify(&good).is_ok());
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
@@ -251,29 +254,26 @@ async fn no_token_waits_for_an_issuer_that_does_not_answer() {
 #[tokio::test]
 async fn a_discovery_document_speaks_for_its_own_issuer_only() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
-    let jwks_uri = provider.url.clone() + JWKS;
+    let provider = provider_of(&key).await;
+    let jwks_uri = format!("{}{KEYS}", provider.url());
     let good = token(&provider, &key);
     let documents = [
         ("another issuer", json!({ "issuer": "https://id.example.com", "jwks_uri": jwks_uri })),
-        ("a slash more", json!({ "issuer": format!("{}/", provider.url), "jwks_uri": jwks_uri })),
+        ("a slash more", json!({ "issuer": format!("{}/", provider.url()), "jwks_uri": jwks_uri })),
         ("no issuer", json!({ "jwks_uri": jwks_uri })),
-        ("no keys", json!({ "issuer": provider.url })),
-        ("keys no URL", json!({ "issuer": provider.url, "jwks_uri": "keys" })),
-        ("keys in a file", json!({ "issuer": provider.url, "jwks_uri": "file:///etc/passwd" })),
-        ("keys next door", json!({ "issuer": provider.url, "jwks_uri": "http://127.0.0.2/keys" })),
+        ("no keys", json!({ "issuer": provider.url() })),
+        ("keys no URL", json!({ "issuer": provider.url(), "jwks_uri": "keys" })),
+        ("keys in a file", json!({ "issuer": provider.url(), "jwks_uri": "file:///etc/passwd" })),
+        (
+            "keys next door",
+            json!({ "issuer": provider.url(), "jwks_uri": "http://127.0.0.2/keys" }),
+        ),
     ];
     for (case, document) in documents {
         let seen = provider.paths().len();
-        provider.answer_discovery(Answer::Json(document.to_string()));
+        provider.answer_discovery(Answer::body(document.to_string()));
         let verifier = Verifier::new([provider.issuer()]).unwrap();
-        let mut ticks = interval(Duration::from_millis(5));
-        let asked_twice = async {
-            while provider.paths().len() < seen + 2 {
-                ticks.tick().await;
-            }
-        };
-        timeout(Duration::from_secs(10), asked_twice).await.expect(case);
+        provider.requested(seen + 2).await;
         assert!(is_unavailable(&verifier, &good), "{case}");
     }
     assert_eq!(provider.fetches(), 0);
@@ -345,7 +345,8 @@ async fn no_more_than_a_hundred_keys_are_kept() {
             jwk
         })
         .collect();
-    let provider = IdentityProvider::start(&keys).await;
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::body(json!({ "keys": keys }).to_string()));
     let verifier = ready(provider.issuer()).await;
     let token = |kid: &'static str| token(&provider, &key(kid));
     assert_eq!(verifier.verify(&token("key-99")).err(), Some(TokenError::SignatureInvalid));
@@ -357,16 +358,18 @@ async fn keys_without_an_algorithm_need_a_configured_one() {
     let key = key("one");
     let mut jwk = key.jwk();
     jwk.as_object_mut().unwrap().remove("alg");
-    let provider = IdentityProvider::start(&[jwk]).await;
-    let verifier = ready(provider.issuer_with(keys().algorithm(Algorithm::ES256))).await;
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::body(json!({ "keys": [jwk] }).to_string()));
+    let keys = provider.remote_keys().algorithm(Algorithm::ES256);
+    let verifier = ready(provider.issuer_with(keys)).await;
     assert!(verifier.verify(&token(&provider, &key)).is_ok());
 }
 
 #[tokio::test]
 async fn a_caller_is_told_when_to_try_again() {
     let key = key("one");
-    let provider = IdentityProvider::start(&[key.jwk()]).await;
-    provider.answer_jwks(Answer::Status(503));
+    let provider = provider_of(&key).await;
+    provider.answer_keys(Answer::status(503));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
     let probe = Probe::default();
     let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;

@@ -43,10 +43,10 @@ fn from_jwks(keys: &Value) -> Result<KeySet, KeyError> {
 fn a_public_key_of_every_algorithm_is_loaded_from_a_jwk() {
     for key in KEYS.iter() {
         let loaded = from_jwk(&key.jwk()).unwrap();
-        assert_eq!((loaded.algorithm(), loaded.key_id()), (key.algorithm, Some(key.kid)));
+        assert_eq!((loaded.algorithm(), loaded.key_id()), (key.algorithm(), Some(key.key_id())));
     }
     for (algorithm, bytes) in SYMMETRIC {
-        let key = SigningKey::hmac(algorithm, "shared", &vec![7; bytes]);
+        let key = SigningKey::hmac(algorithm, "shared", vec![7; bytes]);
         let loaded = from_jwk(&key.jwk()).unwrap();
         assert_eq!((loaded.algorithm(), loaded.key_id()), (algorithm, Some("shared")));
     }
@@ -55,8 +55,8 @@ fn a_public_key_of_every_algorithm_is_loaded_from_a_jwk() {
 #[test]
 fn a_public_key_of_every_algorithm_is_loaded_from_pem() {
     for key in KEYS.iter() {
-        let loaded = VerificationKey::from_pem(key.algorithm, key.public_pem()).unwrap();
-        assert_eq!((loaded.algorithm(), loaded.key_id()), (key.algorithm, None));
+        let loaded = VerificationKey::from_pem(key.algorithm(), key.public_key_pem()).unwrap();
+        assert_eq!((loaded.algorithm(), loaded.key_id()), (key.algorithm(), None));
     }
 }
 
@@ -64,7 +64,7 @@ fn a_public_key_of_every_algorithm_is_loaded_from_pem() {
 fn an_rsa_key_is_loaded_from_pkcs1_pem() {
     let key = key_for(Algorithm::RS256);
     // Its SubjectPublicKeyInfo is 24 bytes about the algorithm, and then this.
-    let pem = token::pem("RSA PUBLIC KEY", &key.public_der()[24..]);
+    let pem = token::pem("RSA PUBLIC KEY", &key.public_key_der()[24..]);
     assert!(VerificationKey::from_pem(Algorithm::RS256, pem).is_ok());
 }
 
@@ -92,8 +92,8 @@ fn a_secret_as_long_as_its_hash_is_enough_and_a_byte_less_is_not() {
 #[test]
 fn a_secret_is_for_no_public_algorithm() {
     for key in KEYS.iter() {
-        let loaded = VerificationKey::from_secret(key.algorithm, [7; 64]);
-        assert_eq!(loaded.unwrap_err(), mismatch(key.algorithm, "secret"));
+        let loaded = VerificationKey::from_secret(key.algorithm(), [7; 64]);
+        assert_eq!(loaded.unwrap_err(), mismatch(key.algorithm(), "secret"));
     }
 }
 
@@ -101,8 +101,8 @@ fn a_secret_is_for_no_public_algorithm() {
 fn a_public_key_in_pem_is_for_no_symmetric_algorithm() {
     for (algorithm, _) in SYMMETRIC {
         for key in KEYS.iter() {
-            let loaded = VerificationKey::from_pem(algorithm, key.public_pem());
-            assert_eq!(loaded.unwrap_err(), mismatch(algorithm, "PEM"), "{}", key.kid);
+            let loaded = VerificationKey::from_pem(algorithm, key.public_key_pem());
+            assert_eq!(loaded.unwrap_err(), mismatch(algorithm, "PEM"), "{}", key.key_id());
         }
     }
 }
@@ -123,13 +123,13 @@ fn an_algorithm_goes_with_keys_of_its_type_and_curve_only() {
         };
         family(a) == family(b)
     };
-    let algorithms = KEYS.iter().map(|key| key.algorithm).chain(SYMMETRIC.map(|(name, _)| name));
+    let algorithms = KEYS.iter().map(SigningKey::algorithm).chain(SYMMETRIC.map(|(name, _)| name));
 
     for algorithm in algorithms {
         for (of, key_type) in key_types {
             let case = format!("{algorithm} with a key of type {key_type}");
             let as_jwk = from_jwk(&jwk_with(of, json!({ "alg": algorithm.as_str() })));
-            let as_pem = VerificationKey::from_pem(algorithm, key_for(of).public_pem());
+            let as_pem = VerificationKey::from_pem(algorithm, key_for(of).public_key_pem());
             if same_type(algorithm, of) {
                 assert!(as_jwk.is_ok() && as_pem.is_ok(), "{case}");
             } else {
@@ -140,7 +140,7 @@ fn an_algorithm_goes_with_keys_of_its_type_and_curve_only() {
         if algorithm.as_str().starts_with("HS") {
             continue;
         }
-        let mut secret = SigningKey::hmac(Algorithm::HS512, "shared", &[7; 64]).jwk();
+        let mut secret = SigningKey::hmac(Algorithm::HS512, "shared", [7; 64]).jwk();
         secret["alg"] = algorithm.as_str().into();
         assert_eq!(from_jwk(&secret).unwrap_err(), mismatch(algorithm, "oct"));
     }
@@ -265,17 +265,17 @@ fn an_rsa_exponent_that_is_one_or_even_or_huge_is_refused() {
 #[test]
 fn a_private_key_is_refused() {
     for key in KEYS.iter() {
-        let jwk = jwk_with(key.algorithm, json!({ "d": "AQAB" }));
+        let jwk = jwk_with(key.algorithm(), json!({ "d": "AQAB" }));
         let private = |field| KeyError::Private { field };
-        assert_eq!(from_jwk(&jwk).unwrap_err(), private("d"), "{}", key.kid);
+        assert_eq!(from_jwk(&jwk).unwrap_err(), private("d"), "{}", key.key_id());
 
         let labels = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"];
         for label in labels {
             let pem = token::pem(label, &[0x30, 0]);
-            let both = format!("{}{pem}", key.public_pem());
+            let both = format!("{}{pem}", key.public_key_pem());
             for pem in [pem, both] {
-                let loaded = VerificationKey::from_pem(key.algorithm, pem);
-                assert_eq!(loaded.unwrap_err(), private("pem"), "{label} as {}", key.kid);
+                let loaded = VerificationKey::from_pem(key.algorithm(), pem);
+                assert_eq!(loaded.unwrap_err(), private("pem"), "{label} as {}", key.key_id());
             }
         }
     }
@@ -283,13 +283,13 @@ fn a_private_key_is_refused() {
 
 #[test]
 fn pem_that_is_not_one_public_key_is_refused() {
-    let pem = token::key().public_pem();
+    let pem = token::key().public_key_pem();
     let blocks = malformed("pem", "not exactly one PEM block");
     let unfit = malformed("pem", "not a public key in PEM that goes with the algorithm");
     let cases: [(&str, Vec<u8>, KeyError); 9] = [
         ("empty", vec![], blocks.clone()),
         ("garbage", b"garbage".to_vec(), blocks.clone()),
-        ("DER", token::key().public_der(), malformed("pem", "not text")),
+        ("DER", token::key().public_key_der(), malformed("pem", "not text")),
         ("two keys", pem.repeat(2).into(), blocks.clone()),
         (
             "a certificate",
@@ -337,7 +337,7 @@ fn one(bytes: usize) -> Vec<u8> {
 #[test]
 fn an_ed25519_key_of_another_length_is_refused() {
     let error = malformed("x", "not 32 bytes");
-    let der = key_for(Algorithm::EdDSA).public_der();
+    let der = key_for(Algorithm::EdDSA).public_key_der();
     for x in [&der[..], &der[13..], &[7; 33], &[7; 31], &[]] {
         let jwk = jwk_with(Algorithm::EdDSA, json!({ "x": base64url(x) }));
         assert_eq!(from_jwk(&jwk).unwrap_err(), error, "{} bytes", x.len());
@@ -443,7 +443,7 @@ fn a_key_set_that_is_not_one_is_refused() {
 
 #[test]
 fn a_bad_key_is_left_out_of_its_set_and_told() {
-    let secret = SigningKey::hmac(Algorithm::HS256, "oct", &[7; 32]).jwk();
+    let secret = SigningKey::hmac(Algorithm::HS256, "oct", [7; 32]).jwk();
     let bad = [
         (secret, KeyError::Symmetric),
         (

@@ -125,9 +125,9 @@ async fn every_service_on_the_way_works_for_the_caller_in_all_kinds_of_call() {
 #[tokio::test]
 async fn callers_without_a_good_token_get_no_further_than_the_gateway() {
     let good = token::good("alice");
-    let expired = token::key().token(&token::claims_with(json!({ "exp": token::now() - 60 })));
-    let foreign =
-        SigningKey::generate(Algorithm::ES256, token::key().kid).token(&token::claims("alice"));
+    let expired = token::token("alice").expired().sign();
+    let foreign = SigningKey::generate(Algorithm::ES256, token::key().key_id());
+    let foreign = token::token("alice").signed_by(&foreign).sign();
     let (good, expired, foreign) = (bearer(&good), bearer(&expired), bearer(&foreign));
     let two_tokens: Fields<'_> = &[("authorization", &good), ("authorization", &good)];
 

@@ -1,7 +1,6 @@
 //! What the tests have in common: tokens of any kind, and a service that remembers its calls.
 
 pub mod forged;
-pub mod identity_provider;
 pub mod probe;
 pub mod raw;
 pub mod server;

@@ -4,13 +4,15 @@ use serde_json::json;
 use tonic_passport::jwt::TokenError;
 
 use super::{EXPIRED, Edge, INVALID, MALFORMED, MISSING, Told};
-use crate::support::token::{self, base64url, claims, claims_with, good, header_with, key, now};
+use crate::support::token::{
+    self, base64url, claims, claims_with, good, header_with, key, now, token_with,
+};
 
 /// What is no bearer token, each with how it is told.
 fn bad_credentials() -> Vec<(&'static str, Vec<String>, Told)> {
     let token = good("alice");
     let bearer = format!("Bearer {token}");
-    let expired = key().token(&claims_with(json!({ "exp": now() - 300 })));
+    let expired = token::token("alice").expired().sign();
     let one = |case, value: String| (case, vec![value], MALFORMED);
     vec![
         one("empty", String::new()),
@@ -106,7 +108,7 @@ async fn callers_are_told_the_same_whatever_is_wrong_with_a_token() {
     let edge = Edge::start(token::verifier()).await;
     let token = good("alice");
     let (message, _) = token.rsplit_once('.').unwrap();
-    let with_header = |header| key().token_with(&header_with(header), &claims("alice"));
+    let with_header = |header| token_with(key(), &header_with(header), &claims("alice"));
     let with_claims = |changes| key().token(&claims_with(changes));
     let tokens = [
         ("not compact", "bad".to_owned()),
@@ -136,7 +138,7 @@ async fn callers_are_told_the_same_whatever_is_wrong_with_a_token() {
 fn no_error_holds_the_token_or_a_part_of_it() {
     let verifier = token::verifier();
     let changed = format!("{}A", good("alice"));
-    let expired = key().token(&claims_with(json!({ "exp": now() - 300 })));
+    let expired = token::token("alice").expired().sign();
     let foreign = key().token(&claims_with(json!({ "iss": "https://else.example" })));
     for token in [changed, expired, foreign] {
         let error: TokenError = verifier.verify(&token).unwrap_err();

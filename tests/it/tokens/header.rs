@@ -8,7 +8,7 @@ use tonic_passport::jwt::{Algorithm, Part, TokenError, Verifier};
 
 use super::Edge;
 use crate::support::token::{
-    self, SigningKey, base64url, claims, header_with, key, sign_raw, with_member,
+    self, SigningKey, base64url, claims, header_with, key, sign_raw, token_with, with_member,
 };
 
 fn refused(name: &'static str) -> TokenError {
@@ -16,7 +16,7 @@ fn refused(name: &'static str) -> TokenError {
 }
 
 fn with(changes: Value) -> String {
-    key().token_with(&header_with(changes), &claims("alice"))
+    token_with(key(), &header_with(changes), &claims("alice"))
 }
 
 /// A token whose header holds this parameter as well, as JSON text.
@@ -33,7 +33,7 @@ async fn a_key_that_a_token_brings_along_is_not_used() {
     let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
 
     let attacker = SigningKey::generate(Algorithm::ES256, "es256");
-    let der = base64url(attacker.public_der());
+    let der = base64url(attacker.public_key_der());
     let parameters = [
         ("jwk", attacker.jwk()),
         ("jwk", Value::Null),
@@ -62,8 +62,8 @@ async fn a_thumbprint_chooses_no_key() {
     let attacker = SigningKey::generate(Algorithm::ES256, "es256");
     for name in ["x5t", "x5t#S256"] {
         let header = header_with(json!({ (name): base64url([7; 32]) }));
-        edge.accepts(name, &key().token_with(&header, &claims("alice"))).await;
-        let token = attacker.token_with(&header, &claims("alice"));
+        edge.accepts(name, &token_with(key(), &header, &claims("alice"))).await;
+        let token = token_with(&attacker, &header, &claims("alice"));
         edge.refuses(name, &token, TokenError::SignatureInvalid).await;
     }
 }
@@ -144,7 +144,7 @@ async fn an_extension_is_refused_however_it_is_asked_for() {
 async fn an_unencoded_payload_is_refused() {
     let edge = Edge::start(token::verifier()).await;
     let header = header_with(json!({ "b64": false, "crit": ["b64"] }));
-    edge.refuses("encoded", &key().token_with(&header, &claims("alice")), refused("crit")).await;
+    edge.refuses("encoded", &token_with(key(), &header, &claims("alice")), refused("crit")).await;
 
     // RFC 7797: what is signed is the encoded header, and the claims as they are.
     let header = base64url(header.to_string());

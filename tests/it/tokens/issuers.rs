@@ -6,7 +6,9 @@ use serde_json::json;
 use tonic_passport::jwt::{Algorithm, Issuer, KeySet, TokenError, VerificationKey, Verifier};
 
 use super::Edge;
-use crate::support::token::{self, AUDIENCE, ISSUER, SigningKey, claims, claims_with, key};
+use crate::support::token::{
+    self, AUDIENCE, ISSUER, SigningKey, claims, claims_with, header, key, token_with,
+};
 
 fn issuer(name: &str, keys: &[&SigningKey]) -> Issuer {
     let keys = keys.iter().map(|key| VerificationKey::from_jwk(key.jwk().to_string()).unwrap());
@@ -91,7 +93,7 @@ async fn a_token_without_a_key_id_is_verified_with_the_only_key_of_its_algorithm
     let [one, two] = ["1", "2"].map(|kid| SigningKey::generate(Algorithm::ES256, kid));
     let eddsa = SigningKey::generate(Algorithm::EdDSA, "3");
     let unnamed = |key: &SigningKey| {
-        key.token_with(&json!({ "alg": key.algorithm.as_str() }), &claims("alice"))
+        token_with(key, &json!({ "alg": key.algorithm().as_str() }), &claims("alice"))
     };
 
     let single = Edge::start(Verifier::new([issuer(ISSUER, &[&one, &eddsa])]).unwrap()).await;
@@ -108,16 +110,16 @@ async fn a_token_without_a_key_id_is_verified_with_the_only_key_of_its_algorithm
 async fn a_key_without_an_id_is_for_tokens_that_no_other_key_is_meant_for() {
     let named = SigningKey::generate(Algorithm::ES256, "named");
     let other = SigningKey::generate(Algorithm::ES256, "other");
-    let unnamed = VerificationKey::from_pem(Algorithm::ES256, other.public_pem()).unwrap();
+    let unnamed = VerificationKey::from_pem(Algorithm::ES256, other.public_key_pem()).unwrap();
     let keys = [VerificationKey::from_jwk(named.jwk().to_string()).unwrap(), unnamed];
     let issuer = Issuer::new(ISSUER, KeySet::new(keys).unwrap()).audience(AUDIENCE);
     let edge = Edge::start(Verifier::new([issuer]).unwrap()).await;
 
     edge.accepts("named", &named.token(&claims("alice"))).await;
     edge.accepts("with an id of its own", &other.token(&claims("alice"))).await;
-    edge.accepts("without id", &other.token_with(&json!({ "alg": "ES256" }), &claims("alice")))
+    edge.accepts("without id", &token_with(&other, &json!({ "alg": "ES256" }), &claims("alice")))
         .await;
-    let posing = other.token_with(&named.header(), &claims("alice"));
+    let posing = token_with(&other, &header(&named), &claims("alice"));
     edge.refuses("with the other's id", &posing, TokenError::SignatureInvalid).await;
 }
 

@@ -7,7 +7,7 @@ use tonic_passport::jwt::{Part, TokenError, Verifier};
 
 use super::{EXPIRED, Edge, INVALID};
 use crate::support::token::{
-    self, ISSUER, claims_with, issuer, key, now, sign_raw, verifier, with_member,
+    self, ISSUER, claims_with, header, issuer, key, now, sign_raw, verifier, with_member,
 };
 
 /// Some time, in seconds, for tests that set the clock.
@@ -20,7 +20,7 @@ fn with(changes: Value) -> String {
 /// A token whose claims hold this one, as JSON text.
 fn with_raw(name: &str, value: &str) -> String {
     let claims = with_member(&claims_with(json!({ (name): null })), name, value);
-    sign_raw(key(), key().header().to_string(), claims)
+    sign_raw(key(), header(key()).to_string(), claims)
 }
 
 fn invalid(claim: &str, problem: &'static str) -> TokenError {

@@ -6,7 +6,7 @@ use proptest::sample::{Index, select};
 use tonic_passport::jwt::{Algorithm, Part, TokenError};
 
 use super::Edge;
-use crate::support::token::{self, KEYS, base64url, claims, good, key_for, sign_by};
+use crate::support::token::{self, KEYS, base64url, claims, good, key_for};
 
 /// The order of each curve's group, big-endian.
 const P256_ORDER: [u8; 32] = *b"\
@@ -26,9 +26,7 @@ type Change = fn(Vec<u8>) -> Vec<u8>;
 /// A token of this algorithm, with the signature that `change` makes of the right one.
 fn resigned(algorithm: Algorithm, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     let key = key_for(algorithm);
-    sign_by(key.header().to_string(), claims("alice").to_string(), |message| {
-        change(key.sign(message))
-    })
+    token::token("alice").signed_by(key).sign_with(|message| change(key.sign(message)))
 }
 
 #[tokio::test]
@@ -45,8 +43,8 @@ async fn a_signature_of_another_length_is_refused() {
     ];
     for key in KEYS.iter() {
         for (case, change) in changes {
-            let case = format!("{}: {case}", key.algorithm);
-            let token = resigned(key.algorithm, change);
+            let case = format!("{}: {case}", key.algorithm());
+            let token = resigned(key.algorithm(), change);
             edge.refuses(&case, &token, TokenError::SignatureInvalid).await;
         }
     }
@@ -58,8 +56,8 @@ async fn a_signature_with_one_flipped_bit_is_refused() {
     for key in KEYS.iter() {
         let bits = key.sign(b"").len() * 8;
         for bit in [0, 7, bits / 2 - 1, bits / 2, bits - 8, bits - 1] {
-            let case = format!("{}: bit {bit}", key.algorithm);
-            let token = resigned(key.algorithm, |mut signature| {
+            let case = format!("{}: bit {bit}", key.algorithm());
+            let token = resigned(key.algorithm(), |mut signature| {
                 signature[bit / 8] ^= 0x80 >> (bit % 8);
                 signature
             });
@@ -110,9 +108,9 @@ async fn an_ecdsa_signature_in_der_is_refused() {
         [(Algorithm::ES256, &ECDSA_P256_SHA256_ASN1), (Algorithm::ES384, &ECDSA_P384_SHA384_ASN1)];
     for (algorithm, der) in cases {
         let key = key_for(algorithm);
-        let token = sign_by(key.header().to_string(), claims("alice").to_string(), |message| {
+        let token = token::token("alice").signed_by(key).sign_with(|message| {
             let signature = asn1(&key.sign(message));
-            let public = UnparsedPublicKey::new(der, key.public_der());
+            let public = UnparsedPublicKey::new(der, key.public_key_der());
             public.verify(message, &signature).expect("right in its own form");
             signature
         });
@@ -142,7 +140,7 @@ async fn parts_of_different_tokens_make_no_token() {
         let alice: Vec<&str> = alice.split('.').collect();
         let admin: Vec<&str> = admin.split('.').collect();
         let token = [alice[0], admin[1], alice[2]].join(".");
-        edge.refuses(key.kid, &token, TokenError::SignatureInvalid).await;
+        edge.refuses(key.key_id(), &token, TokenError::SignatureInvalid).await;
     }
 }
 
@@ -169,9 +167,9 @@ async fn parts_in_another_order_make_no_token() {
 async fn a_key_of_the_same_name_is_not_the_same_key() {
     let edge = Edge::start(token::verifier()).await;
     for key in KEYS.iter() {
-        let other = token::SigningKey::generate(key.algorithm, key.kid);
+        let other = token::SigningKey::generate(key.algorithm(), key.key_id());
         let token = other.token(&claims("alice"));
-        edge.refuses(key.kid, &token, TokenError::SignatureInvalid).await;
+        edge.refuses(key.key_id(), &token, TokenError::SignatureInvalid).await;
     }
 }
 
