@@ -42,5 +42,6 @@ mod propagation;
 mod real_issuers;
 mod server_layer;
 mod shop;
+mod testing;
 mod tokens;
 mod wire_format;

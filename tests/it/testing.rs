@@ -1,0 +1,347 @@
+//! What the tests of others rely on in the test kit.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+use tonic::Code;
+use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
+use tonic_passport::testing::{Answer, Clock, IdentityProvider, SigningKey, TestIssuer};
+use tonic_passport::{BearerToken, ServerLayer};
+
+use crate::support::probe::{Kind, Probe, call};
+
+const DISCOVERY: &str = IdentityProvider::DISCOVERY_PATH;
+const KEYS: &str = IdentityProvider::KEYS_PATH;
+
+fn issuer() -> TestIssuer {
+    TestIssuer::new("https://id.example.com")
+}
+
+/// Some time, for tokens whose times matter.
+fn noon() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+async fn connect(provider: &IdentityProvider) -> TcpStream {
+    let address = provider.url().strip_prefix("http://").unwrap();
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// Asks for a path. Returns the head of the answer, and the body as far as it came.
+async fn get(provider: &IdentityProvider, path: &str) -> (String, Vec<u8>) {
+    let mut socket = connect(provider).await;
+    socket.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(0);
+    let body = answer.split_off(end);
+    (String::from_utf8(answer).unwrap(), body.get(4..).unwrap_or_default().to_vec())
+}
+
+#[tokio::test]
+async fn an_edge_takes_the_tokens_of_a_test() {
+    let issuer = issuer();
+    let probe = Probe::default();
+    let server = probe.behind(ServerLayer::new(BearerToken::new(issuer.verifier()))).await;
+    let good = issuer.token("alice").email("alice@example.com").roles(["buyer"]).sign();
+    let fields = [("authorization", &*format!("Bearer {good}"))];
+    assert_eq!(call(Kind::Unary, server.connect().await, &fields).await.unwrap(), "alice");
+    let user = probe.take_one().user.unwrap();
+    assert_eq!((user.email(), user.has_role("buyer")), (Some("alice@example.com"), true));
+
+    let expired = issuer.token("alice").expired().sign();
+    let fields = [("authorization", &*format!("Bearer {expired}"))];
+    let status = call(Kind::Unary, server.connect().await, &fields).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+}
+
+#[test]
+fn a_key_of_every_algorithm_signs_what_its_public_half_verifies() {
+    use Algorithm::{
+        ES256, ES384, ES512, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512,
+    };
+    for algorithm in
+        [EdDSA, ES256, ES384, ES512, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512]
+    {
+        let key = SigningKey::generate(algorithm, "1");
+        let issuer = issuer().signed_by(&key);
+        let verified = issuer.verifier().verify(&issuer.token("alice").sign());
+        assert_eq!(verified.unwrap().key_id(), Some("1"), "{algorithm}");
+    }
+}
+
+#[test]
+fn no_key_is_shown() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let key = SigningKey::hmac(Algorithm::HS256, "shared", secret);
+    let issuer = issuer().signed_by(&key);
+    let shown = format!("{key:?} {issuer:?} {:?}", issuer.token("alice"));
+    assert!(shown.contains("shared"), "{shown}");
+    for form in [secret.to_owned(), format!("{:?}", secret.as_bytes())] {
+        assert!(!shown.contains(&form), "{shown}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "ES256 is not symmetric")]
+fn a_secret_is_for_no_other_algorithm() {
+    drop(SigningKey::hmac(Algorithm::ES256, "1", [7; 32]));
+}
+
+#[test]
+#[should_panic(expected = "ES256 is not RSA")]
+fn only_rsa_keys_are_of_several_algorithms() {
+    drop(SigningKey::generate(Algorithm::ES256, "1").with_algorithm(Algorithm::RS256));
+}
+
+#[test]
+#[should_panic(expected = "100 is not the status of a response")]
+fn an_answer_has_the_status_of_a_response() {
+    drop(Answer::status(100));
+}
+
+#[test]
+fn a_token_has_its_times_to_the_second() {
+    let issuer = issuer();
+    let verifier = Verifier::new([issuer.issuer().leeway(Duration::ZERO)]).unwrap();
+    let token = issuer.token("alice").issued_at(noon());
+    let usual = token.clone().sign();
+    let short = token.clone().expires_in(seconds(10)).sign();
+    let moved = token.expires_in(seconds(10)).issued_at(noon() + seconds(60)).sign();
+    for (token, first, last) in [(&usual, 0, 299), (&short, 0, 9), (&moved, 60, 69)] {
+        let at = |second| verifier.verify_at(token, noon() + seconds(second)).map(drop);
+        assert_eq!(at(first), Ok(()));
+        assert_eq!(at(last), Ok(()));
+        assert_eq!(at(last + 1), Err(TokenError::Expired));
+    }
+    let early = verifier.verify_at(&moved, noon() + seconds(59));
+    assert_eq!(early.err(), Some(TokenError::IssuedInFuture));
+}
+
+#[test]
+fn an_expired_token_is_expired_whatever_the_leeway_and_its_lifetime() {
+    let issuer = issuer();
+    let verifier = Verifier::new([issuer.issuer().leeway(seconds(600))]).unwrap();
+    for token in [
+        issuer.token("alice").expired(),
+        issuer.token("alice").expires_in(seconds(100_000)).expired(),
+        issuer.token("alice").expired().expires_in(seconds(1)),
+    ] {
+        assert_eq!(verifier.verify(&token.sign()).err(), Some(TokenError::Expired));
+    }
+}
+
+#[test]
+fn of_two_changes_to_one_thing_the_last_counts() {
+    let issuer = issuer();
+    let verifier = issuer.verifier();
+    let other = SigningKey::generate(Algorithm::EdDSA, "other");
+    let token = || issuer.token("alice");
+    let error = |token: String| verifier.verify(&token).err();
+
+    assert_eq!(error(token().claim("exp", 1).expires_in(seconds(60)).sign()), None);
+    let expired = token().expires_in(seconds(60)).claim("exp", 1).sign();
+    assert_eq!(error(expired), Some(TokenError::Expired));
+
+    let unknown = TokenError::KeyUnknown { key_id: Some("other".to_owned()) };
+    assert_eq!(error(token().header("kid", "test").signed_by(&other).sign()), Some(unknown));
+    let posing = token().signed_by(&other).header("kid", "test").sign();
+    assert_eq!(error(posing), Some(TokenError::AlgorithmMismatch { expected: "ES256" }));
+    assert_eq!(error(token().without_claim("aud").claim("aud", "test").sign()), None);
+    assert_eq!(error(token().signed_by(&other).signed_by(issuer.key()).sign()), None);
+}
+
+#[test]
+fn a_claim_may_be_anything_and_a_parameter_may_be_missing() {
+    let issuer = issuer();
+    let verifier = issuer.verifier();
+    let token = || issuer.token("alice");
+    assert!(verifier.verify(&token().claim("x", json!({ "y": [1] })).sign()).is_ok());
+    assert!(verifier.verify(&token().without_header("typ").without_header("kid").sign()).is_ok());
+    let error = verifier.verify(&token().claim("roles", Value::Bool(true)).sign()).unwrap_err();
+    let problem = "not an array of strings";
+    assert_eq!(error, TokenError::ClaimInvalid { claim: "roles".to_owned(), problem });
+}
+
+#[test]
+fn raw_parts_go_into_a_token_as_they_are() {
+    let token = issuer().token("alice").roles(["buyer"]);
+    let raw = token.raw_header(" {}").raw_claims([0xff]).sign_with(|message| {
+        assert_eq!(message, b"IHt9._w");
+        b"signature".to_vec()
+    });
+    assert_eq!(raw, "IHt9._w.c2lnbmF0dXJl");
+}
+
+#[test]
+fn a_clock_stands_still_until_it_is_moved() {
+    let clock = Clock::at(noon());
+    let (same, source) = (clock.clone(), clock.source());
+    assert_eq!(source(), noon());
+    clock.advance(seconds(60));
+    assert_eq!((same.now(), source()), (noon() + seconds(60), noon() + seconds(60)));
+    same.set(noon() - seconds(1));
+    assert_eq!((clock.now(), source()), (noon() - seconds(1), noon() - seconds(1)));
+}
+
+#[test]
+fn a_clock_begins_with_the_present() {
+    let before = SystemTime::now();
+    let clock = Clock::new();
+    assert!((before..=SystemTime::now()).contains(&clock.now()));
+    let issuer = issuer();
+    let token = issuer.token("alice").issued_at(clock.now()).sign();
+    assert!(issuer.verifier().verify(&token).is_ok());
+}
+
+#[tokio::test]
+async fn an_identity_provider_has_tokens_that_its_keys_verify() {
+    let provider = IdentityProvider::start().await.audience("shop");
+    let verifier = Verifier::new([provider.issuer()]).unwrap();
+    verifier.until_ready().await;
+    let good = verifier.verify(&provider.token("alice").sign()).unwrap();
+    assert_eq!((good.issuer(), good.context().id()), (provider.url(), "alice"));
+    assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
+    assert_eq!(provider.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_rotation_keeps_the_key_before_and_withdraws_those_before_that() {
+    let provider = IdentityProvider::start().await;
+    let mut tokens = vec![provider.token("alice").sign()];
+    for _ in 0..2 {
+        provider.rotate();
+        tokens.push(provider.token("alice").sign());
+        let verifier = Verifier::new([provider.issuer()]).unwrap();
+        verifier.until_ready().await;
+        let (withdrawn, published) = tokens.split_at(tokens.len() - 2);
+        assert!(published.iter().all(|token| verifier.verify(token).is_ok()));
+        assert!(withdrawn.iter().all(|token| verifier.verify(token).is_err()));
+    }
+}
+
+#[tokio::test]
+async fn the_last_key_that_is_published_signs() {
+    let provider = IdentityProvider::start().await;
+    let keys = ["a", "b"].map(|kid| SigningKey::generate(Algorithm::EdDSA, kid));
+    provider.publish(&keys);
+    let verifier = Verifier::new([provider.issuer()]).unwrap();
+    verifier.until_ready().await;
+    let good = verifier.verify(&provider.token("alice").sign()).unwrap();
+    assert_eq!(good.key_id(), Some("b"));
+
+    let none: [SigningKey; 0] = [];
+    provider.publish(none);
+    assert_eq!(get(&provider, KEYS).await.1, br#"{"keys":[]}"#);
+    assert!(verifier.verify(&provider.token("alice").sign()).is_ok());
+}
+
+#[tokio::test]
+async fn who_waits_in_silence_gets_the_next_answer() {
+    let provider = IdentityProvider::start().await;
+    provider.answer_discovery(Answer::silence());
+    provider.answer_keys(Answer::silence());
+    let verifier = Verifier::new([provider.issuer()]).unwrap();
+    provider.requested(1).await;
+    assert!(verifier.ready().is_err());
+    provider.recover();
+    verifier.until_ready().await;
+    // Nobody had to ask again.
+    assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
+
+    provider.answer_keys(Answer::silence());
+    let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
+        provider.fetched(2).await;
+        provider.answer_keys(Answer::silence());
+        provider.answer_keys(Answer::body("at last"));
+    });
+    assert_eq!(answer.1, b"at last");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_request_is_decided_when_it_counts() {
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::body("first"));
+    let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
+        provider.fetched(1).await;
+        provider.answer_keys(Answer::body("second"));
+    });
+    assert_eq!(answer.1, b"first");
+    assert_eq!(get(&provider, KEYS).await.1, b"second");
+}
+
+#[tokio::test]
+async fn an_answer_says_what_it_is_told_to() {
+    let provider = IdentityProvider::start().await;
+    let (head, body) = get(&provider, "/elsewhere").await;
+    assert!(head.starts_with("HTTP/1.1 404 \r\n"), "{head}");
+    assert_eq!((&*body, provider.fetches()), (&b""[..], 0));
+
+    provider.answer_keys(Answer::redirect("/elsewhere").with_header("retry-after", "7"));
+    let (head, _) = get(&provider, KEYS).await;
+    assert!(head.starts_with("HTTP/1.1 302 \r\n"), "{head}");
+    assert!(head.contains("\r\nlocation: /elsewhere\r\nretry-after: 7"), "{head}");
+
+    provider.answer_discovery(Answer::body("{}").with_status(500));
+    let (head, body) = get(&provider, DISCOVERY).await;
+    assert!(head.starts_with("HTTP/1.1 500 \r\n"), "{head}");
+    assert!(head.contains("\r\ncontent-type: application/json"), "{head}");
+    assert_eq!(body, b"{}");
+    assert_eq!(provider.paths(), ["/elsewhere", KEYS, DISCOVERY]);
+}
+
+#[tokio::test]
+async fn an_answer_breaks_off_or_goes_on_when_it_is_told_to() {
+    let provider = IdentityProvider::start().await;
+    let keys = get(&provider, KEYS).await.1;
+    let length = format!("content-length: {}", keys.len());
+
+    provider.answer_keys(Answer::body(&*keys).truncated());
+    let (head, body) = get(&provider, KEYS).await;
+    assert!(head.contains(&length), "{head}");
+    assert_eq!(body, keys[..keys.len() / 2]);
+
+    provider.answer_keys(Answer::body(&*keys).dripping(Duration::from_micros(1)));
+    let (head, body) = get(&provider, KEYS).await;
+    assert!(head.contains(&length), "{head}");
+    assert_eq!(body, keys);
+
+    provider.answer_keys(Answer::body(&*keys).oversized());
+    let (head, body) = get(&provider, KEYS).await;
+    assert!(!head.contains("content-length"), "{head}");
+    assert_eq!(body.len(), keys.len() + 64 * 1024 * 1024);
+    assert_eq!(body[..keys.len()], keys);
+
+    provider.answer_keys(Answer::hang_up());
+    assert_eq!(get(&provider, KEYS).await, (String::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_dropped_answers_nobody_and_frees_its_port() {
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::silence());
+    let mut waiting = connect(&provider).await;
+    let address = waiting.peer_addr().unwrap();
+    waiting.write_all(format!("GET {KEYS} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
+    provider.fetched(1).await;
+    drop(provider);
+
+    let mut answer = Vec::new();
+    // Closed or reset: there is no answer in it.
+    drop(timeout(seconds(10), waiting.read_to_end(&mut answer)).await.expect("still open"));
+    assert_eq!(answer, b"");
+    let free = async {
+        while TcpListener::bind(address).await.is_err() {
+            yield_now().await;
+        }
+    };
+    timeout(seconds(10), free).await.expect("the port is taken");
+}
