@@ -7,7 +7,7 @@
 //! |---|---|
 //! | what an edge or a service makes of a caller | [`TestIssuer`]: one line for a token, good or bad |
 //! | what an edge does when its keys change or cannot be fetched | [`IdentityProvider`]: over HTTP, on loopback |
-//! | what happens at some time | [`Clock`]: it stands still until it is moved |
+//! | what happens at some time | [`Clock`]: it stands still until it is moved, and a [`Verifier`](crate::jwt::Verifier::clock) reads it |
 //! | tokens that are signed in a special way | [`SigningKey`]: of any algorithm |
 //!
 //! A service behind the edge needs none of these: call it through a
@@ -74,13 +74,13 @@
 //! use tonic_passport::testing::{Clock, TestIssuer};
 //!
 //! let (issuer, clock) = (TestIssuer::new("https://id.example.com"), Clock::new());
-//! let verifier = issuer.verifier();
+//! let verifier = issuer.verifier().clock(clock.source());
 //! let token =
 //!     issuer.token("alice").issued_at(clock.now()).expires_in(Duration::from_secs(60)).sign();
-//! assert!(verifier.verify_at(&token, clock.now()).is_ok());
+//! assert!(verifier.verify(&token).is_ok());
 //!
 //! clock.advance(Duration::from_secs(120));
-//! assert_eq!(verifier.verify_at(&token, clock.now()).err(), Some(TokenError::Expired));
+//! assert_eq!(verifier.verify(&token).err(), Some(TokenError::Expired));
 //! ```
 //!
 //! # Panics

@@ -1,0 +1,319 @@
+//! Operators see how each request was answered and why, and never a token.
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tonic_passport::jwt::{RevocationList, Verifier};
+use tonic_passport::testing::{Answer, IdentityProvider, TestIssuer};
+use tonic_passport::{BearerToken, EdgeInterceptor, ForwardedContext, ServerLayer};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::support::probe::{Kind, Probe, call};
+
+type Fields = BTreeMap<String, String>;
+
+/// Everything that this thread writes into the log.
+#[derive(Clone, Default)]
+struct Log {
+    /// Each event's fields, with those of the spans around it.
+    events: Arc<Mutex<Vec<Fields>>>,
+    /// All that was ever written, spans included.
+    text: Arc<Mutex<String>>,
+}
+
+struct Collect<'a>(&'a mut Fields, &'a Mutex<String>);
+
+impl Visit for Collect<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        writeln!(self.1.lock().unwrap(), "{field}={value:?}").unwrap();
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::new();
+        fields.insert("span".to_owned(), attributes.metadata().name().to_owned());
+        attributes.record(&mut Collect(&mut fields, &self.text));
+        context.span(id).unwrap().extensions_mut().insert(fields);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let span = context.span(id).unwrap();
+        let mut extensions = span.extensions_mut();
+        values.record(&mut Collect(extensions.get_mut().unwrap(), &self.text));
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::new();
+        event.record(&mut Collect(&mut fields, &self.text));
+        for span in context.event_scope(event).into_iter().flatten() {
+            let extensions = span.extensions();
+            fields.extend(extensions.get::<Fields>().unwrap().clone());
+        }
+        self.events.lock().unwrap().push(fields);
+    }
+}
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let guard = tracing::subscriber::set_default(Registry::default().with(log.clone()));
+        (log, guard)
+    }
+
+    /// What was said in `authenticate` since this was last asked, without the event's own message.
+    fn take(&self) -> Fields {
+        let events = std::mem::take(&mut *self.events.lock().unwrap());
+        let mut found: Vec<Fields> = events
+            .into_iter()
+            .filter(|fields| fields.get("span").is_some_and(|span| span == "authenticate"))
+            .collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        let mut fields = found.remove(0);
+        fields.remove("span");
+        fields.remove("message");
+        fields
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+}
+
+fn fields<const N: usize>(expected: [(&str, &str); N]) -> Fields {
+    expected.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+const METHOD: &str = "/shop.v1.OrderService/CreateOrder";
+
+#[tokio::test]
+async fn each_request_tells_how_it_was_answered_and_why() {
+    let (log, _guard) = Log::start();
+    let issuer = TestIssuer::new("https://id.example.com");
+    let revocations = RevocationList::new();
+    revocations.revoke_subject(issuer.name(), "carol", std::time::SystemTime::now());
+    let verifier = issuer.verifier().revocation(revocations);
+    let probe = Probe::default();
+    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
+    let channel = server.connect().await;
+
+    let accepted = |cache_hit| {
+        fields([
+            ("cache_hit", cache_hit),
+            ("issuer", "https://id.example.com"),
+            ("key_id", "test"),
+            ("method", METHOD),
+            ("outcome", "accepted"),
+            ("user.id", "alice"),
+        ])
+    };
+    let refused = |reason, cause, known: &[(&str, &str)]| {
+        let mut fields = fields([
+            ("cause", cause),
+            ("method", METHOD),
+            ("outcome", "rejected"),
+            ("reason", reason),
+        ]);
+        let known = known.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        fields.extend(known);
+        fields
+    };
+    let known = [("cache_hit", "false"), ("issuer", "https://id.example.com"), ("key_id", "test")];
+    let good = issuer.token("alice").email("alice@example.com").sign();
+    let cases = [
+        (good.clone(), accepted("false")),
+        (good, accepted("true")),
+        (
+            issuer.token("alice").expired().sign(),
+            refused("TOKEN_EXPIRED", "invalid token: the token has expired", &known),
+        ),
+        (
+            issuer.token("carol").sign(),
+            refused("TOKEN_REVOKED", "invalid token: the token has been revoked", &known),
+        ),
+        (
+            issuer.token("alice").sign_with(|_| vec![1; 64]),
+            refused("TOKEN_INVALID", "invalid token: the signature is wrong", &known),
+        ),
+        (
+            issuer.token("alice").header("kid", "\u{1b}[31m\nother").sign(),
+            refused(
+                "TOKEN_INVALID",
+                r#"invalid token: no key Some("\u{1b}[31m\nother")"#,
+                &known[..2],
+            ),
+        ),
+        (
+            issuer.token("alice").claim("iss", "https://evil.example.com").sign(),
+            refused(
+                "TOKEN_INVALID",
+                r#"invalid token: the issuer "https://evil.example.com" is not configured"#,
+                &known[..1],
+            ),
+        ),
+    ];
+    for (token, expected) in cases {
+        let authorization = format!("Bearer {token}");
+        drop(call(Kind::Unary, channel.clone(), &[("authorization", &authorization)]).await);
+        assert_eq!(log.take(), expected);
+        let text = log.text();
+        for part in token.split('.') {
+            assert!(!text.contains(part), "a part of the token is in the log");
+        }
+    }
+    assert!(!log.text().contains("alice@example.com"), "{}", log.text());
+
+    drop(call(Kind::Unary, channel, &[]).await);
+    assert_eq!(log.take(), refused("TOKEN_MISSING", "no token", &[]));
+}
+
+#[tokio::test]
+async fn requests_that_need_no_caller_are_told_apart() {
+    let (log, _guard) = Log::start();
+    let issuer = TestIssuer::new("https://id.example.com");
+    let layer = || ServerLayer::new(BearerToken::new(issuer.verifier()));
+    let anonymous = layer().optional_methods([METHOD.parse().unwrap()]);
+    let public = layer().public_methods([METHOD.parse().unwrap()]);
+    for (layer, outcome) in [(anonymous, "anonymous"), (public, "public")] {
+        let server = Probe::default().behind(layer).await;
+        call(Kind::Unary, server.connect().await, &[]).await.unwrap();
+        assert_eq!(log.take(), fields([("method", METHOD), ("outcome", outcome)]));
+    }
+}
+
+#[tokio::test]
+async fn an_e_mail_address_is_recorded_when_asked_for() {
+    let (log, _guard) = Log::start();
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network());
+    let context = [("x-user-id", "alice"), ("x-user-email", "alice@example.com")];
+    for (layer, recorded) in
+        [(layer.clone(), None), (layer.record_email(), Some("alice@example.com"))]
+    {
+        let server = Probe::default().behind(layer).await;
+        call(Kind::Unary, server.connect().await, &context).await.unwrap();
+        let fields = log.take();
+        assert_eq!(fields["user.id"], "alice");
+        assert_eq!(fields.get("user.email").map(String::as_str), recorded);
+        assert_eq!(log.text().contains("alice@example.com"), recorded.is_some());
+    }
+}
+
+#[test]
+fn an_interceptor_tells_as_much_as_it_knows() {
+    use tonic::service::Interceptor;
+    let (log, _guard) = Log::start();
+    let mut interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+    assert!(interceptor.call(tonic::Request::new(())).is_err());
+    let expected =
+        [("cause", "no user context"), ("outcome", "rejected"), ("reason", "CONTEXT_MISSING")];
+    assert_eq!(log.take(), fields(expected));
+}
+
+/// The metrics that are recorded on this thread.
+struct Metrics {
+    snapshotter: Snapshotter,
+    _guard: metrics::LocalRecorderGuard<'static>,
+}
+
+impl Metrics {
+    fn start() -> Self {
+        let recorder: &'static DebuggingRecorder = Box::leak(Box::new(DebuggingRecorder::new()));
+        let snapshotter = recorder.snapshotter();
+        Self { snapshotter, _guard: metrics::set_default_local_recorder(recorder) }
+    }
+
+    /// Each metric, as `name{label=value,…}`, and its value since this was last asked: what was
+    /// counted, or how many durations there were.
+    fn take(&self) -> BTreeMap<String, u64> {
+        let all = self.snapshotter.snapshot().into_vec();
+        let taken = all.into_iter().map(|(key, _, _, value)| {
+            let (name, labels) = key.key().clone().into_parts();
+            let mut labels: Vec<String> =
+                labels.iter().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            labels.sort();
+            let value = match value {
+                DebugValue::Counter(count) => count,
+                DebugValue::Histogram(durations) => {
+                    assert!(durations.iter().all(|seconds| (0.0..60.0).contains(&seconds.0)));
+                    durations.len() as u64
+                }
+                DebugValue::Gauge(_) => panic!("there are no gauges"),
+            };
+            (format!("{}{{{}}}", name.as_str(), labels.join(",")), value)
+        });
+        taken.filter(|(_, value)| *value > 0).collect()
+    }
+}
+
+fn metrics<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    expected.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[tokio::test]
+async fn requests_and_verifications_are_counted_and_timed() {
+    let metrics_of = Metrics::start();
+    let issuer = TestIssuer::new("https://id.example.com");
+    let server =
+        Probe::default().behind(ServerLayer::new(BearerToken::new(issuer.verifier()))).await;
+    let channel = server.connect().await;
+    let good = format!("Bearer {}", issuer.token("alice").sign());
+    let foreign = TestIssuer::new("https://evil.example.com").token("alice").sign();
+    let foreign = format!("Bearer {foreign}");
+    for authorization in [&good, &good, &good, &foreign] {
+        drop(call(Kind::Unary, channel.clone(), &[("authorization", authorization)]).await);
+    }
+    drop(call(Kind::Unary, channel, &[]).await);
+
+    let expected = metrics([
+        ("passport_requests_total{outcome=accepted,reason=}", 3),
+        ("passport_requests_total{outcome=rejected,reason=TOKEN_INVALID}", 1),
+        ("passport_requests_total{outcome=rejected,reason=TOKEN_MISSING}", 1),
+        ("passport_token_verification_duration_seconds{cache=hit}", 2),
+        ("passport_token_verification_duration_seconds{cache=miss}", 2),
+        (
+            "passport_tokens_total{cache=hit,issuer=https://id.example.com,outcome=accepted,reason=}",
+            2,
+        ),
+        (
+            "passport_tokens_total{cache=miss,issuer=https://id.example.com,outcome=accepted,reason=}",
+            1,
+        ),
+        ("passport_tokens_total{cache=miss,issuer=,outcome=refused,reason=unknown_issuer}", 1),
+    ]);
+    assert_eq!(metrics_of.take(), expected);
+}
+
+#[tokio::test]
+async fn fetches_of_keys_are_counted_and_timed() {
+    let metrics_of = Metrics::start();
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::status(503));
+    let verifier = Verifier::new([provider.issuer()]).unwrap();
+    provider.fetched(1).await;
+    // The next fetch begins when the last one has been counted.
+    provider.fetched(2).await;
+    provider.recover();
+    verifier.until_ready().await;
+
+    let counted = metrics_of.take();
+    let failed = format!("passport_key_fetches_total{{issuer={},outcome=failed}}", provider.url());
+    let succeeded =
+        format!("passport_key_fetches_total{{issuer={},outcome=succeeded}}", provider.url());
+    let timed = format!("passport_key_fetch_duration_seconds{{issuer={}}}", provider.url());
+    assert!(counted[&failed] >= 1, "{counted:?}");
+    assert_eq!(counted[&succeeded], 1, "{counted:?}");
+    assert_eq!(counted[&timed], counted[&failed] + counted[&succeeded]);
+}
