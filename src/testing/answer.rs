@@ -7,6 +7,9 @@ use tokio::time::sleep;
 
 /// What an [`IdentityProvider`](super::IdentityProvider) answers, good or bad.
 ///
+/// It is sent in one manner: whole, or else in the one of [`dripping`](Self::dripping),
+/// [`oversized`](Self::oversized) and [`truncated`](Self::truncated) that was asked for last.
+///
 /// ```
 /// use std::time::Duration;
 /// use tonic_passport::testing::Answer;
