@@ -44,6 +44,10 @@ struct Args {
     /// A host that keys may be fetched from over plain http, and at an address that is private.
     #[arg(long, default_value = "127.0.0.1")]
     allow_host: String,
+    /// The least time between two fetches of the issuer's keys, in seconds. Tokens of a new key may
+    /// have to wait that long.
+    #[arg(long, default_value_t = 30)]
+    min_fetch_interval: u64,
     /// Where `OrderService` is.
     #[arg(long, default_value = "http://127.0.0.1:50052")]
     orders: String,
@@ -56,7 +60,9 @@ struct Args {
 async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     startup::log();
-    let keys = RemoteKeys::discovery().allow_host(args.allow_host);
+    let keys = RemoteKeys::discovery()
+        .allow_host(args.allow_host)
+        .min_interval(Duration::from_secs(args.min_fetch_interval));
     let issuer = Issuer::new(args.issuer, keys)
         .audience(args.audience)
         .leeway(Duration::from_secs(args.leeway));
