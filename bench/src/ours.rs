@@ -1,0 +1,48 @@
+//! tonic-passport.
+
+use http::HeaderMap;
+use tonic_passport::jwt::{Issuer, KeySet, Verifier};
+use tonic_passport::{BearerToken, ServerLayer, UserContext};
+
+use crate::{Handler, calls, token};
+
+/// Verifies the token, and writes `x-user-id`, `-email`, `-roles` and `-permissions` into metadata.
+pub fn verify_and_write() -> impl FnMut() {
+    verify_and_write_with(verifier())
+}
+
+/// The same without the cache, so that each time is the first.
+pub fn verify_and_write_uncached() -> impl FnMut() {
+    verify_and_write_with(verifier().cached_tokens(0))
+}
+
+fn verify_and_write_with(verifier: Verifier) -> impl FnMut() {
+    let token = token::rs256();
+    let mut headers = HeaderMap::new();
+    move || {
+        headers.clear();
+        let user = verifier.verify(&token).expect("a good token");
+        user.context().write_to(&mut headers).expect("room for four fields");
+        assert_eq!(headers.len(), 4, "the user is in the metadata");
+    }
+}
+
+/// The layer. Besides what its peers' do, it strips identity that the client forged and the token,
+/// writes the metadata, makes the user the ambient one of the handler's task, and strips the
+/// response.
+pub fn layer() -> impl FnMut() {
+    let handler = Handler::new(|extensions| Some(extensions.get::<UserContext>()?.id()));
+    let service = ServerLayer::new(BearerToken::new(verifier())).wrap(handler);
+    calls(service, &token::rs256())
+}
+
+/// No layer: what making a request and answering it takes by itself.
+pub fn nothing() -> impl FnMut() {
+    calls(Handler::new(|_| Some(token::USER)), &token::rs256())
+}
+
+fn verifier() -> Verifier {
+    let keys = KeySet::from_jwks(token::rsa_jwks()).expect("a key set");
+    let issuer = Issuer::new(token::ISSUER, keys).audience(token::AUDIENCE);
+    Verifier::new([issuer]).expect("a good configuration")
+}
