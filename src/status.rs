@@ -9,7 +9,7 @@
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
 //! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential |
-//! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer are not to be had; with a `RetryInfo` |
+//! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer, or the newest of them, are not to be had yet; with a `RetryInfo` |
 //! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
 //! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission` |
@@ -78,7 +78,9 @@ impl Rejection {
             Self::Credential(_) | Self::CredentialRepeated => reason::CREDENTIAL_INVALID,
             Self::CredentialMissing => reason::CREDENTIAL_MISSING,
             Self::Token(TokenError::Expired) => reason::TOKEN_EXPIRED,
-            Self::Token(TokenError::KeysUnavailable { .. }) => reason::KEYS_UNAVAILABLE,
+            Self::Token(TokenError::KeyPending { .. } | TokenError::KeysUnavailable { .. }) => {
+                reason::KEYS_UNAVAILABLE
+            }
             Self::Token(TokenError::Revoked) => reason::TOKEN_REVOKED,
             Self::Token(_) => reason::TOKEN_INVALID,
             Self::TokenMalformed => reason::TOKEN_MALFORMED,
@@ -90,7 +92,10 @@ impl Rejection {
     /// When another attempt may have a better answer.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(TokenError::KeysUnavailable { retry_after }) => Some(*retry_after),
+            Self::Token(
+                TokenError::KeyPending { retry_after, .. }
+                | TokenError::KeysUnavailable { retry_after },
+            ) => Some(*retry_after),
             _ => None,
         }
     }

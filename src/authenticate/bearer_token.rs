@@ -67,7 +67,9 @@ impl Authenticator for BearerToken {
 /// The token of a `Bearer` credential: the scheme in any case, exactly one space, and no blank or
 /// separator in what follows.
 fn bearer(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let single = !token.is_empty() && !token.contains([' ', '\t', ',']);
+    let (scheme, token) = str::from_utf8(value.as_bytes()).ok()?.split_once(' ')?;
+    // Counted to the end rather than to the first, which looks at many bytes at once.
+    let strange = token.bytes().filter(|byte| !byte.is_ascii_graphic() || *byte == b',').count();
+    let single = !token.is_empty() && strange == 0;
     (scheme.eq_ignore_ascii_case("bearer") && single).then_some(token)
 }

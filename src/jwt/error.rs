@@ -58,15 +58,24 @@ pub enum TokenError {
     #[error("iat is ahead of the clock")]
     IssuedInFuture,
 
+    /// No key of the issuer's has the token's `kid`. As the token was issued after the keys were
+    /// fetched, its key may be too new to be known here: the token may be good.
+    #[error("{} is not known yet; the keys are fetched anew", key(.key_id.as_deref()))]
+    KeyPending {
+        /// The `kid`, shortened.
+        key_id: Option<String>,
+        /// When another attempt may have a better answer.
+        retry_after: Duration,
+    },
+
     /// No key of the issuer's has the token's `kid`.
-    #[error("no key {key_id:?}")]
+    #[error("{} is none of the issuer's", key(.key_id.as_deref()))]
     KeyUnknown {
         /// The `kid`, shortened.
         key_id: Option<String>,
     },
 
-    /// The issuer's keys are not to be had, or the token may be signed with one that is too new to
-    /// be known here: it may be good.
+    /// The issuer's keys are not to be had: the token may be good.
     #[error("the keys of the issuer are not to be had")]
     KeysUnavailable {
         /// When another attempt may have a better answer.
@@ -139,6 +148,7 @@ impl TokenError {
             Self::Expired => "expired",
             Self::HeaderParameter { .. } => "header_parameter",
             Self::IssuedInFuture => "issued_in_future",
+            Self::KeyPending { .. } => "key_pending",
             Self::KeyUnknown { .. } => "key_unknown",
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::LifetimeTooLong => "lifetime_too_long",
@@ -302,6 +312,10 @@ impl ConfigError {
     pub fn field(&self) -> &str {
         self.field
     }
+}
+
+fn key(key_id: Option<&str>) -> String {
+    key_id.map_or_else(|| "a key without an id".to_owned(), |key_id| format!("the key {key_id:?}"))
 }
 
 /// The beginning of a text from a token, for an error.

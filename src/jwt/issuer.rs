@@ -61,6 +61,10 @@ impl Issuer {
 
     /// Adds an audience; a token's `aud` must hold one of those added. At least one is needed, for
     /// a token made for somebody else is no proof of anything here (RFC 8725, section 3.9).
+    ///
+    /// An ID token's audience is the client that it was made for. If one of the issuer's clients is
+    /// called like this audience, demand access tokens:
+    /// [`token_types(["at+jwt"])`](Self::token_types).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self

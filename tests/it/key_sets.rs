@@ -113,7 +113,7 @@ async fn a_token_that_may_be_signed_with_a_newer_key_may_be_good() {
 
     let fresh = issued(&provider, &new, SystemTime::now() + Duration::from_secs(5)).sign();
     match verifier.verify(&fresh) {
-        Err(TokenError::KeysUnavailable { retry_after }) => {
+        Err(TokenError::KeyPending { retry_after, .. }) => {
             assert!(retry_after <= Duration::from_secs(30), "{retry_after:?}");
             assert!(retry_after > Duration::from_secs(15), "{retry_after:?}");
         }

@@ -363,7 +363,10 @@ async fn the_accounts_of_the_identity_provider_may_do_what_they_are_for() {
     let mut tasks = JoinSet::new();
     let verifier = shop.verifier();
     tasks.spawn(async move { shop.serve().await.unwrap() });
-    verifier.until_ready().await;
+    tokio::select! {
+        () = verifier.until_ready() => {}
+        stopped = tasks.join_next() => panic!("the shop has stopped: {stopped:?}"),
+    }
     addresses.ready().await.unwrap();
     let gateway = channel(addresses.gateway);
 

@@ -152,7 +152,7 @@ async fn each_request_tells_how_it_was_answered_and_why() {
             issuer.token("alice").header("kid", "\u{1b}[31m\nother").sign(),
             refused(
                 "TOKEN_INVALID",
-                r#"invalid token: no key Some("\u{1b}[31m\nother")"#,
+                r#"invalid token: the key "\u{1b}[31m\nother" is none of the issuer's"#,
                 &known[..2],
             ),
         ),

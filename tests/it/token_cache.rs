@@ -198,7 +198,7 @@ async fn a_rotation_ends_the_entries_of_the_keys_that_were() {
     let unknown = TokenError::KeyUnknown { key_id: Some("key-1".to_owned()) };
     assert!(matches!(
         verifier.verify(&old).err(),
-        Some(error) if error == unknown || matches!(error, TokenError::KeysUnavailable { .. })
+        Some(error) if error == unknown || matches!(error, TokenError::KeyPending { .. })
     ));
     assert_eq!(verifier.cache_len(), 1);
 }

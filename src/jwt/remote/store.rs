@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -14,21 +14,23 @@ use tokio::time::{Instant, timeout_at};
 
 use super::RemoteKeys;
 use super::fetch::Fetcher;
-use crate::jwt::error::TokenError;
+use crate::jwt::error::{TokenError, excerpt};
 use crate::jwt::key::VerificationKey;
 use crate::jwt::key_set::KeySet;
 use crate::jwt::registered_claims::seconds;
 use crate::status;
 use crate::telemetry;
 
-/// The longest that a failed fetch is followed by the next.
+/// The longest that a failed fetch is followed by the next, with keys at hand and without: then
+/// nobody is served.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF_WITHOUT_KEYS: Duration = Duration::from_secs(10);
 
 /// The last good key set of an issuer. Reading it takes no lock and waits for nothing.
 pub(in crate::jwt) struct KeyStore {
     shared: Arc<Shared>,
-    /// When keys that are not at hand may be.
-    retry_after: Duration,
+    /// The least time that callers are told to wait.
+    least_wait: Duration,
     task: AbortHandle,
 }
 
@@ -41,6 +43,8 @@ struct Shared {
     want: Notify,
     /// Told when a snapshot was stored.
     stored: Notify,
+    /// When the next fetch begins, if a token needs it.
+    next_fetch: ArcSwap<Instant>,
 }
 
 struct Snapshot {
@@ -49,8 +53,6 @@ struct Snapshot {
     version: u64,
     /// When the fetch began.
     fetched_at: Instant,
-    /// Before that, no other fetch begins.
-    next_fetch: Instant,
     stale_at: Instant,
 }
 
@@ -66,10 +68,11 @@ impl KeyStore {
             wanted: AtomicBool::new(false),
             want: Notify::new(),
             stored: Notify::new(),
+            next_fetch: ArcSwap::from_pointee(Instant::now()),
         });
         let task =
             runtime.spawn(refresh(Arc::clone(&shared), fetcher, keys.clone())).abort_handle();
-        Ok(Self { shared, retry_after: eager(keys), task })
+        Ok(Self { shared, least_wait: eager(keys), task })
     }
 
     /// The version of the keys, if there are any: the set was fetched, and not too long ago.
@@ -103,7 +106,7 @@ impl KeyStore {
     ) -> Result<(VerificationKey, u64), TokenError> {
         let snapshot = self.shared.snapshot.load();
         let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.is_usable()) else {
-            return Err(TokenError::KeysUnavailable { retry_after: self.retry_after });
+            return Err(TokenError::KeysUnavailable { retry_after: self.retry_after() });
         };
         if let Some(key) = snapshot.keys.find(key_id, algorithm) {
             return Ok((key.clone(), snapshot.version));
@@ -111,10 +114,16 @@ impl KeyStore {
         self.want();
         let fetched_at = seconds(now).saturating_sub(snapshot.fetched_at.elapsed().as_secs());
         if issued_at.is_some_and(|issued_at| issued_at >= fetched_at) {
-            let retry_after = snapshot.next_fetch.saturating_duration_since(Instant::now());
-            return Err(TokenError::KeysUnavailable { retry_after });
+            let key_id = key_id.map(excerpt);
+            return Err(TokenError::KeyPending { key_id, retry_after: self.retry_after() });
         }
         Err(TokenError::unknown_key(key_id))
+    }
+
+    /// When another attempt may have a better answer. While a fetch is under way, soon.
+    fn retry_after(&self) -> Duration {
+        let next_fetch = **self.shared.next_fetch.load();
+        next_fetch.saturating_duration_since(Instant::now()).max(self.least_wait)
     }
 
     /// Has the set fetched anew. Costs next to nothing, however often it is called.
@@ -174,7 +183,6 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
                     version: shared.version_of(&keys),
                     keys,
                     fetched_at: started,
-                    next_fetch: started + settings.min_interval,
                     stale_at: started + settings.stale_after,
                 };
                 shared.snapshot.store(Some(Arc::new(snapshot)));
@@ -188,11 +196,19 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
                 tracing::warn!(issuer = shared.issuer, error, failures, "keys not fetched");
                 let first = least_interval(&shared, &settings);
                 let backoff = first.saturating_mul(2u32.saturating_pow(failures.min(16) - 1));
-                jittered(backoff.min(MAX_BACKOFF.max(settings.min_interval)))
+                let most = if shared.has_keys() {
+                    MAX_BACKOFF.max(settings.min_interval)
+                } else {
+                    MAX_BACKOFF_WITHOUT_KEYS
+                };
+                jittered(backoff.min(most))
             }
         };
         let earliest = started + least_interval(&shared, &settings);
         let next = (started + pause).max(earliest);
+        // Without keys, no token can tell that one is missing.
+        let soonest = if shared.has_keys() { earliest } else { next };
+        shared.next_fetch.store(Arc::new(soonest));
         let _ = timeout_at(next, async {
             shared.want.notified().await;
             tokio::time::sleep_until(earliest).await;
