@@ -64,7 +64,8 @@ impl Keys {
         }
     }
 
-    /// The key for a token that says it was issued at this time, and the version of the keys.
+    /// The key for a token that was issued at this time at the latest, in seconds since 1970, and
+    /// the version of the keys.
     pub(super) fn find(
         &self,
         key_id: Option<&str>,

@@ -56,10 +56,11 @@ impl<'a> RegisteredClaims<'a> {
         required_text(self.sub, "sub")
     }
 
-    /// `iat`, for what it may be worth: it is not checked yet.
-    pub(super) fn claimed_issued_at(&self) -> Option<u64> {
+    /// When the token was issued at the latest, by our clock: `iat`, for what that may be worth, as
+    /// it is not checked yet, by an issuer whose clock is behind.
+    pub(super) fn issued_by(&self, leeway: Duration) -> Option<u64> {
         match self.iat {
-            Some(Json::Unsigned(seconds)) => Some(*seconds),
+            Some(Json::Unsigned(seconds)) => Some(seconds.saturating_add(leeway.as_secs())),
             _ => None,
         }
     }

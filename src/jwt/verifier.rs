@@ -266,7 +266,7 @@ impl Verifier {
             parameter(&header, "alg")?.ok_or(TokenError::HeaderParameter { name: "alg" })?;
         let key_id = parameter(&header, "kid")?;
         let (key, keys_version) =
-            keys.find(key_id, algorithm, registered.claimed_issued_at(), now)?;
+            keys.find(key_id, algorithm, registered.issued_by(issuer.leeway), now)?;
         verification.with_key(key.shared_key_id());
         if !key.algorithm().is_called(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });

@@ -92,7 +92,8 @@ impl KeyStore {
         }
     }
 
-    /// The key for a token that says it was issued at this time, and the version of the keys.
+    /// The key for a token that was issued at this time at the latest, in seconds since 1970, and
+    /// the version of the keys.
     ///
     /// When the set does not have it, it is fetched anew as soon as that is due again. A token that
     /// was issued before the set was fetched is refused; one that was issued after may be signed
@@ -112,7 +113,7 @@ impl KeyStore {
             return Ok((key.clone(), snapshot.version));
         }
         self.want();
-        let fetched_at = seconds(now).saturating_sub(snapshot.fetched_at.elapsed().as_secs());
+        let fetched_at = now.checked_sub(snapshot.fetched_at.elapsed()).map_or(0, seconds);
         if issued_at.is_some_and(|issued_at| issued_at >= fetched_at) {
             let key_id = key_id.map(excerpt);
             return Err(TokenError::KeyPending { key_id, retry_after: self.retry_after() });
