@@ -84,8 +84,37 @@
 //! has the table of reasons. Callers are told little; the exact cause is a
 //! [tracing] event, at the level `info`: without a subscriber, nobody reads it.
 //!
+//! # What operators see
+//!
+//! Each request is identified in a [tracing] span `authenticate`, at the level `info`. Its fields are
+//! recorded as they become known:
+//!
+//! | field | |
+//! |---|---|
+//! | `method` | the path, where it is known |
+//! | `outcome` | `accepted`, `anonymous`, `public` or `rejected` |
+//! | `reason` | of a rejection: what the caller was told, one of [`status::reason`] |
+//! | `issuer`, `key_id` | of a token: whose it is, and which of the issuer's keys verified it |
+//! | `cache_hit` | of a token: whether it was known already |
+//! | `user.id` | of an accepted request |
+//! | `user.email` | the same, where [`ServerLayer::record_email`] asks for it |
+//!
+//! Within it there is one event: `request rejected`, at `info`, with the exact `cause`, or `request
+//! accepted`, at `debug`. A token is never written, nor any part of one but its issuer and key id.
+//!
+//! With the feature `metrics`, the facade of that name is given these:
+//!
+//! | metric | labels | |
+//! |---|---|---|
+//! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
+//! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `refused`), `reason`, `cache` (`hit`, `miss`) | verifications; the reason is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
+//! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
+//! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |
+//! | `passport_key_fetch_duration_seconds` | `issuer` | how long they took |
+//!
 //! # Cargo features
 //!
+//! - `metrics`: counters and histograms.
 //! - `remote-keys` (on by default): key sets over the network. A service that only takes forwarded
 //!   contexts can do without, and without the HTTP client that it brings.
 //! - `testing`: the test kit, a module of the same name, for the tests of your services.
