@@ -31,6 +31,7 @@ mod support;
 mod authenticator;
 mod claims;
 mod configuration;
+mod corpora;
 mod edge_interceptor;
 mod gateway;
 mod http1;

@@ -1,0 +1,141 @@
+//! Contexts that arrive as metadata.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tonic_passport::UserContext;
+use tonic_passport::metadata::{EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID, is_reserved};
+
+/// The input is header fields: one a line, a name and a value with a colon between them.
+pub fn holds(input: &[u8]) {
+    let received = fields(input);
+    for name in received.keys() {
+        assert_eq!(is_reserved(name.as_str()), is_reserved_folded(name.as_str()), "{name}");
+    }
+    let Ok(found) = UserContext::read_from(&received) else {
+        return;
+    };
+    let Some(context) = found else {
+        assert!(!received.keys().any(is_of_a_context), "part of a context was overlooked");
+        return;
+    };
+    assert_decoded(&context, &received);
+    assert_replaces(&context, received);
+    assert_survives(&context);
+}
+
+fn fields(input: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in input.split(|byte| *byte == b'\n') {
+        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let (name, value) = line.split_at(colon);
+        let value = value.strip_prefix(b":").unwrap_or_default();
+        let name = HeaderName::from_bytes(name);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+fn folded(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+fn is_reserved_folded(name: &str) -> bool {
+    let name = folded(name);
+    ["xuser", "txntoken", "authorization", "proxyauthorization"]
+        .iter()
+        .any(|reserved| name.starts_with(reserved))
+}
+
+fn is_of_a_context(name: &HeaderName) -> bool {
+    folded(name.as_str()).starts_with("xuser")
+}
+
+/// Demands that the context says what the fields say, each of them, once, and nothing else.
+fn assert_decoded(context: &UserContext, received: &HeaderMap) {
+    let own = received.keys().filter(|name| is_of_a_context(name));
+    let mut count = 0;
+    for name in own {
+        count += 1;
+        let values: Vec<&[u8]> = received.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let [value] = values[..] else { panic!("{name} is repeated") };
+        let list = || value.split(|byte| *byte == b',').map(unescaped).collect::<Vec<_>>();
+        match name {
+            name if name == USER_ID => assert_eq!(unescaped(value), context.id()),
+            name if name == EMAIL => assert_eq!(Some(&*unescaped(value)), context.email()),
+            name if name == ROLES => assert_eq!(list(), context.roles()),
+            name if name == PERMISSIONS => assert_eq!(list(), context.permissions()),
+            name => {
+                let attribute = name.as_str().strip_prefix(PREFIX).expect("an alias was read");
+                assert_eq!(Some(&*unescaped(value)), context.attribute(attribute), "{name}");
+            }
+        }
+    }
+    let said = 1
+        + usize::from(context.email().is_some())
+        + usize::from(!context.roles().is_empty())
+        + usize::from(!context.permissions().is_empty())
+        + context.attributes().count();
+    assert_eq!(said, count);
+}
+
+/// What a value says, when every escape is taken literally.
+fn unescaped(value: &[u8]) -> String {
+    let mut pieces = value.split(|byte| *byte == b'%');
+    let mut bytes = pieces.next().unwrap_or_default().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2).expect("an escape has two digits");
+        let digits = str::from_utf8(digits).expect("an escape is ASCII");
+        assert!(!digits.starts_with('+'), "an escape has a sign");
+        bytes.push(u8::from_str_radix(digits, 16).expect("an escape has two digits"));
+        bytes.extend_from_slice(rest);
+    }
+    let text = String::from_utf8(bytes).expect("a value is UTF-8");
+    assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?} was read");
+    text
+}
+
+/// Demands that a context takes the place of whatever identity the headers held.
+fn assert_replaces(context: &UserContext, received: HeaderMap) {
+    let forged = ["x_user_id", "x.user--roles", "xuseremail", "x-user-id-bin", "x-user-forged"];
+    let mut headers = received;
+    for name in forged {
+        headers.append(name, HeaderValue::from_static("mallory"));
+    }
+    let others = |headers: &HeaderMap| {
+        let others = headers.iter().filter(|(name, _)| !is_of_a_context(name));
+        others.map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>()
+    };
+    let before = others(&headers);
+    context.write_to(&mut headers).expect("there is room");
+    assert_eq!(others(&headers).len(), before.len(), "a field of somebody else's was touched");
+
+    let mut alone = HeaderMap::new();
+    context.write_to(&mut alone).expect("there is room");
+    headers = headers.into_iter().fold(HeaderMap::new(), |mut own, (name, value)| {
+        if let Some(name) = name.filter(is_of_a_context) {
+            own.append(name, value);
+        }
+        own
+    });
+    assert_eq!(headers, alone, "a forged field has survived");
+}
+
+/// Demands that the context, made anew of what it says, is the same on the other side.
+fn assert_survives(context: &UserContext) {
+    let mut anew = UserContext::builder(context.id())
+        .roles(context.roles())
+        .permissions(context.permissions());
+    if let Some(email) = context.email() {
+        anew = anew.email(email);
+    }
+    for (name, value) in context.attributes() {
+        anew = anew.attribute(name, value);
+    }
+    let anew = anew.build().expect("what was read can be written");
+    assert_eq!(&anew, context);
+
+    let mut headers = HeaderMap::new();
+    anew.write_to(&mut headers).expect("there is room");
+    assert_eq!(UserContext::read_from(&headers), Ok(Some(anew)));
+}
