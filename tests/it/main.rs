@@ -30,6 +30,7 @@ mod support;
 
 mod authenticator;
 mod claims;
+mod clock;
 mod configuration;
 mod corpora;
 mod edge_interceptor;

@@ -1,5 +1,6 @@
 //! What the tests have in common: tokens of any kind, and a service that remembers its calls.
 
+pub mod edges;
 pub mod forged;
 pub mod probe;
 pub mod raw;
