@@ -43,6 +43,7 @@ mod neighbours;
 mod propagation;
 mod real_issuers;
 mod revocation;
+mod rotation_under_load;
 mod server_layer;
 mod shop;
 mod telemetry;

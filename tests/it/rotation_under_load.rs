@@ -1,0 +1,274 @@
+//! Keys change while thousands of calls are made: every good token has its answer, and a key that
+//! was withdrawn has none.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_passport::jwt::{Algorithm, RemoteKeys, Verifier};
+use tonic_passport::testing::{Clock, IdentityProvider, SigningKey, TokenBuilder};
+use tonic_types::StatusExt;
+
+use crate::support::edges::{Edges, call_with};
+use crate::support::reason;
+
+const UNAVAILABLE: (Code, &str) = (Code::Unavailable, "KEYS_UNAVAILABLE");
+const INVALID: (Code, &str) = (Code::Unauthenticated, "TOKEN_INVALID");
+
+const ROTATIONS: usize = 6;
+
+/// How many calls are made after each step of a rotation, at least.
+const CALLS: usize = 200;
+
+const CLIENTS: usize = 8;
+
+/// How many calls a client makes with a token before it gets another.
+const CALLS_PER_TOKEN: usize = 5;
+
+/// For how long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An issuer, two edges that fetch its keys, and clients that call them without a pause.
+struct Load {
+    issuer: Arc<Issuer>,
+    edges: Edges,
+    /// Clients make calls for as long as it is there.
+    signing: watch::Sender<Arc<Signing>>,
+    tally: Arc<watch::Sender<Tally>>,
+    clients: JoinSet<()>,
+    keys_made: usize,
+}
+
+struct Issuer {
+    provider: IdentityProvider,
+    /// It stands still: what a token says in whole seconds is then before a fetch or after it for
+    /// as long as the test runs.
+    clock: Clock,
+}
+
+/// The key that signs, and who has tokens of it.
+struct Signing {
+    key: SigningKey,
+    /// Closed when nobody holds this any more.
+    _in_use: mpsc::Sender<Infallible>,
+}
+
+/// Ends when nobody uses a token of a key any more: they have all expired.
+struct AllExpired(mpsc::Receiver<Infallible>);
+
+/// What the clients were answered.
+#[derive(Default)]
+struct Tally {
+    accepted: usize,
+    /// How often one was told to come back.
+    retries: usize,
+}
+
+impl Load {
+    /// Starts with a key that the edges know already.
+    async fn start(settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> (Self, AllExpired) {
+        let provider = IdentityProvider::start().await;
+        let key = SigningKey::generate(Algorithm::ES256, "key-0");
+        provider.publish([&key]);
+        let clock = Clock::new();
+        let keys = settings(provider.remote_keys());
+        let verifier = Verifier::new([provider.issuer_with(keys)]).unwrap();
+        let edges = Edges::start(verifier.clock(clock.source())).await;
+        timeout(PATIENCE, edges.verifier.until_ready()).await.expect("no keys");
+
+        let issuer = Arc::new(Issuer { provider, clock });
+        let (first, all_expired) = Signing::with(&key);
+        let signing = watch::Sender::new(first);
+        let tally = Arc::new(watch::Sender::new(Tally::default()));
+        let clients = (0..CLIENTS).map(|number| {
+            let edge = edges.channels[number % edges.channels.len()].clone();
+            client(edge, Arc::clone(&issuer), signing.subscribe(), Arc::clone(&tally))
+        });
+        let clients = clients.collect();
+        (Self { issuer, edges, signing, tally, clients, keys_made: 1 }, all_expired)
+    }
+
+    /// The key that signs at the moment.
+    fn key(&self) -> SigningKey {
+        self.signing.borrow().key.clone()
+    }
+
+    fn new_key(&mut self) -> SigningKey {
+        self.keys_made += 1;
+        SigningKey::generate(Algorithm::ES256, &format!("key-{}", self.keys_made))
+    }
+
+    fn publish(&self, keys: &[&SigningKey]) {
+        self.issuer.provider.publish(keys.iter().copied());
+    }
+
+    /// From now on, clients get tokens of this key.
+    fn sign_with(&self, key: &SigningKey) -> AllExpired {
+        let (next, all_expired) = Signing::with(key);
+        self.signing.send_replace(next);
+        all_expired
+    }
+
+    /// A token that was issued a minute ago, and that the edges have seen already.
+    async fn known_token(&self) -> String {
+        let issued = self.issuer.clock.now() - Duration::from_secs(60);
+        let token = self.issuer.token(&self.key()).issued_at(issued).sign();
+        self.edges.accept(&token, "before its key is withdrawn").await;
+        self.tally.send_modify(|tally| tally.accepted += self.edges.channels.len());
+        token
+    }
+
+    /// Waits until the edges have what is published now.
+    async fn fetched_anew(&self) {
+        // The first of them may have begun before; when the second begins, the first is done.
+        let provider = &self.issuer.provider;
+        provider.fetched(provider.fetches() + 2).await;
+    }
+
+    /// Waits until the clients were accepted this often again.
+    async fn accepted(&mut self, more: usize) {
+        let mut tally = self.tally.subscribe();
+        let enough = tally.borrow().accepted + more;
+        tokio::select! {
+            reached = timeout(PATIENCE, tally.wait_for(|tally| tally.accepted >= enough)) => {
+                assert!(reached.is_ok(), "no answers");
+            }
+            Some(ended) = self.clients.join_next() => panic!("a client gave up: {ended:?}"),
+        }
+    }
+
+    /// Lets the clients come to their end. Tells what they were answered in all.
+    async fn end(self) -> Tally {
+        let Self { signing, tally, mut clients, edges, .. } = self;
+        drop(signing);
+        while let Some(ended) = timeout(PATIENCE, clients.join_next()).await.unwrap() {
+            ended.unwrap();
+        }
+        let tally = tally.send_replace(Tally::default());
+        assert_eq!(edges.probe.calls(), tally.accepted);
+        tally
+    }
+}
+
+impl Issuer {
+    fn token(&self, key: &SigningKey) -> TokenBuilder {
+        self.provider.token("alice").issued_at(self.clock.now()).signed_by(key)
+    }
+}
+
+impl Signing {
+    fn with(key: &SigningKey) -> (Arc<Self>, AllExpired) {
+        let (in_use, all_expired) = mpsc::channel(1);
+        (Arc::new(Self { key: key.clone(), _in_use: in_use }), AllExpired(all_expired))
+    }
+}
+
+impl AllExpired {
+    async fn wait(mut self) {
+        let end = timeout(PATIENCE, self.0.recv()).await.expect("a token is still in use");
+        assert_eq!(end, None);
+    }
+}
+
+/// Makes calls, with one token after the other.
+async fn client(
+    edge: Channel,
+    issuer: Arc<Issuer>,
+    signing: watch::Receiver<Arc<Signing>>,
+    tally: Arc<watch::Sender<Tally>>,
+) {
+    while signing.has_changed().is_ok() {
+        let current = Arc::clone(&signing.borrow());
+        let token = issuer.token(&current.key).sign();
+        for _ in 0..CALLS_PER_TOKEN {
+            let retries = call_until_accepted(&edge, &token).await;
+            tally.send_modify(|tally| {
+                tally.accepted += 1;
+                tally.retries += retries;
+            });
+        }
+    }
+}
+
+/// Calls with a good token, and comes back for as long as it is told when to. Tells how often.
+async fn call_until_accepted(edge: &Channel, token: &str) -> usize {
+    let accepted = async {
+        let mut retries = 0;
+        loop {
+            match call_with(edge, token).await {
+                Ok(user) => {
+                    assert_eq!(user, "alice");
+                    return retries;
+                }
+                Err(status) => sleep(retry_delay(&status)).await,
+            }
+            retries += 1;
+        }
+    };
+    timeout(PATIENCE, accepted).await.expect("a good token is not accepted")
+}
+
+/// When a good token may have a better answer. Any other refusal is wrong.
+fn retry_delay(status: &Status) -> Duration {
+    assert_eq!((status.code(), &*reason(status)), UNAVAILABLE, "{status:?}");
+    let details = status.get_error_details();
+    let retry = details.retry_info().expect("it says when to come back");
+    retry.retry_delay.expect("it says when to come back")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_good_call_is_refused_when_a_key_is_published_before_it_signs() {
+    let (mut load, mut all_expired) = Load::start(|keys| {
+        keys.refresh_after(Duration::from_millis(20)).min_interval(Duration::from_millis(10))
+    })
+    .await;
+    for _ in 0..ROTATIONS {
+        let (old, new) = (load.key(), load.new_key());
+        let known = load.known_token().await;
+        load.publish(&[&old, &new]);
+        load.fetched_anew().await;
+
+        let expired = std::mem::replace(&mut all_expired, load.sign_with(&new));
+        load.accepted(CALLS).await;
+        expired.wait().await;
+
+        load.publish(&[&new]);
+        load.fetched_anew().await;
+        load.edges.refuse_under_load(&known, INVALID, "its key was withdrawn").await;
+        load.accepted(CALLS).await;
+    }
+    let tally = load.end().await;
+    assert!(tally.accepted >= 2 * ROTATIONS * CALLS);
+    assert_eq!(tally.retries, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_signs_when_it_is_published_costs_a_good_call_a_retry_at_most() {
+    // Nothing but tokens has the keys fetched again.
+    let (mut load, mut all_expired) = Load::start(|keys| keys).await;
+    let mut of_the_last = None;
+    for _ in 0..ROTATIONS {
+        let (old, new) = (load.key(), load.new_key());
+        let known = load.known_token().await;
+        // The key before these two is withdrawn.
+        load.publish(&[&old, &new]);
+        let expired = std::mem::replace(&mut all_expired, load.sign_with(&new));
+        load.accepted(CALLS).await;
+        expired.wait().await;
+
+        // The clients have none but tokens of the new key now, so its set was fetched.
+        load.accepted(CALLS).await;
+        if let Some(withdrawn) = of_the_last.replace(known) {
+            load.edges.refuse_under_load(&withdrawn, INVALID, "its key was withdrawn").await;
+        }
+    }
+    assert!(load.issuer.provider.fetches() > ROTATIONS);
+    let tally = load.end().await;
+    assert!(tally.accepted >= 2 * ROTATIONS * CALLS);
+    assert!(tally.retries > 0, "every key was known before it signed");
+}
