@@ -35,6 +35,7 @@ mod configuration;
 mod corpora;
 mod edge_interceptor;
 mod gateway;
+mod hostile_issuer;
 mod http1;
 mod identity_metadata;
 mod key_sets;

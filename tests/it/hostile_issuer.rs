@@ -1,0 +1,336 @@
+//! An issuer that is down, slow or hostile costs no good token its answer.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, interval, timeout};
+use tonic::Code;
+use tonic_passport::jwt::{Algorithm, RemoteKeys, Verifier};
+use tonic_passport::testing::{Answer, IdentityProvider, SigningKey};
+
+use crate::support::edges::Edges;
+
+const KEYS: &str = IdentityProvider::KEYS_PATH;
+const INVALID: (Code, &str) = (Code::Unauthenticated, "TOKEN_INVALID");
+
+/// For how long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the issuer is asked while it misbehaves, at least.
+const ATTEMPTS: usize = 3;
+
+/// How many good calls are made of each edge after each attempt.
+const CALLS: usize = 30;
+
+/// Where an issuer misbehaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Discovery,
+    Keys,
+}
+
+/// An issuer that is about to misbehave, and edges that have its keys.
+struct Trial {
+    provider: IdentityProvider,
+    edges: Edges,
+    /// The key that the edges know.
+    known: SigningKey,
+    /// The key that the issuer publishes when it is well again, or badly before that.
+    new: SigningKey,
+}
+
+impl Trial {
+    async fn start(settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> Self {
+        let provider = IdentityProvider::start().await;
+        let [known, new] = ["known", "new"].map(|kid| SigningKey::generate(Algorithm::ES256, kid));
+        provider.publish([&known]);
+        let remote = settings(provider.remote_keys().min_interval(Duration::from_millis(10)));
+        let verifier = Verifier::new([provider.issuer_with(remote)]).unwrap();
+        timeout(PATIENCE, verifier.until_ready()).await.expect("no keys");
+        Self { edges: Edges::start(verifier).await, provider, known, new }
+    }
+
+    /// A good token, issued a while ago.
+    fn token(&self, key: &SigningKey) -> String {
+        let issued = SystemTime::now() - Duration::from_secs(60);
+        self.provider.token("alice").issued_at(issued).signed_by(key).sign()
+    }
+
+    fn misbehave(&self, place: Place, answer: Answer) {
+        match place {
+            Place::Discovery => self.provider.answer_discovery(answer),
+            Place::Keys => self.provider.answer_keys(answer),
+        }
+    }
+
+    /// Makes good calls: of one edge that has the token in its cache, and of one that has none.
+    async fn make_good_calls(&self, case: &str) {
+        let known = self.token(&self.known);
+        for _ in 0..CALLS {
+            self.edges.accept(&known, case).await;
+        }
+    }
+
+    /// Has the edges ask for a key that they do not know, and waits until the issuer hears of it.
+    async fn ask(&self, case: &str) {
+        let next = self.provider.paths().len() + 1;
+        self.edges.refuse(&self.token(&self.new), INVALID, case).await;
+        self.provider.requested(next).await;
+    }
+
+    /// Has the edges ask, once, and waits until they are about to be answered there. Tells how
+    /// many requests there were so far.
+    async fn ask_at(&self, place: Place, case: &str) -> usize {
+        let asked = self.provider.paths().len() + if place == Place::Keys { 2 } else { 1 };
+        self.edges.refuse(&self.token(&self.new), INVALID, case).await;
+        self.provider.requested(asked).await;
+        asked
+    }
+
+    /// Holds good calls against an issuer that misbehaves like this whenever it is asked.
+    async fn withstands(&self, place: Place, case: &str, answer: Answer) {
+        let case = format!("{case}, {place:?}");
+        self.misbehave(place, answer);
+        for _ in 0..ATTEMPTS {
+            self.ask(&case).await;
+            self.make_good_calls(&case).await;
+        }
+        self.edges.refuse(&self.token(&self.new), INVALID, &case).await;
+        self.recover();
+        self.learn(&case).await;
+
+        // Everything is as it was before, for the next case.
+        self.provider.publish([&self.known]);
+        let fetched = self.provider.fetches() + 2;
+        self.provider.fetched(fetched).await;
+    }
+
+    /// From now on, the issuer answers as it should, and publishes the new key.
+    fn recover(&self) {
+        self.provider.publish([&self.known, &self.new]);
+        self.provider.recover();
+    }
+
+    /// Waits until the edges know the new key.
+    async fn learn(&self, case: &str) {
+        let new = self.token(&self.new);
+        let mut ticks = interval(Duration::from_millis(5));
+        let known = async {
+            while self.edges.verifier.verify(&new).is_err() {
+                ticks.tick().await;
+            }
+        };
+        timeout(PATIENCE, known).await.unwrap_or_else(|_| panic!("{case}: no new key arrives"));
+        self.edges.accept(&new, case).await;
+        self.edges.accept(&self.token(&self.known), case).await;
+    }
+}
+
+/// Often enough for several fetches while a case lasts.
+fn often(keys: RemoteKeys) -> RemoteKeys {
+    keys.refresh_after(Duration::from_millis(20))
+}
+
+fn set(keys: &[Value]) -> Answer {
+    Answer::body(json!({ "keys": keys }).to_string())
+}
+
+/// The answers that are bad wherever they come from: to a request that this would be good for.
+fn bad_answers(good: &str) -> Vec<(&'static str, Answer)> {
+    let answer = || Answer::body(good);
+    // As long as what may be read, but for a blank.
+    let padded = format!("{good}{}", " ".repeat(64 * 1024 + 1 - good.len()));
+    let text = [good.as_bytes(), &[0xff]].concat();
+    vec![
+        ("hangs up", Answer::hang_up()),
+        ("is broken", answer().with_status(500)),
+        ("is overloaded", answer().with_status(503).with_header("retry-after", "3600")),
+        ("knows nothing", answer().with_status(404)),
+        ("says less than it should", answer().with_status(206)),
+        ("says nothing", Answer::status(204)),
+        ("is empty", Answer::body("")),
+        ("is a web page", Answer::body("<html><body>Please log in</body></html>")),
+        ("is no object", Answer::body(format!("[{good}]"))),
+        ("is two objects", Answer::body(format!("{good}{good}"))),
+        ("is no UTF-8", Answer::body(text)),
+        ("is deep", Answer::body("[".repeat(60_000))),
+        ("is a byte too long", Answer::body(padded)),
+        ("does not end", answer().oversized()),
+        ("breaks off", answer().truncated()),
+    ]
+}
+
+#[tokio::test]
+async fn no_bad_key_set_costs_a_good_token_its_answer() {
+    let trial = Trial::start(often).await;
+    let new = trial.new.jwk();
+    let with = |name: &str, value: &str| {
+        let mut jwk = new.clone();
+        jwk[name] = value.into();
+        jwk
+    };
+    let good = json!({ "keys": [new] }).to_string();
+    let twice = format!(r#"{{"keys":[],{}"#, &good[1..]);
+    let secret = SigningKey::hmac(Algorithm::HS256, "new", [7; 32]).jwk();
+    let unusable = [with("use", "enc"), with("alg", "none"), with("kty", "PQC"), json!("key")];
+    let mut cases = bad_answers(&good);
+    cases.extend([
+        ("has a name twice", Answer::body(twice)),
+        ("has no keys", Answer::body("{}")),
+        ("has keys that are no list", Answer::body(json!({ "keys": new }).to_string())),
+        ("has an empty list", set(&[])),
+        ("has a private key", set(&[with("d", "AQAB")])),
+        ("has a secret", set(&[secret])),
+        ("has no key of use", set(&unusable)),
+        ("has two keys of one id", set(&[new.clone(), new.clone()])),
+    ]);
+    for (case, answer) in cases {
+        trial.withstands(Place::Keys, case, answer).await;
+    }
+}
+
+#[tokio::test]
+async fn no_bad_discovery_document_costs_a_good_token_its_answer() {
+    let trial = Trial::start(often).await;
+    let listener = Listener::bind();
+    // Nobody listens where a port was just given back.
+    let nowhere = Listener::bind().url("127.0.0.1");
+    let issuer = trial.provider.url().to_owned();
+    let keys = format!("{issuer}{KEYS}");
+    let of = |issuer: &str, keys: &str| {
+        Answer::body(json!({ "issuer": issuer, "jwks_uri": keys }).to_string())
+    };
+    let good = json!({ "issuer": issuer, "jwks_uri": keys }).to_string();
+    let twice = format!(r#"{{"issuer":"https://id.example.com",{}"#, &good[1..]);
+    let mut cases = bad_answers(&good);
+    cases.extend([
+        ("has a name twice", Answer::body(twice)),
+        ("is another issuer's", of("https://id.example.com", &keys)),
+        ("is nobody's", Answer::body(json!({ "jwks_uri": keys }).to_string())),
+        ("names no keys", Answer::body(json!({ "issuer": issuer }).to_string())),
+        ("names keys where nobody listens", of(&issuer, &nowhere)),
+        ("names keys in a file", of(&issuer, "file:///etc/passwd")),
+        // Allowed is the address, not the name, which leads to this machine.
+        ("names keys next door, in the clear", of(&issuer, &listener.url("localhost"))),
+        ("names keys next door", of(&issuer, &listener.url("localhost").replace("http", "https"))),
+    ]);
+    for (case, answer) in cases {
+        trial.withstands(Place::Discovery, case, answer).await;
+    }
+    listener.saw_nobody();
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    let trial = Trial::start(often).await;
+    let listener = Listener::bind();
+    for place in [Place::Discovery, Place::Keys] {
+        for status in [301, 302, 303, 307, 308] {
+            let redirect = Answer::redirect(&listener.url("127.0.0.1")).with_status(status);
+            trial.misbehave(place, redirect);
+            // When the second is asked for, the first is over and done with.
+            for _ in 0..2 {
+                trial.ask("redirects").await;
+            }
+        }
+        trial.provider.recover();
+    }
+    listener.saw_nobody();
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_keeps_no_caller_waiting() {
+    for place in [Place::Discovery, Place::Keys] {
+        // Only a token of a new key has anything fetched.
+        let trial = Trial::start(|keys| keys).await;
+        let case = format!("silent, {place:?}");
+        trial.misbehave(place, Answer::silence());
+        let asked = trial.ask_at(place, &case).await;
+
+        trial.make_good_calls(&case).await;
+        trial.edges.refuse(&trial.token(&trial.new), INVALID, &case).await;
+        // The fetch still waits for its answer, and no other has begun.
+        assert_eq!(trial.provider.paths().len(), asked, "{case}");
+        trial.recover();
+        trial.learn(&case).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_given_up() {
+    let given_up = async |place: Place| {
+        let trial = Trial::start(|keys| keys).await;
+        let url = trial.provider.url();
+        let good = match place {
+            Place::Discovery => json!({ "issuer": url, "jwks_uri": format!("{url}{KEYS}") }),
+            Place::Keys => json!({ "keys": [trial.new.jwk()] }),
+        };
+        // To its end, it would take longer than anyone here waits.
+        let pause = Duration::from_millis(500);
+        let case = format!("dripping, {place:?}");
+        trial.misbehave(place, Answer::body(good.to_string()).dripping(pause));
+        let asked = trial.ask_at(place, &case).await;
+
+        trial.make_good_calls(&case).await;
+        trial.edges.refuse(&trial.token(&trial.new), INVALID, &case).await;
+        assert_eq!(trial.provider.paths().len(), asked, "{case}");
+        // What began goes on dripping. It is given up after five seconds, and the next is good.
+        trial.recover();
+        trial.learn(&case).await;
+    };
+    tokio::join!(given_up(Place::Discovery), given_up(Place::Keys));
+}
+
+#[tokio::test]
+async fn an_address_that_accepts_no_connection_is_given_up_sooner() {
+    // With its queue full, a listener lets those who come wait at the door.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    {
+        queue.push(connected.unwrap());
+        assert!(queue.len() < 100, "the queue has no end");
+    }
+
+    let trial = Trial::start(|keys| keys).await;
+    let document =
+        json!({ "issuer": trial.provider.url(), "jwks_uri": format!("http://{address}/") });
+    trial.provider.answer_discovery(Answer::body(document.to_string()));
+    trial.ask("no connection").await;
+    let (asked, began) = (trial.provider.paths().len(), Instant::now());
+    trial.recover();
+    let asks_again = async {
+        trial.provider.requested(asked + 1).await;
+        began.elapsed()
+    };
+    let (waited, ()) = tokio::join!(asks_again, trial.make_good_calls("no connection"));
+    // After two seconds; an answer would have had five.
+    assert!(waited < Duration::from_millis(4500), "{waited:?}");
+    trial.learn("no connection").await;
+}
+
+/// A place that nobody must connect to.
+struct Listener(TcpListener);
+
+impl Listener {
+    fn bind() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    /// A URL that leads here by this name.
+    fn url(&self, host: &str) -> String {
+        format!("http://{host}:{}{KEYS}", self.0.local_addr().unwrap().port())
+    }
+
+    fn saw_nobody(&self) {
+        assert_eq!(self.0.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+}
