@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout};
 use tonic::Code;
 use tonic_passport::jwt::{Algorithm, Issuer, RemoteKeys, TokenError, Verifier};
-use tonic_passport::testing::{Answer, IdentityProvider, SigningKey, TokenBuilder};
+use tonic_passport::testing::{Answer, IdentityProvider, SigningKey, TestIssuer, TokenBuilder};
 use tonic_passport::{BearerToken, ServerLayer};
 use tonic_types::StatusExt;
 
@@ -27,6 +28,11 @@ async fn provider_of(key: &SigningKey) -> IdentityProvider {
     let provider = IdentityProvider::start().await;
     provider.publish([key]);
     provider
+}
+
+/// Keys that are found by discovery, with the times that are so by default.
+fn by_default() -> RemoteKeys {
+    RemoteKeys::discovery().allow_host("127.0.0.1")
 }
 
 /// A good token of this provider's, issued a while ago.
@@ -122,24 +128,94 @@ async fn a_token_that_may_be_signed_with_a_newer_key_may_be_good() {
     assert_eq!(verifier.verify(&token(&provider, &new)).err(), Some(unknown("new")));
 }
 
-#[tokio::test]
-async fn a_flood_of_unknown_keys_causes_one_fetch_and_names_none_of_them() {
+/// On several threads, so that the keys could be fetched while tokens are verified.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_unknown_keys_cause_one_fetch_in_thirty_seconds() {
     let key = key("one");
     let provider = provider_of(&key).await;
-    let often = provider.remote_keys().min_interval(Duration::from_secs(30));
-    let verifier = ready(provider.issuer_with(often)).await;
+    let began = Instant::now();
+    let verifier = ready(provider.issuer_with(by_default())).await;
 
     let good = token(&provider, &key);
-    let (_, rest) = good.split_once('.').unwrap();
-    for number in 0..20_000 {
-        let header = json!({ "alg": "ES256", "kid": format!("guess-{number}") });
-        let header = base64url(header.to_string());
-        let answer = verifier.verify(&format!("{header}.{rest}")).err();
-        assert_eq!(answer, Some(unknown(&format!("guess-{number}"))));
+    let fresh = issued(&provider, &key, SystemTime::now() + Duration::from_secs(5)).sign();
+    let [(_, old_rest), (_, fresh_rest)] = [&good, &fresh].map(|own| own.split_once('.').unwrap());
+    for number in 0..100_000 {
+        let kid = format!("guess-{number}");
+        let header = base64url(format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#));
+        if number % 2 == 0 {
+            let answer = verifier.verify(&format!("{header}.{old_rest}"));
+            assert_eq!(answer.err(), Some(unknown(&kid)));
+        } else {
+            assert!(is_unavailable(&verifier, &format!("{header}.{fresh_rest}")));
+        }
+        if number % 1000 == 0 {
+            assert!(verifier.verify(&good).is_ok());
+            assert!(verifier.clone().cached_tokens(0).verify(&good).is_ok());
+        }
     }
-    assert!(verifier.verify(&good).is_ok());
-    // What was asked for in the meantime is the first fetch alone, by the documented paths.
-    assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
+    assert_eq!(verifier.cache_len(), 1);
+    let most = 1 + began.elapsed().as_secs() / 30;
+    assert!(provider.fetches() as u64 <= most, "{:?}", provider.paths());
+}
+
+#[tokio::test]
+async fn after_a_failure_too_the_next_fetch_waits_for_its_time() {
+    let key = key("one");
+    let provider = provider_of(&key).await;
+    let keys = provider.remote_keys().min_interval(Duration::from_secs(1));
+    let verifier = ready(provider.issuer_with(keys)).await;
+    provider.answer_keys(Answer::status(503));
+    let strange = token(&provider, &self::key("two"));
+    let mut ticks = interval(Duration::from_millis(1));
+    let flood = async {
+        loop {
+            assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
+            ticks.tick().await;
+        }
+    };
+    let fetches = async {
+        provider.fetched(2).await;
+        let failed = Instant::now();
+        provider.fetched(3).await;
+        failed.elapsed()
+    };
+    // Nothing but a slow test makes it less than a second.
+    tokio::select! {
+        waited = fetches => assert!(waited > Duration::from_millis(500), "{waited:?}"),
+        () = flood => {}
+    }
+}
+
+#[tokio::test]
+async fn a_key_id_is_never_sent_to_the_issuer() {
+    let key = key("one");
+    let issuer = TestIssuer::new("https://id.example.com").signed_by(&key);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let set = json!({ "keys": [key.jwk()] }).to_string();
+    let requests = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for _ in 0..2 {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
+            }
+            requests.push(String::from_utf8(request).unwrap());
+            let answer = format!("HTTP/1.1 200 \r\nconnection: close\r\n\r\n{set}");
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+        requests
+    });
+    let keys = RemoteKeys::at(url).allow_host("127.0.0.1").min_interval(Duration::from_millis(10));
+    let verifier = ready(Issuer::new(issuer.name(), keys).audience("test")).await;
+    let past = SystemTime::now() - Duration::from_secs(60);
+    let strange = issuer.token("alice").issued_at(past).header("kid", "c4ff31").sign();
+    assert_eq!(verifier.verify(&strange).err(), Some(unknown("c4ff31")));
+
+    let requests = timeout(Duration::from_secs(10), requests).await.expect("no fetch").unwrap();
+    assert!(requests[0].starts_with("GET /jwks.json HTTP/1.1\r\n"), "{}", requests[0]);
+    assert_eq!(requests[0], requests[1]);
 }
 
 #[tokio::test]
@@ -351,6 +427,45 @@ async fn no_more_than_a_hundred_keys_are_kept() {
     let token = |kid: &'static str| token(&provider, &key(kid));
     assert_eq!(verifier.verify(&token("key-99")).err(), Some(TokenError::SignatureInvalid));
     assert_eq!(verifier.verify(&token("key-100")).err(), Some(unknown("key-100")));
+}
+
+#[tokio::test]
+async fn a_set_of_64_kib_is_read() {
+    let key = key("one");
+    let mut set = json!({ "keys": [key.jwk()] }).to_string();
+    set.push_str(&" ".repeat(64 * 1024 - set.len()));
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::body(set));
+    let verifier = ready(provider.issuer()).await;
+    assert!(verifier.verify(&token(&provider, &key)).is_ok());
+}
+
+#[tokio::test]
+async fn a_bad_key_does_not_spoil_the_set_that_it_comes_in() {
+    let key = key("one");
+    let with = |name: &str, value: &str| {
+        let mut jwk = self::key(value).jwk();
+        jwk[name] = value.into();
+        jwk
+    };
+    let secret = SigningKey::hmac(Algorithm::HS256, "secret", [7; 32]).jwk();
+    let keys = json!([
+        "key",
+        {},
+        secret,
+        with("d", "AQAB"),
+        with("use", "enc"),
+        with("alg", "none"),
+        with("kty", "PQC"),
+        key.jwk(),
+        with("x", "AQAB"),
+    ]);
+    let provider = IdentityProvider::start().await;
+    provider.answer_keys(Answer::body(json!({ "keys": keys }).to_string()));
+    let verifier = ready(provider.issuer()).await;
+    assert!(verifier.verify(&token(&provider, &key)).is_ok());
+    let private = token(&provider, &self::key("AQAB"));
+    assert_eq!(verifier.verify(&private).err(), Some(unknown("AQAB")));
 }
 
 #[tokio::test]
