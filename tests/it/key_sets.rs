@@ -68,6 +68,10 @@ fn unknown(kid: &str) -> TokenError {
     TokenError::KeyUnknown { key_id: Some(kid.to_owned()) }
 }
 
+fn is_pending(verifier: &Verifier, token: &str) -> bool {
+    matches!(verifier.verify(token), Err(TokenError::KeyPending { .. }))
+}
+
 fn is_unavailable(verifier: &Verifier, token: &str) -> bool {
     matches!(verifier.verify(token), Err(TokenError::KeysUnavailable { .. }))
 }
@@ -146,7 +150,7 @@ async fn a_hundred_thousand_unknown_keys_cause_one_fetch_in_thirty_seconds() {
             let answer = verifier.verify(&format!("{header}.{old_rest}"));
             assert_eq!(answer.err(), Some(unknown(&kid)));
         } else {
-            assert!(is_unavailable(&verifier, &format!("{header}.{fresh_rest}")));
+            assert!(is_pending(&verifier, &format!("{header}.{fresh_rest}")));
         }
         if number % 1000 == 0 {
             assert!(verifier.verify(&good).is_ok());
@@ -305,8 +309,14 @@ async fn a_set_is_used_until_it_is_stale_and_no_longer() {
     let next = provider.fetches() + 2;
     provider.fetched(next).await;
     assert!(verifier.verify(&good).is_ok(), "the old set is not stale yet");
-    let unavailable = TokenError::KeysUnavailable { retry_after: Duration::from_millis(50) };
-    eventually(&verifier, &good, Err(unavailable)).await;
+    let mut ticks = interval(Duration::from_millis(5));
+    let stale = async {
+        while verifier.verify(&good).is_ok() {
+            ticks.tick().await;
+        }
+    };
+    timeout(Duration::from_secs(10), stale).await.expect("the old set is used for ever");
+    assert!(is_unavailable(&verifier, &good));
     assert!(verifier.ready().is_err());
 
     provider.publish([&key]);
@@ -498,4 +508,35 @@ async fn a_caller_is_told_when_to_try_again() {
         assert_eq!(retry.retry_delay, Some(Duration::from_millis(50)), "{kind:?}");
     }
     assert_eq!(probe.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_token_of_an_issuer_whose_clock_is_behind_may_be_good() {
+    let (old, new) = (key("old"), key("new"));
+    let provider = provider_of(&old).await;
+    let verifier = ready(provider.issuer_with(by_default())).await;
+    let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
+    // The leeway is 30 seconds.
+    assert!(is_pending(&verifier, &issued(&provider, &new, ago(20)).sign()));
+    let old = issued(&provider, &new, ago(60)).sign();
+    assert_eq!(verifier.verify(&old).err(), Some(unknown("new")));
+}
+
+#[tokio::test]
+async fn nobody_is_told_to_come_back_at_once() {
+    let (old, new) = (key("old"), key("new"));
+    for answer in [Answer::silence(), Answer::status(503)] {
+        let provider = provider_of(&old).await;
+        let verifier = ready(provider.issuer()).await;
+        let fresh = issued(&provider, &new, SystemTime::now() + Duration::from_secs(5)).sign();
+        provider.answer_keys(answer.clone());
+        assert!(is_pending(&verifier, &fresh));
+        provider.fetched(2).await;
+        match verifier.verify(&fresh) {
+            Err(TokenError::KeyPending { retry_after, .. }) => {
+                assert!(retry_after > Duration::ZERO, "{answer:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
