@@ -49,6 +49,7 @@ mod server_layer;
 mod shop;
 mod telemetry;
 mod testing;
+mod token_attacks;
 mod token_cache;
 mod tokens;
 mod wire_format;

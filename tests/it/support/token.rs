@@ -89,7 +89,8 @@ pub fn header(key: &SigningKey) -> Value {
     decoded(&token("alice").signed_by(key).sign(), 0)
 }
 
-fn decoded(token: &str, part: usize) -> Value {
+/// A part of a token: 0 is its header, 1 its claims.
+pub fn decoded(token: &str, part: usize) -> Value {
     let part = token.split('.').nth(part).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
