@@ -49,6 +49,7 @@ mod server_layer;
 mod shop;
 mod telemetry;
 mod testing;
+mod threat_model;
 mod token_attacks;
 mod token_cache;
 mod tokens;
