@@ -190,11 +190,16 @@ impl UserContext {
         &self.inner.encoded
     }
 
-    /// The bytes that the context takes up, more or less; rather more.
+    /// An upper estimate of the bytes that the context takes up.
     pub(crate) fn size(&self) -> usize {
         let Inner { fields, encoded } = &*self.inner;
-        let text = |text: &String| size_of::<String>() + text.capacity();
-        let list = |list: &[String]| list.iter().map(text).sum::<usize>();
+        // The least that an allocator hands out, and what it keeps beside it.
+        let heap = |bytes: usize| (bytes + 16).max(32);
+        let text = |text: &String| size_of::<String>() + heap(text.capacity());
+        let list = |list: &Vec<String>| {
+            let slots = list.capacity() * size_of::<String>();
+            slots + list.iter().map(|item| heap(item.capacity())).sum::<usize>()
+        };
         let field = size_of::<(HeaderName, HeaderValue)>();
         size_of::<Inner>()
             + fields.id.capacity()
@@ -203,7 +208,8 @@ impl UserContext {
             + list(&fields.permissions)
             // A map's nodes are half empty, and hold pointers besides.
             + fields.attributes.iter().map(|(k, v)| 3 * (text(k) + text(v))).sum::<usize>()
-            + encoded.iter().map(|(k, v)| field + k.as_str().len() + v.len()).sum::<usize>()
+            // A value is counted with what sharing it takes.
+            + encoded.iter().map(|(_, v)| field + heap(v.len()) + 2 * heap(0)).sum::<usize>()
     }
 
     /// The user's id; never empty.

@@ -107,7 +107,7 @@
 //! | metric | labels | |
 //! |---|---|---|
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
-//! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `refused`), `reason`, `cache` (`hit`, `miss`) | verifications; the reason is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
+//! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; the error is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
 //! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |
 //! | `passport_key_fetch_duration_seconds` | `issuer` | how long they took |

@@ -8,6 +8,7 @@
 //! | authenticates, writes `x-user-*`, and the [`UserContext`] into the extensions | yes | yes |
 //! | has public and optional methods | yes | no: an interceptor does not see the method |
 //! | refuses paths that are not canonical | yes | no |
+//! | records e-mail addresses in the log, when asked to | yes | no |
 //! | [`UserContext::current`] in handlers and response streams | yes | no |
 
 use tonic::Request;

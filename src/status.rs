@@ -65,27 +65,84 @@ pub mod reason {
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
 }
 
+/// What a caller is told.
+struct Answer {
+    code: Code,
+    reason: &'static str,
+    message: &'static str,
+    /// The value of `www-authenticate`.
+    challenge: Option<&'static str>,
+}
+
 impl Rejection {
     /// The reason that a caller is told.
     pub(crate) fn reason(&self) -> &'static str {
+        self.answer().reason
+    }
+
+    fn answer(&self) -> Answer {
+        let answer = |code, reason, message| Answer { code, reason, message, challenge: None };
+        let unauthenticated = |reason, message| answer(Code::Unauthenticated, reason, message);
+        let challenge = |reason, message, challenge| Answer {
+            challenge: Some(challenge),
+            ..unauthenticated(reason, message)
+        };
         match self {
             Self::Context(ContextError::NoRoom | ContextError::TooLarge { .. })
             | Self::Token(TokenError::Context(
                 ContextError::NoRoom | ContextError::TooLarge { .. },
-            )) => reason::CONTEXT_TOO_LARGE,
-            Self::Context(_) | Self::Forged { .. } => reason::CONTEXT_INVALID,
-            Self::ContextMissing => reason::CONTEXT_MISSING,
-            Self::Credential(_) | Self::CredentialRepeated => reason::CREDENTIAL_INVALID,
-            Self::CredentialMissing => reason::CREDENTIAL_MISSING,
-            Self::Token(TokenError::Expired) => reason::TOKEN_EXPIRED,
-            Self::Token(TokenError::KeyPending { .. } | TokenError::KeysUnavailable { .. }) => {
-                reason::KEYS_UNAVAILABLE
+            )) => answer(
+                Code::ResourceExhausted,
+                reason::CONTEXT_TOO_LARGE,
+                "the user context is too large",
+            ),
+            Self::Context(_) | Self::Forged { .. } => {
+                unauthenticated(reason::CONTEXT_INVALID, "the user context is not valid")
             }
-            Self::Token(TokenError::Revoked) => reason::TOKEN_REVOKED,
-            Self::Token(_) => reason::TOKEN_INVALID,
-            Self::TokenMalformed => reason::TOKEN_MALFORMED,
-            Self::TokenMissing => reason::TOKEN_MISSING,
-            Self::Unavailable(_) => reason::AUTHENTICATION_UNAVAILABLE,
+            Self::ContextMissing => {
+                unauthenticated(reason::CONTEXT_MISSING, "a user context is required")
+            }
+            Self::Credential(_) | Self::CredentialRepeated => {
+                unauthenticated(reason::CREDENTIAL_INVALID, "the credential is not valid")
+            }
+            Self::CredentialMissing => {
+                unauthenticated(reason::CREDENTIAL_MISSING, "a credential is required")
+            }
+            Self::Token(TokenError::Expired) => challenge(
+                reason::TOKEN_EXPIRED,
+                "the token has expired",
+                r#"Bearer error="invalid_token", error_description="the token has expired""#,
+            ),
+            Self::Token(TokenError::KeyPending { .. } | TokenError::KeysUnavailable { .. }) => {
+                answer(
+                    Code::Unavailable,
+                    reason::KEYS_UNAVAILABLE,
+                    "tokens cannot be verified at the moment",
+                )
+            }
+            Self::Token(TokenError::Revoked) => challenge(
+                reason::TOKEN_REVOKED,
+                "the token has been revoked",
+                r#"Bearer error="invalid_token", error_description="the token has been revoked""#,
+            ),
+            Self::Token(_) => challenge(
+                reason::TOKEN_INVALID,
+                "the token is not valid",
+                r#"Bearer error="invalid_token""#,
+            ),
+            Self::TokenMalformed => challenge(
+                reason::TOKEN_MALFORMED,
+                "the authorization metadata does not hold one bearer token",
+                r#"Bearer error="invalid_request""#,
+            ),
+            Self::TokenMissing => {
+                challenge(reason::TOKEN_MISSING, "a bearer token is required", "Bearer")
+            }
+            Self::Unavailable(_) => answer(
+                Code::Unavailable,
+                reason::AUTHENTICATION_UNAVAILABLE,
+                "callers cannot be authenticated at the moment",
+            ),
         }
     }
 
@@ -103,50 +160,7 @@ impl Rejection {
 
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
-        const EXPIRED: &str =
-            r#"Bearer error="invalid_token", error_description="the token has expired""#;
-        const REVOKED: &str =
-            r#"Bearer error="invalid_token", error_description="the token has been revoked""#;
-
-        let reason = rejection.reason();
-        let (code, message, challenge) = match reason {
-            reason::AUTHENTICATION_UNAVAILABLE => {
-                (Code::Unavailable, "callers cannot be authenticated at the moment", None)
-            }
-            reason::CONTEXT_INVALID => {
-                (Code::Unauthenticated, "the user context is not valid", None)
-            }
-            reason::CONTEXT_MISSING => (Code::Unauthenticated, "a user context is required", None),
-            reason::CONTEXT_TOO_LARGE => {
-                (Code::ResourceExhausted, "the user context is too large", None)
-            }
-            reason::CREDENTIAL_INVALID => {
-                (Code::Unauthenticated, "the credential is not valid", None)
-            }
-            reason::CREDENTIAL_MISSING => (Code::Unauthenticated, "a credential is required", None),
-            reason::KEYS_UNAVAILABLE => {
-                (Code::Unavailable, "tokens cannot be verified at the moment", None)
-            }
-            reason::TOKEN_EXPIRED => {
-                (Code::Unauthenticated, "the token has expired", Some(EXPIRED))
-            }
-            reason::TOKEN_MALFORMED => (
-                Code::Unauthenticated,
-                "the authorization metadata does not hold one bearer token",
-                Some(r#"Bearer error="invalid_request""#),
-            ),
-            reason::TOKEN_MISSING => {
-                (Code::Unauthenticated, "a bearer token is required", Some("Bearer"))
-            }
-            reason::TOKEN_REVOKED => {
-                (Code::Unauthenticated, "the token has been revoked", Some(REVOKED))
-            }
-            _ => (
-                Code::Unauthenticated,
-                "the token is not valid",
-                Some(r#"Bearer error="invalid_token""#),
-            ),
-        };
+        let Answer { code, reason, message, challenge } = rejection.answer();
         let mut details = error_info(reason, []);
         if let Some(retry_after) = rejection.retry_after() {
             details.set_retry_info(Some(retry_after));

@@ -137,7 +137,6 @@ pub enum TokenError {
 
 impl TokenError {
     /// A name for metrics.
-    #[cfg(feature = "metrics")]
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::AlgorithmMismatch { .. } => "algorithm_mismatch",

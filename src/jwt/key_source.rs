@@ -64,13 +64,13 @@ impl Keys {
         }
     }
 
-    /// The key for a token that was issued at this time at the latest, in seconds since 1970, and
-    /// the version of the keys.
+    /// The key for a token, and the version of the keys. `issued_by` tells when the token was issued
+    /// at the latest, in seconds since 1970; nothing of one that would be refused in any case.
     pub(super) fn find(
         &self,
         key_id: Option<&str>,
         algorithm: &str,
-        issued_at: Option<u64>,
+        issued_by: impl FnOnce() -> Option<u64>,
         now: SystemTime,
     ) -> Result<(VerificationKey, u64), TokenError> {
         match self {
@@ -79,7 +79,7 @@ impl Keys {
                 None => Err(TokenError::unknown_key(key_id)),
             },
             #[cfg(feature = "remote-keys")]
-            Self::Remote(store) => store.find(key_id, algorithm, issued_at, now),
+            Self::Remote(store) => store.find(key_id, algorithm, issued_by, now),
         }
     }
 }

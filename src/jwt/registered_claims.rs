@@ -56,13 +56,13 @@ impl<'a> RegisteredClaims<'a> {
         required_text(self.sub, "sub")
     }
 
-    /// When the token was issued at the latest, by our clock: `iat`, for what that may be worth, as
-    /// it is not checked yet, by an issuer whose clock is behind.
-    pub(super) fn issued_by(&self, leeway: Duration) -> Option<u64> {
-        match self.iat {
-            Some(Json::Unsigned(seconds)) => Some(seconds.saturating_add(leeway.as_secs())),
-            _ => None,
-        }
+    /// When the token was issued at the latest, by our clock, as the issuer's may be behind; `None`
+    /// when it does not say, or the claims are refused in any case.
+    pub(super) fn issued_by(&self, issuer: &Issuer, now: SystemTime) -> Option<u64> {
+        self.subject().and(self.check_audience(issuer)).ok()?;
+        let times = Times::read(issuer, self).ok()?;
+        times.check(issuer.leeway, now).and(times.check_expiry(issuer.leeway, now)).ok()?;
+        Some(times.issued_at?.saturating_add(issuer.leeway.as_secs()))
     }
 
     /// `jti` is a string where it is there. One that is not could not be revoked.

@@ -83,7 +83,8 @@ impl RemoteKeys {
     }
 
     /// Sets after which time the set is fetched anew, less up to a fifth so that many edges do not
-    /// fetch at once. 5 minutes by default.
+    /// fetch at once. 5 minutes by default; it must be less than
+    /// [`stale_after`](Self::stale_after).
     pub fn refresh_after(mut self, time: Duration) -> Self {
         self.refresh_after = time;
         self
@@ -118,6 +119,9 @@ impl RemoteKeys {
             if time > MOST {
                 return Err(format!("{setting} is more than a year"));
             }
+        }
+        if self.refresh_after >= self.stale_after {
+            return Err("refresh_after is not less than stale_after".to_owned());
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use papaya::{Equivalent, HashMap};
 
@@ -106,7 +106,7 @@ impl RevocationList {
         Self::default()
     }
 
-    /// Revokes one token, by its `jti`. It is remembered until [`forget`](Self::forget) finds that
+    /// Revokes one token, by its `jti`. It is remembered until [`remove_expired`](Self::remove_expired) finds that
     /// the token has expired; `expires_at` is its `exp`.
     pub fn revoke_token(&self, issuer: &str, token_id: &str, expires_at: SystemTime) {
         raise(&self.inner.tokens, Key::new(issuer, token_id), seconds(expires_at));
@@ -124,12 +124,20 @@ impl RevocationList {
         raise(&self.inner.issuers, issuer.to_owned(), seconds(issued_until));
     }
 
-    /// Forgets what has no effect any more, so that the list does not grow without end: single
-    /// tokens that expired, and subjects and issuers whose tokens all have, as none lives longer
-    /// than `max_lifetime`. What the issuer's leeway may still let pass is kept.
+    /// Removes what has no effect any more, so that the list does not grow without end: single
+    /// tokens that expired, and subjects and issuers whose tokens all have. What an issuer's leeway
+    /// may still let pass is kept.
     ///
-    /// Call it now and then, every few minutes for example.
-    pub fn forget(&self, now: SystemTime, max_lifetime: Duration) {
+    /// `max_lifetime` must be no less than the [`max_lifetime`](super::Issuer::max_lifetime) of any
+    /// issuer concerned. Of an issuer without one, a token may outlive its revocation by subject or
+    /// issuer, and be accepted again.
+    ///
+    /// Call it now and then, every few minutes for example. A clock before 1970 is broken, and
+    /// nothing is removed.
+    pub fn remove_expired(&self, now: SystemTime, max_lifetime: Duration) {
+        if now < UNIX_EPOCH {
+            return;
+        }
         let leeway = super::issuer::MAX_LEEWAY.as_secs();
         let now = seconds(now);
         let is_live = |expires_at: u64| expires_at.saturating_add(leeway) >= now;
@@ -140,12 +148,12 @@ impl RevocationList {
         self.inner.issuers.pin().retain(|_, issued_until| may_live(*issued_until));
     }
 
-    /// How many revocations are remembered.
+    /// How many revocations are remembered; more or less, while others write.
     pub fn len(&self) -> usize {
         self.inner.tokens.len() + self.inner.subjects.len() + self.inner.issuers.len()
     }
 
-    /// Whether nothing is revoked.
+    /// Whether nothing is revoked, as [`len`](Self::len) tells.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -159,16 +167,11 @@ impl Revocation for RevocationList {
         // A token that does not say when it was issued may have been at any time.
         let is_before = |until: &u64| issued_at.is_none_or(|issued_at| issued_at <= *until);
 
-        !tokens.is_empty()
-            && token
-                .token_id()
-                .is_some_and(|name| tokens.pin().contains_key(&KeyRef { issuer, name }))
-            || !subjects.is_empty()
-                && subjects
-                    .pin()
-                    .get(&KeyRef { issuer, name: token.subject() })
-                    .is_some_and(is_before)
-            || !issuers.is_empty() && issuers.pin().get(issuer).is_some_and(is_before)
+        // Each is asked, whatever the maps say of their sizes: while others write, those are guesses.
+        let by_id = |name| tokens.pin().contains_key(&KeyRef { issuer, name });
+        token.token_id().is_some_and(by_id)
+            || subjects.pin().get(&KeyRef { issuer, name: token.subject() }).is_some_and(is_before)
+            || issuers.pin().get(issuer).is_some_and(is_before)
     }
 }
 

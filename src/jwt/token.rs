@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::TokenError;
-use super::registered_claims::{Times, seconds};
+use super::registered_claims::Times;
 use crate::context::UserContext;
 
 /// What a good token says.
@@ -16,13 +16,7 @@ pub struct VerifiedToken {
 
 struct Inner {
     context: UserContext,
-    issuer: Arc<str>,
-    /// `None`: the context's id.
-    subject: Option<String>,
-    token_id: Option<String>,
-    key_id: Option<Arc<str>>,
-    times: Times,
-    keys_version: u64,
+    facts: Facts,
 }
 
 /// What a token says of itself, besides the context.
@@ -39,9 +33,7 @@ pub(super) struct Facts {
 
 impl VerifiedToken {
     pub(super) fn new(context: UserContext, facts: Facts) -> Self {
-        let Facts { issuer, subject, token_id, key_id, times, keys_version } = facts;
-        let inner = Inner { context, issuer, subject, token_id, key_id, times, keys_version };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(Inner { context, facts }) }
     }
 
     /// The user that the token speaks of.
@@ -59,50 +51,50 @@ impl VerifiedToken {
 
     /// The issuer of the token: `iss`.
     pub fn issuer(&self) -> &str {
-        &self.inner.issuer
+        &self.inner.facts.issuer
     }
 
     /// Whom the issuer speaks of: `sub`. The context's id is another one when the
     /// [mapping](super::ClaimMapping::id) says so.
     pub fn subject(&self) -> &str {
-        self.inner.subject.as_deref().unwrap_or_else(|| self.inner.context.id())
+        self.inner.facts.subject.as_deref().unwrap_or_else(|| self.inner.context.id())
     }
 
     /// The id of the token among those of its issuer: `jti`.
     pub fn token_id(&self) -> Option<&str> {
-        self.inner.token_id.as_deref()
+        self.inner.facts.token_id.as_deref()
     }
 
     /// The id of the key that the token was signed with.
     pub fn key_id(&self) -> Option<&str> {
-        self.inner.key_id.as_deref()
+        self.inner.facts.key_id.as_deref()
     }
 
     /// When the token was issued: `iat`, in whole seconds.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.inner.times.issued_at.map(time)
+        self.inner.facts.times.issued_at.map(time)
     }
 
     /// When the token expires: `exp`, in whole seconds, without leeway.
     pub fn expires_at(&self) -> SystemTime {
-        time(self.inner.times.expires_at)
+        time(self.inner.facts.times.expires_at)
     }
 
     pub(super) fn keys_version(&self) -> u64 {
-        self.inner.keys_version
+        self.inner.facts.keys_version
     }
 
     /// Checks once more what depends on the time.
     pub(super) fn check_times(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
-        self.inner.times.check(leeway, now)?;
-        self.inner.times.check_expiry(leeway, now)
+        self.inner.facts.times.check(leeway, now)?;
+        self.inner.facts.times.check_expiry(leeway, now)
     }
 
-    /// The bytes that the token's facts and context take up, more or less; rather more.
+    /// An upper estimate of the bytes that the token's facts and context take up.
     pub(super) fn size(&self) -> usize {
-        let Inner { context, subject, token_id, .. } = &*self.inner;
+        let Inner { context, facts } = &*self.inner;
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-        size_of::<Inner>() + context.size() + text(subject) + text(token_id)
+        size_of::<Inner>() + context.size() + text(&facts.subject) + text(&facts.token_id)
     }
 }
 
@@ -110,9 +102,9 @@ impl fmt::Debug for VerifiedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedToken")
             .field("context", &self.inner.context)
-            .field("issuer", &self.inner.issuer)
-            .field("key_id", &self.inner.key_id)
-            .field("expires_at", &seconds(self.expires_at()))
+            .field("issuer", &self.inner.facts.issuer)
+            .field("key_id", &self.inner.facts.key_id)
+            .field("expires_at", &self.inner.facts.times.expires_at)
             .finish_non_exhaustive()
     }
 }

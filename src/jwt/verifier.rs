@@ -39,7 +39,7 @@ pub struct Verifier {
 
 type Clock = dyn Fn() -> SystemTime + Send + Sync;
 
-/// What an entry of the cache depends on, besides the issuers.
+/// How tokens are read and kept.
 #[derive(Clone, Copy)]
 struct Settings {
     max_token_size: usize,
@@ -148,7 +148,8 @@ impl Verifier {
         self
     }
 
-    /// Sets the clock that [`verify`](Self::verify) reads, in place of [`SystemTime::now`].
+    /// Sets the clock that [`verify`](Self::verify) reads, in place of [`SystemTime::now`]. When keys
+    /// are fetched, and for how long they are used, does not follow it.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(now));
@@ -210,20 +211,23 @@ impl Verifier {
     /// As [`verify`](Self::verify).
     pub fn verify_at(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, TokenError> {
         let mut verification = Verification::start();
-        let known = self.cache.as_ref().and_then(|cache| cache.get(token));
+        let cache = self.cache.as_ref().filter(|_| token.len() <= self.settings.max_token_size);
+        let known = cache.and_then(|cache| cache.get(token));
         if let Some(verified) = &known
             && self.is_still_good(verified, now)
         {
-            verification.recalled(verified);
+            verification.recalled(verified.issuer(), verified.key_id());
             return Ok(verified.clone());
         }
         let answer = self.verify_anew(token, now, &mut verification);
-        match (&self.cache, &answer) {
+        match (cache, &answer) {
             (Some(cache), Ok(verified)) => cache.insert(token, verified),
+            // When the keys come back as they were, so does the entry.
+            (_, Err(TokenError::KeysUnavailable { .. })) => {}
             (Some(cache), Err(_)) if known.is_some() => cache.remove(token),
             _ => {}
         }
-        verification.finished(answer.as_ref().map(drop));
+        verification.finished(answer.as_ref().map_or_else(TokenError::name, |_| ""));
         answer
     }
 
@@ -266,7 +270,7 @@ impl Verifier {
             parameter(&header, "alg")?.ok_or(TokenError::HeaderParameter { name: "alg" })?;
         let key_id = parameter(&header, "kid")?;
         let (key, keys_version) =
-            keys.find(key_id, algorithm, registered.issued_by(issuer.leeway), now)?;
+            keys.find(key_id, algorithm, || registered.issued_by(issuer, now), now)?;
         verification.with_key(key.shared_key_id());
         if !key.algorithm().is_called(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });
@@ -300,6 +304,13 @@ impl Verifier {
 
     fn is_revoked(&self, token: &VerifiedToken) -> bool {
         self.revocation.as_ref().is_some_and(|revocation| revocation.is_revoked(token))
+    }
+}
+
+impl NotReady {
+    /// The issuer whose keys are not at hand.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys that an issuer publishes are at hand when a token comes, whatever the issuer does.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -414,6 +414,7 @@ async fn times_have_sensible_bounds() {
         ("stale_after is more", at().stale_after(Duration::MAX)),
         ("min_interval is less", at().min_interval(Duration::from_millis(9))),
         ("min_interval is more", at().min_interval(Duration::MAX)),
+        ("refresh_after is not less than", at().refresh_after(Duration::from_secs(60 * 60))),
     ] {
         let issuer = Issuer::new("https://id.example.com", keys).audience("shop");
         let error = Verifier::new([issuer]).unwrap_err();
@@ -538,5 +539,33 @@ async fn nobody_is_told_to_come_back_at_once() {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_would_be_refused_in_any_case_waits_for_no_key() {
+    let (old, new) = (key("old"), key("new"));
+    let provider = provider_of(&old).await;
+    let verifier = ready(provider.issuer_with(by_default())).await;
+    let fresh = || issued(&provider, &new, SystemTime::now());
+    assert!(is_pending(&verifier, &fresh().sign()));
+    let fraction = fresh()
+        .claim(
+            "iat",
+            Value::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()),
+        )
+        .sign();
+    assert!(is_pending(&verifier, &fraction));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let hopeless = [
+        ("from the future", fresh().claim("iat", 253_402_300_799_u64)),
+        ("expired", fresh().claim("exp", now - 60)),
+        ("not valid yet", fresh().claim("nbf", now + 600)),
+        ("for somebody else", fresh().claim("aud", "another")),
+        ("of nobody", fresh().without_claim("sub")),
+        ("undated", fresh().without_claim("iat")),
+    ];
+    for (case, token) in hopeless {
+        assert_eq!(verifier.verify(&token.sign()).err(), Some(unknown("new")), "{case}");
     }
 }

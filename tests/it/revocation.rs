@@ -150,7 +150,7 @@ fn of_two_revocations_the_later_time_counts_in_whatever_order_they_come() {
 }
 
 #[test]
-fn what_has_no_effect_any_more_is_forgotten_and_nothing_else() {
+fn what_has_no_effect_any_more_is_removed_and_nothing_else() {
     let issuer = TestIssuer::new(ISSUER);
     let revocations = RevocationList::new();
     let clock = Clock::at(noon());
@@ -169,12 +169,12 @@ fn what_has_no_effect_any_more_is_forgotten_and_nothing_else() {
 
     // To the last second in which the token would pass.
     clock.set(expires_at + leeway - seconds(1));
-    revocations.forget(clock.now(), lifetime);
+    revocations.remove_expired(clock.now(), lifetime);
     assert_eq!(revocations.len(), 3);
     assert_eq!(verifier.verify(&token).err(), Some(TokenError::Revoked));
 
     clock.set(expires_at + leeway + seconds(1));
-    revocations.forget(clock.now(), lifetime);
+    revocations.remove_expired(clock.now(), lifetime);
     assert!(revocations.is_empty());
     assert_eq!(verifier.verify(&token).err(), Some(TokenError::Expired));
 }
@@ -216,4 +216,37 @@ fn a_list_does_not_show_who_is_on_it() {
     revocations.revoke_subject(ISSUER, "alice", noon());
     let shown = format!("{revocations:?}");
     assert_eq!(shown, "RevocationList { tokens: 0, subjects: 1, issuers: 0 }");
+}
+
+#[test]
+fn a_clock_before_1970_removes_no_revocation() {
+    let revocations = RevocationList::new();
+    revocations.revoke_subject(ISSUER, "alice", noon());
+    revocations.remove_expired(UNIX_EPOCH - seconds(1), seconds(300));
+    assert_eq!(revocations.len(), 1);
+}
+
+#[test]
+fn a_revocation_holds_while_others_come_and_go() {
+    let issuer = TestIssuer::new(ISSUER);
+    let token = issued(&issuer, "alice", noon());
+    let verified = issuer.verifier().verify_at(&token, noon()).unwrap();
+    let revocations = RevocationList::new();
+    revocations.revoke_token(ISSUER, "alice's", noon() + seconds(300));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                revocations.revoke_token(ISSUER, "another", UNIX_EPOCH);
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                revocations.remove_expired(noon(), seconds(300));
+            }
+        });
+        let passed = (0..300_000).filter(|_| !revocations.is_revoked(&verified)).count();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(passed, 0);
+    });
 }

@@ -284,14 +284,14 @@ async fn requests_and_verifications_are_counted_and_timed() {
         ("passport_token_verification_duration_seconds{cache=hit}", 2),
         ("passport_token_verification_duration_seconds{cache=miss}", 2),
         (
-            "passport_tokens_total{cache=hit,issuer=https://id.example.com,outcome=accepted,reason=}",
+            "passport_tokens_total{cache=hit,error=,issuer=https://id.example.com,outcome=accepted}",
             2,
         ),
         (
-            "passport_tokens_total{cache=miss,issuer=https://id.example.com,outcome=accepted,reason=}",
+            "passport_tokens_total{cache=miss,error=,issuer=https://id.example.com,outcome=accepted}",
             1,
         ),
-        ("passport_tokens_total{cache=miss,issuer=,outcome=refused,reason=unknown_issuer}", 1),
+        ("passport_tokens_total{cache=miss,error=unknown_issuer,issuer=,outcome=rejected}", 1),
     ]);
     assert_eq!(metrics_of.take(), expected);
 }

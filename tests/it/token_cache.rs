@@ -243,6 +243,16 @@ async fn keys_that_went_stale_verify_no_cached_token() {
     };
     timeout(seconds(10), stale).await.unwrap();
     assert!(matches!(verifier.verify(&token).err(), Some(TokenError::KeysUnavailable { .. })));
+
+    // When they are back as they were, so are the tokens that they verified.
+    assert_eq!(verifier.cache_len(), 1);
+    provider.recover();
+    let back = async {
+        while verifier.verify(&token).is_err() {
+            yield_now().await;
+        }
+    };
+    timeout(seconds(10), back).await.unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
+use tokio::time::timeout;
 
 use super::RemoteKeys;
 use super::address::{PublicResolver, is_public};
@@ -52,6 +53,8 @@ pub(super) enum FetchError {
     Scheme { url: Url },
     #[error("{url}: answered {status}")]
     Status { url: Url, status: StatusCode },
+    #[error("not done within {} seconds", TIMEOUT.as_secs())]
+    Timeout,
     #[error("{url}: more than {MAX_SIZE} bytes")]
     TooLarge { url: Url },
 }
@@ -73,8 +76,13 @@ impl Fetcher {
         Ok(Self { client, issuer: issuer.to_owned(), source, algorithm: keys.algorithm, allowed })
     }
 
-    /// Fetches the set. What is no good is an error, and replaces nothing.
+    /// Fetches the set, discovery included, in five seconds. What is no good is an error, and
+    /// replaces nothing.
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
+        timeout(TIMEOUT, self.fetch_set()).await.unwrap_or(Err(FetchError::Timeout))
+    }
+
+    async fn fetch_set(&self) -> Result<KeySet, FetchError> {
         let discovered;
         let url = match &self.source {
             Source::Jwks(url) => url,
@@ -135,7 +143,6 @@ fn client(url: &Url, allowed: &Arc<[String]>) -> Result<Client, reqwest::Error> 
     let builder = || {
         Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
             .redirect(Policy::none())
             .no_proxy()
             .dns_resolver(PublicResolver { allowed: Arc::clone(allowed) })

@@ -92,8 +92,8 @@ impl KeyStore {
         }
     }
 
-    /// The key for a token that was issued at this time at the latest, in seconds since 1970, and
-    /// the version of the keys.
+    /// The key for a token, and the version of the keys. `issued_by` tells when the token was issued
+    /// at the latest, in seconds since 1970; nothing of one that would be refused in any case.
     ///
     /// When the set does not have it, it is fetched anew as soon as that is due again. A token that
     /// was issued before the set was fetched is refused; one that was issued after may be signed
@@ -102,7 +102,7 @@ impl KeyStore {
         &self,
         key_id: Option<&str>,
         algorithm: &str,
-        issued_at: Option<u64>,
+        issued_by: impl FnOnce() -> Option<u64>,
         now: SystemTime,
     ) -> Result<(VerificationKey, u64), TokenError> {
         let snapshot = self.shared.snapshot.load();
@@ -114,7 +114,7 @@ impl KeyStore {
         }
         self.want();
         let fetched_at = now.checked_sub(snapshot.fetched_at.elapsed()).map_or(0, seconds);
-        if issued_at.is_some_and(|issued_at| issued_at >= fetched_at) {
+        if issued_by().is_some_and(|issued_by| issued_by >= fetched_at) {
             let key_id = key_id.map(excerpt);
             return Err(TokenError::KeyPending { key_id, retry_after: self.retry_after() });
         }
@@ -138,6 +138,12 @@ impl KeyStore {
 impl Shared {
     fn has_keys(&self) -> bool {
         self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.is_usable())
+    }
+
+    /// When the keys at hand are none any more.
+    fn stale_at(&self) -> Option<Instant> {
+        let snapshot = self.snapshot.load();
+        snapshot.as_ref().filter(|snapshot| snapshot.is_usable()).map(|snapshot| snapshot.stale_at)
     }
 
     /// The version of these keys, which come after those that are there.
@@ -206,7 +212,8 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
             }
         };
         let earliest = started + least_interval(&shared, &settings);
-        let next = (started + pause).max(earliest);
+        let next = (started + pause).min(shared.stale_at().unwrap_or(started + pause));
+        let next = next.max(earliest);
         // Without keys, no token can tell that one is missing.
         let soonest = if shared.has_keys() { earliest } else { next };
         shared.next_fetch.store(Arc::new(soonest));
