@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_passport::jwt::{Algorithm, RemoteKeys, Verifier};
-use tonic_passport::testing::{Clock, IdentityProvider, SigningKey, TokenBuilder};
+use tonic_passport::testing::{IdentityProvider, SigningKey};
 use tonic_types::StatusExt;
 
 use crate::support::edges::{Edges, call_with};
@@ -35,20 +35,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An issuer, two edges that fetch its keys, and clients that call them without a pause.
 struct Load {
-    issuer: Arc<Issuer>,
+    provider: Arc<IdentityProvider>,
     edges: Edges,
     /// Clients make calls for as long as it is there.
     signing: watch::Sender<Arc<Signing>>,
     tally: Arc<watch::Sender<Tally>>,
     clients: JoinSet<()>,
     keys_made: usize,
-}
-
-struct Issuer {
-    provider: IdentityProvider,
-    /// It stands still: what a token says in whole seconds is then before a fetch or after it for
-    /// as long as the test runs.
-    clock: Clock,
 }
 
 /// The key that signs, and who has tokens of it.
@@ -75,22 +68,21 @@ impl Load {
         let provider = IdentityProvider::start().await;
         let key = SigningKey::generate(Algorithm::ES256, "key-0");
         provider.publish([&key]);
-        let clock = Clock::new();
         let keys = settings(provider.remote_keys());
         let verifier = Verifier::new([provider.issuer_with(keys)]).unwrap();
-        let edges = Edges::start(verifier.clock(clock.source())).await;
+        let edges = Edges::start(verifier).await;
         timeout(PATIENCE, edges.verifier.until_ready()).await.expect("no keys");
 
-        let issuer = Arc::new(Issuer { provider, clock });
+        let provider = Arc::new(provider);
         let (first, all_expired) = Signing::with(&key);
         let signing = watch::Sender::new(first);
         let tally = Arc::new(watch::Sender::new(Tally::default()));
         let clients = (0..CLIENTS).map(|number| {
             let edge = edges.channels[number % edges.channels.len()].clone();
-            client(edge, Arc::clone(&issuer), signing.subscribe(), Arc::clone(&tally))
+            client(edge, Arc::clone(&provider), signing.subscribe(), Arc::clone(&tally))
         });
         let clients = clients.collect();
-        (Self { issuer, edges, signing, tally, clients, keys_made: 1 }, all_expired)
+        (Self { provider, edges, signing, tally, clients, keys_made: 1 }, all_expired)
     }
 
     /// The key that signs at the moment.
@@ -104,7 +96,7 @@ impl Load {
     }
 
     fn publish(&self, keys: &[&SigningKey]) {
-        self.issuer.provider.publish(keys.iter().copied());
+        self.provider.publish(keys.iter().copied());
     }
 
     /// From now on, clients get tokens of this key.
@@ -116,8 +108,8 @@ impl Load {
 
     /// A token that was issued a minute ago, and that the edges have seen already.
     async fn known_token(&self) -> String {
-        let issued = self.issuer.clock.now() - Duration::from_secs(60);
-        let token = self.issuer.token(&self.key()).issued_at(issued).sign();
+        let issued = SystemTime::now() - Duration::from_secs(60);
+        let token = self.provider.token("alice").signed_by(&self.key()).issued_at(issued).sign();
         self.edges.accept(&token, "before its key is withdrawn").await;
         self.tally.send_modify(|tally| tally.accepted += self.edges.channels.len());
         token
@@ -126,8 +118,7 @@ impl Load {
     /// Waits until the edges have what is published now.
     async fn fetched_anew(&self) {
         // The first of them may have begun before; when the second begins, the first is done.
-        let provider = &self.issuer.provider;
-        provider.fetched(provider.fetches() + 2).await;
+        self.provider.fetched(self.provider.fetches() + 2).await;
     }
 
     /// Waits until the clients were accepted this often again.
@@ -155,12 +146,6 @@ impl Load {
     }
 }
 
-impl Issuer {
-    fn token(&self, key: &SigningKey) -> TokenBuilder {
-        self.provider.token("alice").issued_at(self.clock.now()).signed_by(key)
-    }
-}
-
 impl Signing {
     fn with(key: &SigningKey) -> (Arc<Self>, AllExpired) {
         let (in_use, all_expired) = mpsc::channel(1);
@@ -178,13 +163,13 @@ impl AllExpired {
 /// Makes calls, with one token after the other.
 async fn client(
     edge: Channel,
-    issuer: Arc<Issuer>,
+    provider: Arc<IdentityProvider>,
     signing: watch::Receiver<Arc<Signing>>,
     tally: Arc<watch::Sender<Tally>>,
 ) {
     while signing.has_changed().is_ok() {
         let current = Arc::clone(&signing.borrow());
-        let token = issuer.token(&current.key).sign();
+        let token = provider.token("alice").signed_by(&current.key).sign();
         for _ in 0..CALLS_PER_TOKEN {
             let retries = call_until_accepted(&edge, &token).await;
             tally.send_modify(|tally| {
@@ -267,7 +252,7 @@ async fn a_key_that_signs_when_it_is_published_costs_a_good_call_a_retry_at_most
             load.edges.refuse_under_load(&withdrawn, INVALID, "its key was withdrawn").await;
         }
     }
-    assert!(load.issuer.provider.fetches() > ROTATIONS);
+    assert!(load.provider.fetches() > ROTATIONS);
     let tally = load.end().await;
     assert!(tally.accepted >= 2 * ROTATIONS * CALLS);
     assert!(tally.retries > 0, "every key was known before it signed");

@@ -29,6 +29,7 @@ mod header;
 mod history;
 mod issuers;
 mod json;
+mod key_sets;
 mod signatures;
 
 use history::Past;

@@ -66,9 +66,6 @@ pub(super) fn keys_from_outside(url: &str) -> Vec<Attack> {
 pub(super) fn key_ids(url: &str) -> Vec<Attack> {
     let long = "k".repeat(5 * 1024);
     let lookup = format!("${{jndi:ldap://{}/a}}", url.trim_start_matches("http://"));
-    // The secret that a program would find there.
-    let empty = SigningKey::hmac(Algorithm::HS256, "", []);
-    let guessed = SigningKey::hmac(Algorithm::HS256, "", "secret");
     let strange = [
         ("empty", ""),
         ("a path to an empty file", "../../../../../../dev/null"),
@@ -97,11 +94,18 @@ pub(super) fn key_ids(url: &str) -> Vec<Attack> {
     let mut attacks: Vec<_> = strange
         .into_iter()
         .map(|(name, kid)| {
-            let secret = if name.starts_with("SQL") { &guessed } else { &empty };
-            let token = alice().signed_by(secret).header("kid", kid).sign();
-            attack(format!("kid, {name}"), token, unknown_key(kid))
+            attack(format!("kid, {name}"), alice().header("kid", kid).sign(), unknown_key(kid))
         })
         .collect();
+    // The secret that a careless program finds there.
+    for (name, kid, secret) in [
+        ("a path to an empty file", "../../../../../../dev/null", ""),
+        ("SQL that makes a secret", "x' UNION SELECT 'secret' --", "secret"),
+    ] {
+        let secret = SigningKey::hmac(Algorithm::HS256, kid, secret);
+        let token = alice().signed_by(&secret).sign();
+        attacks.push(attack(format!("kid, {name}, and its secret"), token, unknown_key(kid)));
+    }
     let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
     let too_long = alice().header("kid", "k".repeat(10 * 1024)).sign();
     attacks.push(attack("kid, ten kilobytes", too_long, TokenError::TooLong { limit }));
