@@ -60,7 +60,7 @@
 //! // A token that names an unknown key has the keys fetched: the second time, to no avail.
 //! let strange = provider.token("alice").header("kid", "strange").sign();
 //! assert!(verifier.verify(&strange).is_err());
-//! provider.fetched(2).await;
+//! provider.until_fetched(2).await;
 //! assert!(verifier.verify(&provider.token("alice").sign()).is_ok());
 //! # Ok(())
 //! # }

@@ -13,7 +13,7 @@ pub fn verify_and_write() -> impl FnMut() {
 
 /// The same without the cache, so that each time is the first.
 pub fn verify_and_write_uncached() -> impl FnMut() {
-    verify_and_write_with(verifier().cached_tokens(0))
+    verify_and_write_with(verifier().max_cached_tokens(0))
 }
 
 fn verify_and_write_with(verifier: Verifier) -> impl FnMut() {

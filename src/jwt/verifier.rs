@@ -21,9 +21,9 @@ const REFUSED_PARAMETERS: [&str; 7] = ["crit", "b64", "zip", "jwk", "jku", "x5c"
 
 /// Verifies tokens of one or several issuers; see the [module](super) for what it demands.
 ///
-/// Tokens that were found good are [cached](Self::cached_tokens), so that one that comes again is
-/// verified without parsing and without cryptography. The cache never changes an answer: each time,
-/// the token is compared byte by byte, its times are checked, it is looked up among the
+/// Tokens that were found good are [cached](Self::max_cached_tokens), so that one that comes again
+/// is verified without parsing and without cryptography. The cache never changes an answer: each
+/// time, the token is compared byte by byte, its times are checked, it is looked up among the
 /// [revoked](Self::revocation) ones, and it counts as unknown when the issuer's keys are not those
 /// that it was verified with.
 ///
@@ -44,8 +44,8 @@ type Clock = dyn Fn() -> SystemTime + Send + Sync;
 struct Settings {
     max_token_size: usize,
     context_budget: usize,
-    cached_tokens: usize,
-    cache_size: usize,
+    max_cached_tokens: usize,
+    max_cache_size: usize,
 }
 
 /// An issuer whose keys are at hand.
@@ -66,10 +66,10 @@ impl Verifier {
     pub const DEFAULT_MAX_TOKEN_SIZE: usize = 8 * 1024;
 
     /// How many tokens are cached by default.
-    pub const DEFAULT_CACHED_TOKENS: usize = 10_000;
+    pub const DEFAULT_MAX_CACHED_TOKENS: usize = 10_000;
 
     /// The size in bytes that the cache may have by default: 32 MiB.
-    pub const DEFAULT_CACHE_SIZE: usize = 32 * 1024 * 1024;
+    pub const DEFAULT_MAX_CACHE_SIZE: usize = 32 * 1024 * 1024;
 
     /// Verifies tokens of these issuers.
     ///
@@ -98,8 +98,8 @@ impl Verifier {
         let settings = Settings {
             max_token_size: Self::DEFAULT_MAX_TOKEN_SIZE,
             context_budget: UserContext::DEFAULT_BUDGET,
-            cached_tokens: Self::DEFAULT_CACHED_TOKENS,
-            cache_size: Self::DEFAULT_CACHE_SIZE,
+            max_cached_tokens: Self::DEFAULT_MAX_CACHED_TOKENS,
+            max_cache_size: Self::DEFAULT_MAX_CACHE_SIZE,
         };
         let issuers = Arc::new(by_name);
         let verifier = Self { issuers, clock: None, revocation: None, cache: None, settings };
@@ -123,21 +123,21 @@ impl Verifier {
     }
 
     /// Sets how many tokens are cached at most, in place of
-    /// [`DEFAULT_CACHED_TOKENS`](Self::DEFAULT_CACHED_TOKENS). With 0, none is.
+    /// [`DEFAULT_MAX_CACHED_TOKENS`](Self::DEFAULT_MAX_CACHED_TOKENS). With 0, none is.
     ///
     /// Only good tokens are, so that nobody can fill the cache with others.
     #[must_use]
-    pub fn cached_tokens(mut self, tokens: usize) -> Self {
-        self.settings.cached_tokens = tokens;
+    pub fn max_cached_tokens(mut self, tokens: usize) -> Self {
+        self.settings.max_cached_tokens = tokens;
         self.with_new_cache()
     }
 
     /// Sets the size in bytes that the cache may have at most, in place of
-    /// [`DEFAULT_CACHE_SIZE`](Self::DEFAULT_CACHE_SIZE). A token takes up its own length, that of
-    /// its context twice, and about a kilobyte.
+    /// [`DEFAULT_MAX_CACHE_SIZE`](Self::DEFAULT_MAX_CACHE_SIZE): the first limit that is reached
+    /// counts. A token takes up its own length, that of its context twice, and about a kilobyte.
     #[must_use]
-    pub fn cache_size(mut self, bytes: usize) -> Self {
-        self.settings.cache_size = bytes;
+    pub fn max_cache_size(mut self, bytes: usize) -> Self {
+        self.settings.max_cache_size = bytes;
         self.with_new_cache()
     }
 
@@ -157,8 +157,8 @@ impl Verifier {
     }
 
     fn with_new_cache(mut self) -> Self {
-        let Settings { cached_tokens, cache_size, .. } = self.settings;
-        self.cache = TokenCache::new(cached_tokens, cache_size).map(Arc::new);
+        let Settings { max_cached_tokens, max_cache_size, .. } = self.settings;
+        self.cache = TokenCache::new(max_cached_tokens, max_cache_size).map(Arc::new);
         self
     }
 
@@ -184,7 +184,7 @@ impl Verifier {
     }
 
     /// How many tokens are in the cache at the moment.
-    pub fn cache_len(&self) -> usize {
+    pub fn cached_tokens(&self) -> usize {
         self.cache.as_ref().map_or(0, |cache| cache.len())
     }
 

@@ -71,7 +71,7 @@ const MAX_REQUEST: u64 = 16 * 1024;
 /// let provider = IdentityProvider::start().await;
 /// provider.answer_discovery(Answer::silence());
 /// let verifier = Verifier::new([provider.issuer()])?;
-/// provider.requested(1).await;
+/// provider.until_requested(1).await;
 /// assert!(verifier.ready().is_err());
 ///
 /// provider.recover();
@@ -220,7 +220,7 @@ impl IdentityProvider {
     /// # Panics
     ///
     /// Panics when that takes more than ten seconds.
-    pub async fn fetched(&self, times: usize) {
+    pub async fn until_fetched(&self, times: usize) {
         self.wait_until(|paths| fetches(paths) >= times).await;
     }
 
@@ -229,12 +229,12 @@ impl IdentityProvider {
         self.shared.requests.borrow().clone()
     }
 
-    /// Waits until this many requests came in all, as [`fetched`](Self::fetched) does.
+    /// Waits until this many requests came in all, as [`until_fetched`](Self::until_fetched) does.
     ///
     /// # Panics
     ///
     /// Panics when that takes more than ten seconds.
-    pub async fn requested(&self, times: usize) {
+    pub async fn until_requested(&self, times: usize) {
         self.wait_until(|paths| paths.len() >= times).await;
     }
 

@@ -24,14 +24,14 @@ async fn a_token_that_was_accepted_expires_when_the_clock_moves_on() {
     let edges = Edges::start(issuer.verifier().clock(clock.source())).await;
     let token = issuer.token("alice").issued_at(clock.now()).expires_in(seconds(LIFETIME)).sign();
     edges.accept(&token, "just issued").await;
-    assert_eq!(edges.verifier.cache_len(), 1);
+    assert_eq!(edges.verifier.cached_tokens(), 1);
 
     clock.advance(seconds(LIFETIME + LEEWAY - 1));
     edges.accept(&token, "in its last second").await;
     clock.advance(seconds(1));
     edges.refuse(&token, EXPIRED, "expired").await;
     edges.refuse(&token, EXPIRED, "asked again").await;
-    assert_eq!(edges.verifier.cache_len(), 0);
+    assert_eq!(edges.verifier.cached_tokens(), 0);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Trial {
     async fn ask(&self, case: &str) {
         let next = self.provider.paths().len() + 1;
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
-        self.provider.requested(next).await;
+        self.provider.until_requested(next).await;
     }
 
     /// Has the edges ask, once, and waits until they are about to be answered there. Tells how
@@ -86,7 +86,7 @@ impl Trial {
     async fn ask_at(&self, place: Place, case: &str) -> usize {
         let asked = self.provider.paths().len() + if place == Place::Keys { 2 } else { 1 };
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
-        self.provider.requested(asked).await;
+        self.provider.until_requested(asked).await;
         asked
     }
 
@@ -105,7 +105,7 @@ impl Trial {
         // Everything is as it was before, for the next case.
         self.provider.publish([&self.known]);
         let fetched = self.provider.fetches() + 2;
-        self.provider.fetched(fetched).await;
+        self.provider.until_fetched(fetched).await;
     }
 
     /// From now on, the issuer answers as it should, and publishes the new key.
@@ -306,7 +306,7 @@ async fn an_address_that_accepts_no_connection_is_given_up_sooner() {
     let (asked, began) = (trial.provider.paths().len(), Instant::now());
     trial.recover();
     let asks_again = async {
-        trial.provider.requested(asked + 1).await;
+        trial.provider.until_requested(asked + 1).await;
         began.elapsed()
     };
     let (waited, ()) = tokio::join!(asks_again, trial.make_good_calls("no connection"));

@@ -154,10 +154,10 @@ async fn a_hundred_thousand_unknown_keys_cause_one_fetch_in_thirty_seconds() {
         }
         if number % 1000 == 0 {
             assert!(verifier.verify(&good).is_ok());
-            assert!(verifier.clone().cached_tokens(0).verify(&good).is_ok());
+            assert!(verifier.clone().max_cached_tokens(0).verify(&good).is_ok());
         }
     }
-    assert_eq!(verifier.cache_len(), 1);
+    assert_eq!(verifier.cached_tokens(), 1);
     let most = 1 + began.elapsed().as_secs() / 30;
     assert!(provider.fetches() as u64 <= most, "{:?}", provider.paths());
 }
@@ -178,9 +178,9 @@ async fn after_a_failure_too_the_next_fetch_waits_for_its_time() {
         }
     };
     let fetches = async {
-        provider.fetched(2).await;
+        provider.until_fetched(2).await;
         let failed = Instant::now();
-        provider.fetched(3).await;
+        provider.until_fetched(3).await;
         failed.elapsed()
     };
     // Nothing but a slow test makes it less than a second.
@@ -230,7 +230,7 @@ async fn the_set_is_refreshed_before_anyone_asks() {
     let verifier = ready(provider.issuer_with(often)).await;
     provider.publish([&old, &new]);
     let next = provider.fetches() + 2;
-    provider.fetched(next).await;
+    provider.until_fetched(next).await;
     // The fetch before the last is done, or the last would not have begun.
     assert!(verifier.verify(&token(&provider, &new)).is_ok());
 }
@@ -280,7 +280,7 @@ async fn what_is_no_good_never_replaces_a_good_set() {
         provider.answer_keys(answer.clone());
         // The first of them may have begun before; the second has seen this answer.
         let next = provider.fetches() + 2;
-        provider.fetched(next).await;
+        provider.until_fetched(next).await;
         assert!(verifier.verify(&token(&provider, &old)).is_ok(), "{answer:?}");
         let refused = verifier.verify(&token(&provider, &new)).err();
         assert_eq!(refused, Some(unknown("new")), "{answer:?}");
@@ -288,7 +288,7 @@ async fn what_is_no_good_never_replaces_a_good_set() {
         // After a success, the next is due soon again.
         provider.publish([&old]);
         let next = provider.fetches() + 1;
-        provider.fetched(next).await;
+        provider.until_fetched(next).await;
     }
     assert!(!provider.paths().contains(&"/elsewhere".to_owned()), "a redirect was followed");
 
@@ -307,7 +307,7 @@ async fn a_set_is_used_until_it_is_stale_and_no_longer() {
 
     provider.answer_keys(Answer::status(503));
     let next = provider.fetches() + 2;
-    provider.fetched(next).await;
+    provider.until_fetched(next).await;
     assert!(verifier.verify(&good).is_ok(), "the old set is not stale yet");
     let mut ticks = interval(Duration::from_millis(5));
     let stale = async {
@@ -331,7 +331,7 @@ async fn no_token_waits_for_an_issuer_that_does_not_answer() {
     provider.answer_keys(Answer::silence());
     let (good, strange) = (token(&provider, &key), token(&provider, &self::key("two")));
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
-    provider.fetched(2).await;
+    provider.until_fetched(2).await;
     // A fetch is under way now, and will be for a while.
     assert!(verifier.verify(&good).is_ok());
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
@@ -359,7 +359,7 @@ async fn a_discovery_document_speaks_for_its_own_issuer_only() {
         let seen = provider.paths().len();
         provider.answer_discovery(Answer::body(document.to_string()));
         let verifier = Verifier::new([provider.issuer()]).unwrap();
-        provider.requested(seen + 2).await;
+        provider.until_requested(seen + 2).await;
         assert!(is_unavailable(&verifier, &good), "{case}");
     }
     assert_eq!(provider.fetches(), 0);
@@ -532,7 +532,7 @@ async fn nobody_is_told_to_come_back_at_once() {
         let fresh = issued(&provider, &new, SystemTime::now() + Duration::from_secs(5)).sign();
         provider.answer_keys(answer.clone());
         assert!(is_pending(&verifier, &fresh));
-        provider.fetched(2).await;
+        provider.until_fetched(2).await;
         match verifier.verify(&fresh) {
             Err(TokenError::KeyPending { retry_after, .. }) => {
                 assert!(retry_after > Duration::ZERO, "{answer:?}");

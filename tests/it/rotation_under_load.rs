@@ -118,7 +118,7 @@ impl Load {
     /// Waits until the edges have what is published now.
     async fn fetched_anew(&self) {
         // The first of them may have begun before; when the second begins, the first is done.
-        self.provider.fetched(self.provider.fetches() + 2).await;
+        self.provider.until_fetched(self.provider.fetches() + 2).await;
     }
 
     /// Waits until the clients were accepted this often again.

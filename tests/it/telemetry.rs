@@ -302,9 +302,9 @@ async fn fetches_of_keys_are_counted_and_timed() {
     let provider = IdentityProvider::start().await;
     provider.answer_keys(Answer::status(503));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    provider.fetched(1).await;
+    provider.until_fetched(1).await;
     // The next fetch begins when the last one has been counted.
-    provider.fetched(2).await;
+    provider.until_fetched(2).await;
     provider.recover();
     verifier.until_ready().await;
 

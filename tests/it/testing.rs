@@ -250,7 +250,7 @@ async fn who_waits_in_silence_gets_the_next_answer() {
     provider.answer_discovery(Answer::silence());
     provider.answer_keys(Answer::silence());
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    provider.requested(1).await;
+    provider.until_requested(1).await;
     assert!(verifier.ready().is_err());
     provider.recover();
     verifier.until_ready().await;
@@ -259,7 +259,7 @@ async fn who_waits_in_silence_gets_the_next_answer() {
 
     provider.answer_keys(Answer::silence());
     let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
-        provider.fetched(2).await;
+        provider.until_fetched(2).await;
         provider.answer_keys(Answer::silence());
         provider.answer_keys(Answer::body("at last"));
     });
@@ -271,7 +271,7 @@ async fn the_answer_to_a_request_is_decided_when_it_counts() {
     let provider = IdentityProvider::start().await;
     provider.answer_keys(Answer::body("first"));
     let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
-        provider.fetched(1).await;
+        provider.until_fetched(1).await;
         provider.answer_keys(Answer::body("second"));
     });
     assert_eq!(answer.1, b"first");
@@ -331,7 +331,7 @@ async fn a_provider_that_is_dropped_answers_nobody_and_frees_its_port() {
     let mut waiting = connect(&provider).await;
     let address = waiting.peer_addr().unwrap();
     waiting.write_all(format!("GET {KEYS} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
-    provider.fetched(1).await;
+    provider.until_fetched(1).await;
     drop(provider);
 
     let mut answer = Vec::new();

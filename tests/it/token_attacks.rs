@@ -125,7 +125,7 @@ impl Scene {
         let verifier = || {
             Verifier::new(issuers()).unwrap().clock(clock.source()).revocation(revocations.clone())
         };
-        let (cold, warm) = (verifier().cached_tokens(0), verifier());
+        let (cold, warm) = (verifier().max_cached_tokens(0), verifier());
 
         for verifier in [&cold, &warm] {
             timeout(Duration::from_secs(10), verifier.until_ready()).await.expect("no keys");
@@ -133,8 +133,8 @@ impl Scene {
                 assert_eq!(refusal(verifier, token), None);
             }
         }
-        assert_eq!(cold.cache_len(), 0);
-        assert_eq!(warm.cache_len(), GOOD.len() + past.attacks.len());
+        assert_eq!(cold.cached_tokens(), 0);
+        assert_eq!(warm.cached_tokens(), GOOD.len() + past.attacks.len());
 
         clock.set(time(NOW));
         let later = past.end(&provider, &revocations);
@@ -224,7 +224,7 @@ async fn no_attack_passes_a_verifier_that_remembers_the_good_tokens() {
         assert_eq!(refusal(&scene.warm, token).as_ref(), Some(error), "{name}, once more");
     }
     // What the past left is gone, and nothing else came but the token that the scene waited for.
-    assert_eq!(scene.warm.cache_len(), GOOD.len() + 1);
+    assert_eq!(scene.warm.cached_tokens(), GOOD.len() + 1);
     scene.is_as_before();
 }
 

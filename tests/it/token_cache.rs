@@ -55,13 +55,13 @@ fn a_token_that_comes_again_is_neither_verified_nor_encoded_again() {
     let verifier = issuer.verifier();
     assert_eq!(encoded(&verifier, &token), encoded(&verifier, &token));
     assert_eq!(encoded(&verifier, &token), encoded(&verifier.clone(), &token));
-    assert_eq!(verifier.cache_len(), 1);
+    assert_eq!(verifier.cached_tokens(), 1);
 
-    let verifier = issuer.verifier().cached_tokens(0);
+    let verifier = issuer.verifier().max_cached_tokens(0);
     let (one, other) = (verifier.verify(&token).unwrap(), verifier.verify(&token).unwrap());
     let id = |verified: &VerifiedToken| verified.context().id().as_ptr();
     assert_ne!(id(&one), id(&other));
-    assert_eq!(verifier.cache_len(), 0);
+    assert_eq!(verifier.cached_tokens(), 0);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn only_good_tokens_are_cached() {
     for token in bad {
         for _ in 0..2 {
             assert!(verifier.verify(&token).is_err(), "{token}");
-            assert_eq!(verifier.cache_len(), 0, "{token}");
+            assert_eq!(verifier.cached_tokens(), 0, "{token}");
         }
     }
 }
@@ -90,7 +90,7 @@ fn only_good_tokens_are_cached() {
 #[test]
 fn no_bit_of_a_cached_token_can_be_flipped() {
     let issuer = issuer();
-    let (cached, uncached) = (issuer.verifier(), issuer.verifier().cached_tokens(0));
+    let (cached, uncached) = (issuer.verifier(), issuer.verifier().max_cached_tokens(0));
     let token = issuer.token("alice").sign();
     let now = SystemTime::now();
     assert!(cached.verify_at(&token, now).is_ok());
@@ -103,7 +103,7 @@ fn no_bit_of_a_cached_token_can_be_flipped() {
             assert_same(&cached, &uncached, &flipped, now);
         }
     }
-    assert_eq!(cached.cache_len(), 1);
+    assert_eq!(cached.cached_tokens(), 1);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_million_random_tokens_get_nothing_from_the_cache() {
         let token = String::from_utf8(token).unwrap();
         assert!(verifier.verify(&token).is_err(), "{token}");
     }
-    assert_eq!(verifier.cache_len(), good.len());
+    assert_eq!(verifier.cached_tokens(), good.len());
     for token in &good {
         assert!(verifier.verify(token).is_ok());
     }
@@ -151,7 +151,7 @@ fn a_cached_token_counts_for_as_long_as_it_lives() {
     assert_eq!(answer(&token), None);
     clock.set(start + seconds(90));
     assert_eq!(answer(&token), Some(TokenError::Expired));
-    assert_eq!(verifier.cache_len(), 1);
+    assert_eq!(verifier.cached_tokens(), 1);
 
     // A clock may be set back, too.
     clock.set(start - seconds(25));
@@ -161,7 +161,7 @@ fn a_cached_token_counts_for_as_long_as_it_lives() {
     clock.set(start - seconds(40));
     assert_eq!(answer(&token), Some(TokenError::IssuedInFuture));
     assert_eq!(answer(&later), Some(TokenError::NotYetValid));
-    assert_eq!(verifier.cache_len(), 0);
+    assert_eq!(verifier.cached_tokens(), 0);
 }
 
 #[test]
@@ -171,11 +171,11 @@ fn a_revocation_ends_an_entry() {
     let verifier = issuer.verifier().revocation(revocations.clone());
     let token = issuer.token("alice").claim("jti", "token-1").sign();
     assert!(verifier.verify(&token).is_ok());
-    assert_eq!(verifier.cache_len(), 1);
+    assert_eq!(verifier.cached_tokens(), 1);
 
     revocations.revoke_token(issuer.name(), "token-1", SystemTime::now() + seconds(300));
     assert_eq!(verifier.verify(&token).err(), Some(TokenError::Revoked));
-    assert_eq!(verifier.cache_len(), 0);
+    assert_eq!(verifier.cached_tokens(), 0);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_rotation_ends_the_entries_of_the_keys_that_were() {
         verifier.verify(&old).err(),
         Some(error) if error == unknown || matches!(error, TokenError::KeyPending { .. })
     ));
-    assert_eq!(verifier.cache_len(), 1);
+    assert_eq!(verifier.cached_tokens(), 1);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn fetching_the_same_keys_again_ends_no_entry() {
     // has been taken.
     provider.publish([&key, &other]);
     let fetches = provider.fetches();
-    provider.fetched(fetches + 3).await;
+    provider.until_fetched(fetches + 3).await;
     assert_eq!(encoded(&verifier, &token), before);
 }
 
@@ -245,7 +245,7 @@ async fn keys_that_went_stale_verify_no_cached_token() {
     assert!(matches!(verifier.verify(&token).err(), Some(TokenError::KeysUnavailable { .. })));
 
     // When they are back as they were, so are the tokens that they verified.
-    assert_eq!(verifier.cache_len(), 1);
+    assert_eq!(verifier.cached_tokens(), 1);
     provider.recover();
     let back = async {
         while verifier.verify(&token).is_err() {
@@ -263,12 +263,12 @@ fn the_cache_holds_no_more_tokens_and_bytes_than_allowed() {
     // An entry takes up its token, and more than half a kilobyte besides.
     let cases = [(1_000_000, 100 * kilobyte, 100), (100, 1_000 * kilobyte, 100), (40, 5_000, 5)];
     for (max_tokens, max_bytes, most) in cases {
-        let verifier = issuer.verifier().cached_tokens(max_tokens).cache_size(max_bytes);
+        let verifier = issuer.verifier().max_cached_tokens(max_tokens).max_cache_size(max_bytes);
         for token in &tokens {
             assert!(verifier.verify(token).is_ok());
-            assert!(verifier.cache_len() <= most, "{max_tokens} in {max_bytes}");
+            assert!(verifier.cached_tokens() <= most, "{max_tokens} in {max_bytes}");
         }
-        assert!(verifier.cache_len() > most / 4, "{}", verifier.cache_len());
+        assert!(verifier.cached_tokens() > most / 4, "{}", verifier.cached_tokens());
     }
 }
 
@@ -339,8 +339,8 @@ proptest! {
             .collect();
         let revocations = RevocationList::new();
         // Few enough that some are driven out.
-        let cached = issuer.verifier().cached_tokens(8).revocation(revocations.clone());
-        let uncached = issuer.verifier().cached_tokens(0).revocation(revocations.clone());
+        let cached = issuer.verifier().max_cached_tokens(8).revocation(revocations.clone());
+        let uncached = issuer.verifier().max_cached_tokens(0).revocation(revocations.clone());
         for event in events {
             match event {
                 Event::Move(by) if by < 0 => clock.set(clock.now() - seconds(by.unsigned_abs().into())),

@@ -22,7 +22,7 @@ impl Edges {
         let probe = Probe::default();
         let edge = |verifier| probe.behind(ServerLayer::new(BearerToken::new(verifier)));
         let warm = edge(verifier.clone()).await;
-        let cold = edge(verifier.clone().cached_tokens(0)).await;
+        let cold = edge(verifier.clone().max_cached_tokens(0)).await;
         let channels = [warm.connect().await, cold.connect().await];
         Self { verifier, probe, channels, _servers: [warm, cold] }
     }

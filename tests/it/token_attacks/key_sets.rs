@@ -88,7 +88,7 @@ async fn an_issuer_that_holds_its_answer_back_is_given_up() {
         let begun = Instant::now();
         let verifier = Verifier::new([provider.issuer()]).unwrap();
         // The second time, for the first has been given up.
-        provider.fetched(2).await;
+        provider.until_fetched(2).await;
         assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
         let token = provider.token("alice").sign();
         let error = verifier.verify(&token).err();
