@@ -64,8 +64,8 @@ impl Keys {
         }
     }
 
-    /// The key for a token, and the version of the keys. `issued_by` tells when the token was issued
-    /// at the latest, in seconds since 1970; nothing of one that would be refused in any case.
+    /// The key for a token, and the version of the keys. `issued_by` tells when the token was
+    /// issued at the latest, in seconds since 1970; nothing of one that is refused in any case.
     pub(super) fn find(
         &self,
         key_id: Option<&str>,

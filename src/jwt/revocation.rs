@@ -106,8 +106,9 @@ impl RevocationList {
         Self::default()
     }
 
-    /// Revokes one token, by its `jti`. It is remembered until [`remove_expired`](Self::remove_expired) finds that
-    /// the token has expired; `expires_at` is its `exp`.
+    /// Revokes one token, by its `jti`. It is remembered until
+    /// [`remove_expired`](Self::remove_expired) finds that the token has expired; `expires_at` is
+    /// its `exp`.
     pub fn revoke_token(&self, issuer: &str, token_id: &str, expires_at: SystemTime) {
         raise(&self.inner.tokens, Key::new(issuer, token_id), seconds(expires_at));
     }
@@ -167,7 +168,7 @@ impl Revocation for RevocationList {
         // A token that does not say when it was issued may have been at any time.
         let is_before = |until: &u64| issued_at.is_none_or(|issued_at| issued_at <= *until);
 
-        // Each is asked, whatever the maps say of their sizes: while others write, those are guesses.
+        // Each is asked, whatever it says of its size: while others write, that is a guess.
         let by_id = |name| tokens.pin().contains_key(&KeyRef { issuer, name });
         token.token_id().is_some_and(by_id)
             || subjects.pin().get(&KeyRef { issuer, name: token.subject() }).is_some_and(is_before)

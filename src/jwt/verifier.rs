@@ -148,8 +148,8 @@ impl Verifier {
         self
     }
 
-    /// Sets the clock that [`verify`](Self::verify) reads, in place of [`SystemTime::now`]. When keys
-    /// are fetched, and for how long they are used, does not follow it.
+    /// Sets the clock that [`verify`](Self::verify) reads, in place of [`SystemTime::now`]. When
+    /// keys are fetched, and for how long they are used, does not follow it.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(now));

@@ -69,12 +69,13 @@ impl TokenBuilder {
             .with_times()
     }
 
-    /// Sets the user's email address.
+    /// Sets the user's e-mail address, the claim `email`.
     pub fn email(self, email: impl Into<String>) -> Self {
         self.claim("email", email.into())
     }
 
-    /// Sets the user's roles.
+    /// Sets the user's roles, the claim `roles`. Where a
+    /// [`ClaimMapping`](crate::jwt::ClaimMapping) looks elsewhere, set that [`claim`](Self::claim).
     pub fn roles<I>(self, roles: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -82,7 +83,7 @@ impl TokenBuilder {
         self.claim("roles", roles.into_iter().map(Into::into).collect::<Vec<String>>())
     }
 
-    /// Sets the user's permissions.
+    /// Sets the user's permissions, the claim `permissions`.
     pub fn permissions<I>(self, permissions: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,

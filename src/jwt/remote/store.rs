@@ -92,8 +92,8 @@ impl KeyStore {
         }
     }
 
-    /// The key for a token, and the version of the keys. `issued_by` tells when the token was issued
-    /// at the latest, in seconds since 1970; nothing of one that would be refused in any case.
+    /// The key for a token, and the version of the keys. `issued_by` tells when the token was
+    /// issued at the latest, in seconds since 1970; nothing of one that is refused in any case.
     ///
     /// When the set does not have it, it is fetched anew as soon as that is due again. A token that
     /// was issued before the set was fetched is refused; one that was issued after may be signed
