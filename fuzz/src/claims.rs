@@ -82,6 +82,7 @@ fn is_acceptable(claims: &Map<String, Value>) -> bool {
     claims.get("iss") == Some(&ISSUER.into())
         && claims.get("sub").is_some_and(is_value)
         && is_for_us(claims.get("aud"))
+        && claims.get("jti").is_none_or(Value::is_string)
         && are_times(claims)
         && is_absent_or(claims.get("email"), is_value)
         && is_absent_or(claims.get("tenant_id"), is_value)

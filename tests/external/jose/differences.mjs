@@ -114,6 +114,11 @@ export const REFUSED_HERE = [
     explains: is(/^the claim sub is invalid: /),
   },
   {
+    name: "jti that is no string",
+    reason: "RFC 7519, section 4.1.7; such a token could not be revoked",
+    explains: is(/^the claim jti is invalid: not a string$/),
+  },
+  {
     name: "aud with items that are no strings",
     reason: "RFC 7519, section 4.1.3; jose looks for its own among them",
     explains: is(/^the claim aud is invalid: not an array of strings$/),
