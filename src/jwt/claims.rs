@@ -83,11 +83,17 @@ impl ClaimPath {
                 Ok(text.split(' ').filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
             (Some(_), true) => Err(self.invalid("not a string")),
-            (Some(Json::Array(items)), false) => items
-                .iter()
-                .map(|item| item.as_str().map(str::to_owned))
-                .collect::<Option<_>>()
-                .ok_or_else(|| self.invalid("not an array of strings")),
+            (Some(Json::Array(items)), false) => {
+                // Exactly as long as it gets: collecting into an `Option` would have it grow.
+                let mut list = Vec::with_capacity(items.len());
+                for item in items {
+                    let text = item.as_str();
+                    list.push(
+                        text.ok_or_else(|| self.invalid("not an array of strings"))?.to_owned(),
+                    );
+                }
+                Ok(list)
+            }
             (Some(_), false) => Err(self.invalid("not an array of strings")),
         }
     }
