@@ -11,7 +11,7 @@ use tonic_passport_bench::{ours, peers};
 #[path = "../../benches/support/side_by_side.rs"]
 mod side_by_side;
 
-use side_by_side::{Comparison, SideBySide};
+use side_by_side::{Comparison, side_by_side};
 
 /// How long it may take to verify a token that is known and to write the metadata, in nanoseconds.
 const MOST_NS: f64 = 600.0;
@@ -55,15 +55,15 @@ fn main() -> ExitCode {
             if !chosen(&format!("{job} {peer}")) {
                 continue;
             }
-            let Comparison { name, ours_ns, theirs_ns, ratio } =
-                SideBySide::new(peer).rounds(ROUNDS).run(ours(), theirs());
+            let Comparison { one_ns: ours_ns, other_ns: theirs_ns, ratio } =
+                side_by_side(ROUNDS, ours(), theirs());
             let holds = ours_ns <= MOST_NS && ratio >= LEAST_RATIO;
             let mark = match (marked, holds) {
                 (true, true) => "held",
                 (true, false) => "**not held**",
                 (false, _) => "none",
             };
-            println!("| {job} | {ours_ns:.0} | {name} | {theirs_ns:.0} | {ratio:.1} | {mark} |");
+            println!("| {job} | {ours_ns:.0} | {peer} | {theirs_ns:.0} | {ratio:.1} | {mark} |");
             held.push(holds || !marked);
         }
     }

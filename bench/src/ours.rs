@@ -1,30 +1,19 @@
 //! tonic-passport.
 
-use http::HeaderMap;
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
 use tonic_passport::{BearerToken, ServerLayer, UserContext};
 
-use crate::{Handler, calls, token};
+use crate::job::{self, Handler, USER, calls};
+use crate::token;
 
 /// Verifies the token, and writes `x-user-id`, `-email`, `-roles` and `-permissions` into metadata.
 pub fn verify_and_write() -> impl FnMut() {
-    verify_and_write_with(verifier())
+    job::verify_and_write(verifier(), token::rs256())
 }
 
 /// The same without the cache, so that each time is the first.
 pub fn verify_and_write_uncached() -> impl FnMut() {
-    verify_and_write_with(verifier().max_cached_tokens(0))
-}
-
-fn verify_and_write_with(verifier: Verifier) -> impl FnMut() {
-    let token = token::rs256();
-    let mut headers = HeaderMap::new();
-    move || {
-        headers.clear();
-        let user = verifier.verify(&token).expect("a good token");
-        user.context().write_to(&mut headers).expect("room for four fields");
-        assert_eq!(headers.len(), 4, "the user is in the metadata");
-    }
+    job::verify_and_write(verifier().max_cached_tokens(0), token::rs256())
 }
 
 /// The layer. Besides what its peers' do, it strips identity that the client forged and the token,
@@ -38,7 +27,7 @@ pub fn layer() -> impl FnMut() {
 
 /// No layer: what making a request and answering it takes by itself.
 pub fn nothing() -> impl FnMut() {
-    calls(Handler::new(|_| Some(token::USER)), &token::rs256())
+    calls(Handler::new(|_| Some(USER)), &token::rs256())
 }
 
 fn verifier() -> Verifier {

@@ -13,14 +13,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use crate::job::USER;
+
 /// The issuer's name.
 pub const ISSUER: &str = "https://id.example.com";
 
 /// Whom its tokens are for.
 pub const AUDIENCE: &str = "shop";
-
-/// What the user's name begins with.
-pub const USER: &str = "user-42";
 
 /// The size of every token in bytes.
 const SIZE: usize = 660;

@@ -7,74 +7,46 @@ use std::time::{Duration, Instant};
 /// How long one side works before the other has its turn.
 const TURN: Duration = Duration::from_micros(1500);
 
-/// Runs two pieces of work in short rounds (ours, theirs; theirs, ours; …), each repeated until its
-/// turn lasts about 1.5 ms, and compares them round by round. What the work returns is taken as
-/// used. The medians over all rounds are the result.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SideBySide {
-    name: &'static str,
-    rounds: u32,
-}
-
-/// What [`SideBySide`] found.
+/// How long two pieces of work take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Comparison {
-    /// The name that was given.
-    pub(crate) name: &'static str,
-    /// How long ours takes once, in nanoseconds.
-    pub(crate) ours_ns: f64,
-    /// How long theirs takes once, in nanoseconds.
-    pub(crate) theirs_ns: f64,
-    /// How many times longer theirs takes: the median over the rounds, not the quotient of the
+    /// How long the one takes, in nanoseconds.
+    pub(crate) one_ns: f64,
+    /// How long the other takes, in nanoseconds.
+    pub(crate) other_ns: f64,
+    /// How many times as long the other takes: the median over the rounds, not the quotient of the
     /// medians above.
     pub(crate) ratio: f64,
 }
 
-impl SideBySide {
-    /// A comparison of this name, in 200 rounds.
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, rounds: 200 }
-    }
+/// Runs two pieces of work in short rounds (one, other; other, one; …), each repeated until its
+/// turn lasts about 1.5 ms, and compares them round by round. What the work returns is taken as
+/// used. The medians over all rounds, of which there must be one, are the result.
+pub(crate) fn side_by_side<A, B>(
+    rounds: u32,
+    mut one: impl FnMut() -> A,
+    mut other: impl FnMut() -> B,
+) -> Comparison {
+    let one_calls = calls_in_a_turn(&mut one);
+    let other_calls = calls_in_a_turn(&mut other);
 
-    /// Sets the number of rounds, in place of 200; there is always one.
-    #[must_use]
-    pub(crate) fn rounds(mut self, rounds: u32) -> Self {
-        self.rounds = rounds.max(1);
-        self
+    let mut one_times = Vec::new();
+    let mut other_times = Vec::new();
+    let mut ratios = Vec::new();
+    for round in 0..rounds {
+        // Whoever goes second finds the caches as the other left them: each is second as often.
+        let (one_time, other_time) = if round.is_multiple_of(2) {
+            let one_time = time_once(&mut one, one_calls);
+            (one_time, time_once(&mut other, other_calls))
+        } else {
+            let other_time = time_once(&mut other, other_calls);
+            (time_once(&mut one, one_calls), other_time)
+        };
+        one_times.push(one_time);
+        other_times.push(other_time);
+        ratios.push(other_time / one_time);
     }
-
-    /// Measures both.
-    pub(crate) fn run<A, B>(
-        self,
-        mut ours: impl FnMut() -> A,
-        mut theirs: impl FnMut() -> B,
-    ) -> Comparison {
-        let our_calls = calls_in_a_turn(&mut ours);
-        let their_calls = calls_in_a_turn(&mut theirs);
-
-        let mut our_times = Vec::new();
-        let mut their_times = Vec::new();
-        let mut ratios = Vec::new();
-        for round in 0..self.rounds {
-            // Whoever goes second finds the caches as the other left them: each is second as often.
-            let (our_time, their_time) = if round.is_multiple_of(2) {
-                let our_time = time_once(&mut ours, our_calls);
-                (our_time, time_once(&mut theirs, their_calls))
-            } else {
-                let their_time = time_once(&mut theirs, their_calls);
-                (time_once(&mut ours, our_calls), their_time)
-            };
-            our_times.push(our_time);
-            their_times.push(their_time);
-            ratios.push(their_time / our_time);
-        }
-        Comparison {
-            name: self.name,
-            ours_ns: median(our_times),
-            theirs_ns: median(their_times),
-            ratio: median(ratios),
-        }
-    }
+    Comparison { one_ns: median(one_times), other_ns: median(other_times), ratio: median(ratios) }
 }
 
 /// How many calls fill a turn. Doubles the calls until they do, which warms up what is measured.
@@ -99,7 +71,8 @@ fn nanoseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The value in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len().is_multiple_of(2) {

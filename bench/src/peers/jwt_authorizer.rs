@@ -11,7 +11,8 @@ use tonic::body::Body;
 use tower::{Layer, ServiceExt};
 
 use super::User;
-use crate::{Handler, calls, ready, token};
+use crate::job::{Handler, calls, ready};
+use crate::token;
 
 /// An answer that a rejection can be turned into: the layer asks for it, and brings it for the
 /// bodies of axum 0.7 and tonic 0.12 only.

@@ -12,7 +12,8 @@ use tower_oauth2_resource_server::tenant::TenantConfiguration;
 use tower_oauth2_resource_server::validation::ClaimsValidationSpec;
 
 use super::{User, use_aws_lc};
-use crate::{Handler, calls, ready, token};
+use crate::job::{Handler, calls, ready};
+use crate::token;
 
 /// The layer, with the issuer's key set as text.
 pub fn tower_oauth2_resource_server() -> impl FnMut() {

@@ -22,7 +22,8 @@ use webgates_tonic::context::JwtAuthContext;
 use webgates_tonic::gate::Gate;
 
 use super::use_aws_lc;
-use crate::{Handler, calls, token};
+use crate::job::{Handler, calls};
+use crate::token;
 
 type Claims = JwtClaims<Account<Role, Group>>;
 
