@@ -120,7 +120,7 @@ impl<T: Authenticator + ?Sized> Authenticator for Arc<T> {
 /// No handler sees these fields. `Debug` shows their names only.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
-    fields: &'a [(HeaderName, HeaderValue)],
+    fields: &'a [(&'a HeaderName, &'a HeaderValue)],
     /// The names of the fields that were taken besides the reserved ones.
     further: &'a [HeaderName],
     extensions: &'a Extensions,
@@ -128,7 +128,7 @@ pub struct Credentials<'a> {
 
 impl<'a> Credentials<'a> {
     pub(crate) fn new(
-        fields: &'a [(HeaderName, HeaderValue)],
+        fields: &'a [(&'a HeaderName, &'a HeaderValue)],
         further: &'a [HeaderName],
         extensions: &'a Extensions,
     ) -> Self {
@@ -137,7 +137,7 @@ impl<'a> Credentials<'a> {
 
     /// All fields, in the order received among those of one name.
     pub fn iter(&self) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + use<'a> {
-        self.fields.iter().map(|(name, value)| (name, value))
+        self.fields.iter().copied()
     }
 
     /// The values of a field, whose name is compared without regard to case.
@@ -206,6 +206,10 @@ pub enum Rejection {
     #[error("a credential is repeated")]
     CredentialRepeated,
 
+    /// The call's deadline has passed before it was answered, or even before it arrived.
+    #[error("the deadline has passed")]
+    DeadlineExceeded,
+
     /// A client sent identity metadata of its own, to an edge that
     /// [rejects](BearerToken::reject_forged_metadata) it.
     #[error("{name} is forged: clients must not send it")]
@@ -213,6 +217,11 @@ pub enum Rejection {
         /// The field's name.
         name: HeaderName,
     },
+
+    /// The field `grpc-timeout` is there more than once, or is no timeout: one to eight digits and
+    /// one of the units `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).
+    #[error("grpc-timeout is not a timeout")]
+    TimeoutInvalid,
 
     /// The bearer token was refused.
     #[error("invalid token")]

@@ -1,48 +1,32 @@
 //! What stands at a service's way out: [`ClientLayer`], and [`PropagateInterceptor`] where a layer
 //! cannot be used.
 //!
-//! Both take the [`UserContext`] from the request's extensions, where a caller may have put one, or
-//! else from the running task ([`UserContext::current`]), and write it as metadata. Whatever
-//! identity metadata the request carried is dropped, the raw token too: copying the metadata of an
-//! incoming request to an outgoing one forwards nothing that it should not.
+//! Both take what goes along with a call from the request's extensions, where a caller may have put a
+//! [`UserContext`](crate::UserContext) or a [`CallContext`](crate::CallContext), or else from the
+//! running task, and write it as metadata. Whatever identity metadata the request carried is dropped,
+//! the raw token too: copying the metadata of an incoming request to an outgoing one forwards nothing
+//! that it should not.
+//!
+//! | | [`ClientLayer`] | [`PropagateInterceptor`] |
+//! |---|---|---|
+//! | writes the user, the request's id, the trace, and further fields | yes | yes |
+//! | drops all other identity | yes | yes |
+//! | gives the call what time remains (`grpc-timeout`) | yes | yes |
+//! | refuses calls for which no time remains, or on behalf of a call that was cancelled | yes | yes |
+//! | ends calls and streams by the deadline, `DEADLINE_EXCEEDED` | yes | no: tonic's channel ends the call, not its stream, with `CANCELLED` |
+//! | ends calls and streams when the call they are made for is cancelled | yes | no, other than by dropping them |
+//! | request streams run in the scope of their call | yes | no |
+//! | is bound to destinations | yes | no: an interceptor does not see where a call goes |
 
-use http::{Extensions, HeaderMap};
-use tonic::Status;
-
-use crate::authenticate::Rejection;
-use crate::context::UserContext;
-use crate::metadata;
-use crate::status;
-
+mod body;
+mod destination;
+mod end;
 mod interceptor;
 mod layer;
+mod propagate;
+mod settings;
 
+pub use body::ResponseBody;
+pub use destination::{Destination, InvalidDestination};
 pub use interceptor::PropagateInterceptor;
-pub use layer::{ClientLayer, ClientService, ResponseBody, ResponseFuture};
-
-/// What to do with a call without a user.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Anonymous {
-    Allow,
-    #[default]
-    Refuse,
-}
-
-/// Puts the context, and no other identity, into an outgoing request.
-fn propagate(
-    headers: &mut HeaderMap,
-    extensions: &Extensions,
-    anonymous: Anonymous,
-) -> Result<(), Status> {
-    metadata::strip(headers, |_| true);
-    metadata::strip_connection(headers);
-    match extensions.get::<UserContext>().cloned().or_else(UserContext::current) {
-        Some(user) => user.append_to(headers).map_err(|error| Rejection::from(error).into()),
-        None if anonymous == Anonymous::Allow => Ok(()),
-        None => {
-            let status = status::not_propagated();
-            tracing::error!("{}", status.message());
-            Err(status)
-        }
-    }
-}
+pub use layer::{ClientLayer, ClientService, ResponseFuture};

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-pub(crate) mod ambient;
-
 /// The authenticated user on whose behalf a call is made.
 ///
 /// A context is made once: by the edge from a verified token, or by a [`UserContextBuilder`] in
@@ -210,6 +208,10 @@ impl UserContext {
             + fields.attributes.iter().map(|(k, v)| 3 * (text(k) + text(v))).sum::<usize>()
             // A value is counted with what sharing it takes.
             + encoded.iter().map(|(_, v)| field + heap(v.len()) + 2 * heap(0)).sum::<usize>()
+    }
+
+    pub(crate) fn expires_at(&self) -> Option<std::time::SystemTime> {
+        None
     }
 
     /// The user's id; never empty.

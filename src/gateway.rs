@@ -148,10 +148,10 @@ impl GatewayBuilder {
         B::Error: Into<BoxError>,
     {
         let upstream = upstream.map_err(Into::into);
-        let upstream = ClientLayer::new()
-            .allow_anonymous()
-            .layer(upstream)
-            .map_response(|response| response.map(Body::new));
+        // The layer in front of the gateway ends answers. They are read on for a while then, and the
+        // upstream is told at the end of it.
+        let upstream = ClientLayer::new().allow_anonymous().leave_answers_alone().layer(upstream);
+        let upstream = upstream.map_response(|response| response.map(Body::new));
         self.routes.push((service.into(), BoxCloneSyncService::new(upstream)));
         self
     }

@@ -124,24 +124,30 @@
 //! [tonic]: https://docs.rs/tonic
 //! [tracing]: https://docs.rs/tracing
 
+mod alarm;
 mod body;
 mod context;
+mod deadline;
 mod telemetry;
 
 pub mod authenticate;
+pub mod call;
 pub mod client;
 pub mod gateway;
 pub mod jwt;
 pub mod metadata;
 pub mod policy;
+pub mod propagation;
 pub mod server;
 pub mod status;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use authenticate::{Authenticator, BearerToken, ForwardedContext};
+pub use call::{CallContext, ScopeLayer, spawn};
 pub use client::{ClientLayer, PropagateInterceptor};
 pub use context::{AccessDenied, ContextError, UserContext, UserContextBuilder};
+pub use deadline::Deadline;
 pub use gateway::Gateway;
 pub use server::{EdgeInterceptor, ServerLayer};
 

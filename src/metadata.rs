@@ -35,7 +35,7 @@ use crate::context::{ContextError, ContextFields, UserContext, UserContextBuilde
 mod encoding;
 mod names;
 
-pub(crate) use names::{ContextKey, Reserved, strip, strip_connection, take_reserved};
+pub(crate) use names::{ContextKey, Reserved, folded, is_connection_field, remove, strip};
 pub use names::{EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID, is_reserved};
 
 /// What gRPC counts for a key besides the bytes of its name and value.
@@ -88,6 +88,15 @@ impl UserContext {
     pub fn write_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
         strip(headers, |kind| kind == Reserved::Context);
         self.append_to(headers)
+    }
+
+    /// Whether these fields are the context as it is written: all of it, and nothing else.
+    pub(crate) fn is_written_as(&self, fields: &[(&HeaderName, &HeaderValue)]) -> bool {
+        let encoded = self.encoded();
+        encoded.len() == fields.len()
+            && encoded.iter().all(|(key, value)| {
+                fields.iter().any(|(name, written)| *name == key && *written == value)
+            })
     }
 
     /// Writes the context into headers that have been stripped already: all of it, or nothing.

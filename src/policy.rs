@@ -66,23 +66,37 @@ impl MethodPath {
 
     /// Whether this text is the canonical path of a method.
     pub(crate) fn is_canonical(path: &str) -> bool {
-        let mut parts = path.split('/');
-        let (before, service, method, after) =
-            (parts.next(), parts.next(), parts.next(), parts.next());
-        before == Some("")
-            && service.is_some_and(is_service_name)
-            && method.is_some_and(|name| is_identifier(name.as_bytes()))
-            && after.is_none()
+        let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        parts.is_some_and(|(service, method)| is_service_name(service) && is_identifier(method))
     }
 }
 
+/// The bytes that an identifier has.
+const IDENTIFIER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let character = byte as u8;
+        table[byte] = character.is_ascii_alphanumeric() || character == b'_';
+        byte += 1;
+    }
+    table
+};
+
 /// Whether this is the full name of a service: identifiers joined by dots.
 pub(crate) fn is_service_name(name: &str) -> bool {
-    name.split('.').all(|part| is_identifier(part.as_bytes()))
+    let mut before = b'.';
+    for byte in name.bytes() {
+        if !IDENTIFIER[usize::from(byte)] && (byte != b'.' || before == b'.') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'.'
 }
 
-fn is_identifier(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+fn is_identifier(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| IDENTIFIER[usize::from(byte)])
 }
 
 impl FromStr for MethodPath {

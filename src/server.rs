@@ -14,16 +14,22 @@
 use tonic::Request;
 
 use crate::authenticate::Rejection;
+use crate::call::CallContext;
 use crate::context::UserContext;
 
 mod body;
 mod core;
+mod ending;
 mod future;
+mod intake;
 mod interceptor;
 mod layer;
+mod running;
+mod settings;
 
-pub(crate) use body::RequestBody;
 pub use body::ResponseBody;
+pub(crate) use body::{RequestBody, trailers};
+pub(crate) use ending::Ending;
 pub use future::ResponseFuture;
 pub use interceptor::EdgeInterceptor;
 pub use layer::{ServerLayer, ServerService};
@@ -49,6 +55,7 @@ impl UserContext {
     /// # drop(create_order(Request::new(())));
     /// ```
     pub fn from_request<T>(request: &Request<T>) -> Result<UserContext, Rejection> {
-        request.extensions().get::<UserContext>().cloned().ok_or(Rejection::ContextMissing)
+        let context = request.extensions().get::<CallContext>();
+        context.and_then(CallContext::user).cloned().ok_or(Rejection::ContextMissing)
     }
 }

@@ -3,19 +3,23 @@
 //! | reason | code | when |
 //! |---|---|---|
 //! | `AUTHENTICATION_UNAVAILABLE` | `UNAVAILABLE` | a strategy of your own cannot tell at the moment |
+//! | `CALL_CANCELLED` | `CANCELLED` | a service made a call on behalf of one that was cancelled |
 //! | `CONTEXT_INVALID` | `UNAUTHENTICATED` | a context key is repeated, aliased, malformed or forged |
 //! | `CONTEXT_MISSING` | `UNAUTHENTICATED` | an internal service was called without a context |
 //! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a service made a call without a user; the message tells its developer how to mend it |
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
 //! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential |
+//! | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` | the call was not answered in time, or no time was left to make it |
+//! | `DESTINATION_NOT_ALLOWED` | `INTERNAL` | a service made a call to a destination that its client layer is not for; the message names it |
 //! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer, or the newest of them, are not to be had yet; with a `RetryInfo` |
 //! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
 //! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission` |
 //! | `ROLE_MISSING` | `PERMISSION_DENIED` | the user lacks the role named in `role` |
 //! | `SERVICE_UNKNOWN` | `UNIMPLEMENTED` | a gateway has no route to the service |
-//! | `TOKEN_EXPIRED` | `UNAUTHENTICATED` | the token is good otherwise |
+//! | `TIMEOUT_INVALID` | `INVALID_ARGUMENT` | `grpc-timeout` is repeated, or no timeout |
+//! | `TOKEN_EXPIRED` | `UNAUTHENTICATED` | the token is good otherwise; or it was, and a stream has outlived it |
 //! | `TOKEN_INVALID` | `UNAUTHENTICATED` | the token is bad in any other way |
 //! | `TOKEN_MALFORMED` | `UNAUTHENTICATED` | `authorization` does not hold one bearer token |
 //! | `TOKEN_MISSING` | `UNAUTHENTICATED` | there is no `authorization` |
@@ -23,8 +27,7 @@
 //! | `UPSTREAM_UNAVAILABLE` | `UNAVAILABLE` | a gateway could not reach the service |
 //!
 //! Each of them carries a `google.rpc.ErrorInfo` with the reason and the domain [`DOMAIN`]. Those
-//! about tokens carry `www-authenticate` (RFC 6750, section 3) as well. Besides them, a gateway
-//! whose upstream let a call expire answers `DEADLINE_EXCEEDED`.
+//! about tokens carry `www-authenticate` (RFC 6750, section 3) as well.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -45,18 +48,22 @@ pub const DOMAIN: &str = "tonic-passport";
 #[expect(missing_docs, reason = "the table above says what each means")]
 pub mod reason {
     pub const AUTHENTICATION_UNAVAILABLE: &str = "AUTHENTICATION_UNAVAILABLE";
+    pub const CALL_CANCELLED: &str = "CALL_CANCELLED";
     pub const CONTEXT_INVALID: &str = "CONTEXT_INVALID";
     pub const CONTEXT_MISSING: &str = "CONTEXT_MISSING";
     pub const CONTEXT_NOT_PROPAGATED: &str = "CONTEXT_NOT_PROPAGATED";
     pub const CONTEXT_TOO_LARGE: &str = "CONTEXT_TOO_LARGE";
     pub const CREDENTIAL_INVALID: &str = "CREDENTIAL_INVALID";
     pub const CREDENTIAL_MISSING: &str = "CREDENTIAL_MISSING";
+    pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    pub const DESTINATION_NOT_ALLOWED: &str = "DESTINATION_NOT_ALLOWED";
     pub const KEYS_UNAVAILABLE: &str = "KEYS_UNAVAILABLE";
     pub const METADATA_TOO_LARGE: &str = "METADATA_TOO_LARGE";
     pub const METHOD_PATH_INVALID: &str = "METHOD_PATH_INVALID";
     pub const PERMISSION_MISSING: &str = "PERMISSION_MISSING";
     pub const ROLE_MISSING: &str = "ROLE_MISSING";
     pub const SERVICE_UNKNOWN: &str = "SERVICE_UNKNOWN";
+    pub const TIMEOUT_INVALID: &str = "TIMEOUT_INVALID";
     pub const TOKEN_EXPIRED: &str = "TOKEN_EXPIRED";
     pub const TOKEN_INVALID: &str = "TOKEN_INVALID";
     pub const TOKEN_MALFORMED: &str = "TOKEN_MALFORMED";
@@ -108,6 +115,14 @@ impl Rejection {
             Self::CredentialMissing => {
                 unauthenticated(reason::CREDENTIAL_MISSING, "a credential is required")
             }
+            Self::DeadlineExceeded => {
+                answer(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed")
+            }
+            Self::TimeoutInvalid => answer(
+                Code::InvalidArgument,
+                reason::TIMEOUT_INVALID,
+                "grpc-timeout is not a timeout",
+            ),
             Self::Token(TokenError::Expired) => challenge(
                 reason::TOKEN_EXPIRED,
                 "the token has expired",
@@ -188,9 +203,28 @@ impl From<AccessDenied> for Status {
 
 /// Says to the developer of a service how to mend it.
 pub(crate) fn not_propagated() -> Status {
-    let message = "no user context to propagate: make the call within UserContext::scope, put a \
-                   UserContext into the request's extensions, or allow anonymous calls";
+    let message = "no user context to propagate: start the task with tonic_passport::spawn, make the \
+                   call within UserContext::scope, put a UserContext into the request's extensions, \
+                   or allow anonymous calls";
     status(Code::Internal, reason::CONTEXT_NOT_PROPAGATED, message, [])
+}
+
+/// Says to the developer of a service where its client layer may be used.
+pub(crate) fn destination_not_allowed(destination: Option<&str>) -> Status {
+    let message = match destination {
+        Some(name) => format!(
+            "the destination {name:?} is none of those that the user context may be sent to"
+        ),
+        None => "it is not known where the call goes, and the user context may not be sent \
+                 anywhere: wrap the channel with ClientLayer::wrap_to, or give the client an origin"
+            .to_owned(),
+    };
+    status(Code::Internal, reason::DESTINATION_NOT_ALLOWED, &message, [])
+}
+
+pub(crate) fn call_cancelled() -> Status {
+    let message = "the call on whose behalf this one is made was cancelled";
+    status(Code::Cancelled, reason::CALL_CANCELLED, message, [])
 }
 
 pub(crate) fn method_path_invalid() -> Status {
@@ -210,7 +244,7 @@ pub(crate) fn service_unknown() -> Status {
 pub(crate) fn from_upstream(path: &str, error: &(dyn Error + 'static)) -> Status {
     tracing::warn!(path, error = describe(error), "upstream failed");
     if has_timed_out(error) {
-        return Status::deadline_exceeded("the deadline has passed");
+        return Rejection::DeadlineExceeded.into();
     }
     status(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the service cannot be reached", [])
 }

@@ -39,11 +39,17 @@ impl Outcome {
     }
 }
 
+/// The span around all that is done for a call.
+pub(crate) fn call(method: &str, request_id: &str) -> Span {
+    tracing::info_span!("call", method, request_id)
+}
+
 /// The span in which a caller is identified. Its fields are recorded as they become known.
-pub(crate) fn authenticate(method: Option<&str>) -> Span {
+pub(crate) fn authenticate(method: Option<&str>, request_id: &str) -> Span {
     tracing::info_span!(
         "authenticate",
         method,
+        request_id,
         outcome = Empty,
         reason = Empty,
         issuer = Empty,
@@ -75,12 +81,38 @@ pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing counts"))]
 pub(crate) fn count(outcome: Outcome) {
     #[cfg(feature = "metrics")]
-    metrics::counter!(
-        "passport_requests_total",
-        "outcome" => outcome.name(),
-        "reason" => outcome.reason().unwrap_or_default(),
-    )
-    .increment(1);
+    {
+        // With labels that are known when this is compiled, counting allocates nothing.
+        macro_rules! requests {
+            ($outcome:literal) => {
+                metrics::counter!("passport_requests_total", "outcome" => $outcome, "reason" => "")
+            };
+        }
+        let counter = match outcome {
+            Outcome::Accepted => requests!("accepted"),
+            Outcome::Anonymous => requests!("anonymous"),
+            Outcome::Public => requests!("public"),
+            Outcome::Rejected(reason) => metrics::counter!(
+                "passport_requests_total", "outcome" => "rejected", "reason" => reason,
+            ),
+        };
+        counter.increment(1);
+    }
+}
+
+/// Says that a field was malformed or too large, and goes no further.
+pub(crate) fn field_dropped(name: &'static str) {
+    tracing::debug!(name, "field dropped: malformed or too large");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("passport_fields_dropped_total", "name" => name).increment(1);
+}
+
+/// Says that a call ended before it was answered, or its stream before it was complete: for this
+/// reason, of those in [`status`](crate::status).
+pub(crate) fn call_ended(reason: &'static str) {
+    tracing::info!(reason, "call ended early");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("passport_calls_ended_total", "reason" => reason).increment(1);
 }
 
 /// One verification of a token, and what has become known of it so far.

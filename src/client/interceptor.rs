@@ -1,11 +1,16 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::{Anonymous, propagate};
+use super::propagate::{Route, propagate};
+use super::settings::{Settings, Without};
 
 /// Propagates the user context: `XClient::with_interceptor(channel, …)`.
 ///
-/// It does for a single client what [`ClientLayer`](super::ClientLayer) does.
+/// It does for a single client what an interceptor can of the work of a
+/// [`ClientLayer`](super::ClientLayer); the [module](super) has the table.
 ///
 /// ```no_run
 /// use tonic::transport::Endpoint;
@@ -24,9 +29,9 @@ use super::{Anonymous, propagate};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PropagateInterceptor {
-    anonymous: Anonymous,
+    settings: Arc<Settings>,
 }
 
 impl PropagateInterceptor {
@@ -39,7 +44,15 @@ impl PropagateInterceptor {
     /// Lets calls without a user pass, without a context.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
-        self.anonymous = Anonymous::Allow;
+        Arc::make_mut(&mut self.settings).anonymous = Without::Allow;
+        self
+    }
+
+    /// Sets how much earlier than the call itself the calls that it makes have to be answered: see
+    /// [`ClientLayer::deadline_margin`](super::ClientLayer::deadline_margin).
+    #[must_use]
+    pub fn deadline_margin(mut self, margin: Duration) -> Self {
+        Arc::make_mut(&mut self.settings).deadline_margin = margin;
         self
     }
 }
@@ -47,7 +60,9 @@ impl PropagateInterceptor {
 impl Interceptor for PropagateInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let extensions = std::mem::take(request.extensions_mut());
-        let propagated = propagate(request.metadata_mut().as_mut(), &extensions, self.anonymous);
+        let route = Route { channel: None, request: None };
+        let headers = request.metadata_mut().as_mut();
+        let propagated = propagate(&self.settings, route, headers, &extensions);
         *request.extensions_mut() = extensions;
         propagated?;
         Ok(request)

@@ -1,17 +1,23 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http::uri::Authority;
+use http::{Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tonic::Status;
+use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Anonymous, propagate};
-use crate::body::MaybeBody;
+use super::body::{RequestBody, ResponseBody};
+use super::destination::Destination;
+use super::end::End;
+use super::propagate::{Route, propagate};
+use super::settings::{Settings, Without};
 
 /// The layer for every tonic client: it propagates the user context.
 ///
@@ -33,21 +39,55 @@ use crate::body::MaybeBody;
 /// ```
 ///
 /// [`wrap`](Self::wrap) is tower's `Layer::layer`, which is there as well for a `ServiceBuilder`.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// # Where the context goes
+///
+/// A layer of its own accord sends the context wherever the channel goes that it is put around. One
+/// that is shared by clients whose addresses come from a configuration, say, is
+/// [bound](Self::destinations) to the places that may know who is calling:
+///
+/// ```no_run
+/// use tonic::transport::Endpoint;
+/// use tonic_passport::ClientLayer;
+///
+/// # fn connect(configured: String) -> Result<(), Box<dyn std::error::Error>> {
+/// let propagate = ClientLayer::new().destinations(["*.shop.internal:50053".parse()?]);
+///
+/// let endpoint = Endpoint::try_from(configured)?;
+/// let channel = propagate.wrap_to(endpoint.uri(), endpoint.connect_lazy());
+/// # drop(channel);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Retries, hedging, load balancing
+///
+/// What makes several attempts of one call stands *outside* of this layer, so that each attempt is
+/// given the time that is left to it then:
+///
+/// ```text
+/// ServiceBuilder: retry, hedge, or balance │ ClientLayer │ channel
+/// ```
+///
+/// Where it stands inside of one, a second `ClientLayer` around the channel does the same. What hands
+/// requests to another task, as tower's `Buffer` does, needs a [`ScopeLayer`](crate::ScopeLayer)
+/// around it.
+#[derive(Clone, Debug, Default)]
 pub struct ClientLayer {
-    anonymous: Anonymous,
+    settings: Arc<Settings>,
 }
 
 /// The service that [`ClientLayer`] makes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientService<S> {
     inner: S,
-    anonymous: Anonymous,
+    /// Where it goes, if that was said.
+    destination: Option<Authority>,
+    settings: Arc<Settings>,
 }
 
 pin_project! {
-    /// The answer of a [`ClientService`]: the peer's, or a status that says that there was no
-    /// context to propagate.
+    /// The answer of a [`ClientService`]: the peer's, or a status that says why there is none.
     pub struct ResponseFuture<F> {
         #[pin]
         state: State<F>,
@@ -57,16 +97,15 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F> {
-        Refused { status: Option<Status> },
-        Sent { #[pin] future: F },
-    }
-}
-
-pin_project! {
-    /// The body of a response of a [`ClientService`].
-    pub struct ResponseBody<B> {
-        #[pin]
-        inner: MaybeBody<B>,
+        Refused {
+            status: Option<Status>,
+        },
+        Sent {
+            #[pin]
+            future: F,
+            end: End,
+            ends_answer: bool,
+        },
     }
 }
 
@@ -80,13 +119,57 @@ impl ClientLayer {
     /// Lets calls without a user pass, without a context.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
-        self.anonymous = Anonymous::Allow;
+        self.settings().anonymous = Without::Allow;
+        self
+    }
+
+    /// Binds the layer to these destinations: calls to elsewhere are refused with `INTERNAL`, reason
+    /// `DESTINATION_NOT_ALLOWED`, before anything is dialled.
+    ///
+    /// Where a call goes is what [`wrap_to`](Self::wrap_to) was told, and what the request's URI
+    /// says: that of a client `with_origin`, for instance. A call of which neither is known goes to
+    /// elsewhere.
+    #[must_use]
+    pub fn destinations(mut self, destinations: impl IntoIterator<Item = Destination>) -> Self {
+        self.settings().destinations = Some(destinations.into_iter().collect());
+        self
+    }
+
+    /// Lets calls to elsewhere than the [destinations](Self::destinations) pass: no user, no id, no
+    /// trace or baggage goes along with them. They still have to be answered by the deadline.
+    #[must_use]
+    pub fn nothing_to_elsewhere(mut self) -> Self {
+        self.settings().elsewhere = Without::Allow;
+        self
+    }
+
+    /// Sets how much earlier than the call itself the calls that it makes have to be answered, so
+    /// that time is left to answer it: 5 milliseconds by default.
+    #[must_use]
+    pub fn deadline_margin(mut self, margin: Duration) -> Self {
+        self.settings().deadline_margin = margin;
+        self
+    }
+
+    /// Leaves it to whoever reads an answer to end it when its time is over, once it has begun.
+    #[must_use]
+    pub(crate) fn leave_answers_alone(mut self) -> Self {
+        self.settings().ends_answers = false;
         self
     }
 
     /// Wraps a channel.
     pub fn wrap<S>(&self, channel: S) -> ClientService<S> {
-        ClientService { inner: channel, anonymous: self.anonymous }
+        ClientService { inner: channel, destination: None, settings: Arc::clone(&self.settings) }
+    }
+
+    /// Wraps a channel that goes to this place, whatever requests say: tonic's `Endpoint::uri`.
+    pub fn wrap_to<S>(&self, destination: &Uri, channel: S) -> ClientService<S> {
+        ClientService { destination: destination.authority().cloned(), ..self.wrap(channel) }
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 }
 
@@ -98,11 +181,11 @@ impl<S> Layer<S> for ClientLayer {
     }
 }
 
-impl<S, B, ResBody> Service<Request<B>> for ClientService<S>
+impl<S, B> Service<Request<Body>> for ClientService<S>
 where
-    S: Service<Request<B>, Response = Response<ResBody>>,
+    S: Service<Request<Body>, Response = Response<B>>,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response<ResponseBody<B>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -110,10 +193,16 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let state = match propagate(&mut parts.headers, &parts.extensions, self.anonymous) {
-            Ok(()) => State::Sent { future: self.inner.call(Request::from_parts(parts, body)) },
+        let route = Route { channel: self.destination.as_ref(), request: parts.uri.authority() };
+        let state = match propagate(&self.settings, route, &mut parts.headers, &parts.extensions) {
+            Ok(outgoing) => {
+                let body = Body::new(RequestBody::new(body, outgoing.context.clone()));
+                let future = self.inner.call(Request::from_parts(parts, body));
+                let ends_answer = self.settings.ends_answers;
+                State::Sent { future, end: End::of(outgoing), ends_answer }
+            }
             Err(status) => State::Refused { status: Some(status) },
         };
         ResponseFuture { state }
@@ -127,52 +216,32 @@ where
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Refused { status } => {
-                Poll::Ready(Ok(status.take().map(Status::into_http).unwrap_or_default()))
-            }
-            StateProj::Sent { future } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(response.map(|body| ResponseBody { inner: MaybeBody::new(body) })))
-            }
-        }
+        let mut state = self.project().state;
+        let status = match state.as_mut().project() {
+            StateProj::Refused { status } => status.take(),
+            StateProj::Sent { future, end, ends_answer } => match future.poll(cx) {
+                Poll::Ready(Ok(response)) => {
+                    let end = if *ends_answer { end.again() } else { End::never() };
+                    return Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, end))));
+                }
+                Poll::Ready(Err(error)) => match end.of_error() {
+                    None => return Poll::Ready(Err(error)),
+                    status => status,
+                },
+                Poll::Pending => match end.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(status) => Some(status),
+                },
+            },
+        };
+        // Nobody waits for the answer: the peer is told so.
+        state.set(State::Refused { status: None });
+        Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()))
     }
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<B> fmt::Debug for ResponseBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseBody").finish_non_exhaustive()
-    }
-}
-
-impl<B> Default for ResponseBody<B> {
-    fn default() -> Self {
-        Self { inner: MaybeBody::default() }
-    }
-}
-
-impl<B: Body> Body for ResponseBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

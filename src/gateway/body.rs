@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::server::RequestBody;
+use crate::server::{Ending, RequestBody};
 use crate::status;
 
 /// How much is read of an answer that nobody waits for any more, in bytes: more than the windows of
@@ -22,11 +23,14 @@ const DRAIN_SIZE: usize = 4 * 1024 * 1024;
 /// For how long it is read.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// The body of a request on its way to an upstream, without identity in its trailers.
-pub(super) struct Upload {
-    inner: RequestBody<Body>,
-    /// Dropped with the body.
-    _alive: oneshot::Sender<()>,
+pin_project! {
+    /// The body of a request on its way to an upstream, without identity in its trailers.
+    pub(super) struct Upload {
+        #[pin]
+        inner: RequestBody<Body>,
+        // Dropped with the body.
+        _alive: oneshot::Sender<()>,
+    }
 }
 
 /// The body of an upstream's response. When the connection breaks half-way, the caller gets a
@@ -44,7 +48,7 @@ impl Upload {
     /// Also says when the body is gone.
     pub(super) fn new(body: Body) -> (Self, oneshot::Receiver<()>) {
         let (alive, uploaded) = oneshot::channel();
-        (Self { inner: RequestBody::new(body), _alive: alive }, uploaded)
+        (Self { inner: RequestBody::new(body, Ending::at(None)), _alive: alive }, uploaded)
     }
 }
 
@@ -59,10 +63,10 @@ impl http_body::Body for Upload {
     type Error = Status;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        self.project().inner.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

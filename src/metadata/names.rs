@@ -5,7 +5,8 @@
 //! message brokers, hand-written code) folds `x_user_id` and `X.User--Id` into the same name, so
 //! all of them are treated as one.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName};
+use smallvec::SmallVec;
 
 use crate::context::ContextError;
 
@@ -33,14 +34,16 @@ pub(crate) enum Reserved {
 }
 
 impl Reserved {
+    /// What the name is reserved for, if it is.
     pub(crate) fn classify(name: &str) -> Option<Self> {
-        const FOLDED: [(&[u8], Reserved); 4] = [
-            (b"xuser", Reserved::Context),
-            (b"authorization", Reserved::Credential),
-            (b"proxyauthorization", Reserved::Credential),
-            (b"txntoken", Reserved::TransactionToken),
-        ];
-        FOLDED.into_iter().find(|(prefix, _)| folds_to_prefix(name, prefix)).map(|(_, kind)| kind)
+        let (prefix, kind): (&[u8], _) = match name.bytes().find(u8::is_ascii_alphanumeric)? {
+            b'a' | b'A' => (b"authorization", Self::Credential),
+            b'p' | b'P' => (b"proxyauthorization", Self::Credential),
+            b't' | b'T' => (b"txntoken", Self::TransactionToken),
+            b'x' | b'X' => (b"xuser", Self::Context),
+            _ => return None,
+        };
+        folds_to_prefix(name, prefix).then_some(kind)
     }
 }
 
@@ -61,45 +64,28 @@ pub fn is_reserved(name: &str) -> bool {
     Reserved::classify(name).is_some()
 }
 
-/// Takes every reserved field out of the headers, and those with one of these names, in whatever
-/// spelling.
-pub(crate) fn take_reserved(
-    headers: &mut HeaderMap,
-    further: &[HeaderName],
-) -> Vec<(HeaderName, HeaderValue)> {
-    let is_further = |name: &HeaderName| {
-        further.iter().any(|own| folded(own.as_str()).eq(folded(name.as_str())))
-    };
-    let is_taken =
-        |name: &HeaderName| Reserved::classify(name.as_str()).is_some() || is_further(name);
-    let names: Vec<HeaderName> = headers.keys().filter(|name| is_taken(name)).cloned().collect();
-    let mut taken = Vec::with_capacity(names.len());
-    for name in names {
-        taken.extend(headers.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
-        headers.remove(&name);
-    }
-    taken
-}
-
 /// Removes the reserved fields that `which` picks.
 pub(crate) fn strip(headers: &mut HeaderMap, which: impl Fn(Reserved) -> bool) {
-    let names: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| Reserved::classify(name.as_str()).is_some_and(&which))
-        .cloned()
-        .collect();
+    remove(headers, |name| Reserved::classify(name.as_str()).is_some_and(&which));
+}
+
+/// Removes the fields that `which` picks.
+pub(crate) fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    let names: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| which(name)).cloned().collect();
     for name in names {
         headers.remove(name);
     }
 }
 
-/// Removes the fields that are for one HTTP/1 connection only (RFC 9110, section 7.6.1). HTTP/2
-/// knows none of them, and hyper removes the fields that `connection` names when it sends a request
-/// over HTTP/2: a client could take away what was written about it.
-pub(crate) fn strip_connection(headers: &mut HeaderMap) {
-    for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
-        headers.remove(name);
-    }
+/// Whether a field is for one HTTP/1 connection only (RFC 9110, section 7.6.1). HTTP/2 knows none of
+/// them, and hyper removes the fields that `connection` names when it sends a request over HTTP/2: a
+/// client could take away what was written about it.
+pub(crate) fn is_connection_field(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+    )
 }
 
 /// A key of the context, in its canonical spelling.
@@ -153,7 +139,7 @@ fn is_attribute_name(name: &str) -> bool {
 }
 
 /// The letters and digits of a name, lower-cased.
-pub(super) fn folded(name: &str) -> impl Iterator<Item = u8> {
+pub(crate) fn folded(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
 }
 

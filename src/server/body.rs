@@ -1,57 +1,70 @@
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tonic::Status;
+use tower::BoxError;
 
+use super::ending::Ending;
+use super::running::Running;
+use crate::alarm::Alarm;
 use crate::body::MaybeBody;
-use crate::context::UserContext;
-use crate::context::ambient;
-use crate::metadata;
+use crate::metadata::{self, Reserved, is_connection_field};
 
 pin_project! {
-    /// The body of a request, without identity metadata in its trailers.
-    #[derive(Debug)]
+    /// The body of a request, without identity metadata in its trailers. It ends with an error when
+    /// the call's time is over.
     pub(crate) struct RequestBody<B> {
         #[pin]
-        inner: B,
+        inner: MaybeBody<B>,
+        ending: Ending,
+        alarm: Alarm,
     }
 }
 
 pin_project! {
-    /// The body of a response: polled as the caller whose response it is, without identity
-    /// metadata in its trailers.
+    /// The body of a response: polled in the scope of its call, without identity metadata in its
+    /// trailers. It ends with a status in trailers when the call's time is over.
     pub struct ResponseBody<B> {
         #[pin]
         inner: MaybeBody<B>,
-        user: Option<UserContext>,
+        call: Running,
+        ending: Ending,
+        alarm: Alarm,
     }
 
-    /// What a body does when it is dropped, it does as the caller too.
+    /// What a body does when it is dropped, it does in the scope of its call too.
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            ambient::sync_scoped(this.user.take(), || this.inner.clear());
+            this.call.in_scope(|| this.inner.clear());
         }
     }
 }
 
 impl<B> RequestBody<B> {
-    pub(crate) fn new(inner: B) -> Self {
-        Self { inner }
+    pub(crate) fn new(inner: B, ending: Ending) -> Self {
+        Self { inner: MaybeBody::new(inner), ending, alarm: ending.alarm() }
     }
 }
 
-impl<B> ResponseBody<B> {
-    pub(super) fn new(inner: B, user: Option<UserContext>) -> Self {
-        Self { inner: MaybeBody::new(inner), user }
+impl<B: Body> ResponseBody<B> {
+    pub(super) fn new(inner: B, mut call: Running, ending: Ending) -> Self {
+        if inner.is_end_stream() {
+            call.finish();
+        }
+        Self { inner: MaybeBody::new(inner), call, ending, alarm: ending.alarm() }
     }
 }
 
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self { inner: MaybeBody::default(), user: None }
+        let ending = Ending::at(None);
+        let (inner, call) = (MaybeBody::default(), Running::default());
+        Self { inner, call, ending, alarm: ending.alarm() }
     }
 }
 
@@ -61,16 +74,36 @@ impl<B> fmt::Debug for ResponseBody<B> {
     }
 }
 
-impl<B: Body> Body for RequestBody<B> {
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = Status;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let frame = ready!(self.project().inner.poll_frame(cx));
-        Poll::Ready(frame.map(|frame| frame.map(strip_trailers)))
+    ) -> Poll<Option<Result<Frame<B::Data>, Status>>> {
+        let mut this = self.project();
+        match this.inner.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if !this.alarm.is_due() {
+                    return Poll::Ready(Some(Ok(strip_trailers(frame))));
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                return Poll::Ready(Some(Err(Status::from_error(error.into()))));
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => {
+                if this.alarm.poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        }
+        this.inner.clear();
+        Poll::Ready(Some(Err(this.ending.status())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -90,9 +123,27 @@ impl<B: Body> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(ambient::sync_scoped(this.user.clone(), || this.inner.poll_frame(cx)));
-        Poll::Ready(frame.map(|frame| frame.map(strip_trailers)))
+        let mut this = self.project();
+        let frame = this.call.in_scope(|| this.inner.as_mut().poll_frame(cx));
+        match frame {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                if !this.alarm.is_due() {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+            }
+            Poll::Ready(end) => {
+                this.call.finish();
+                return Poll::Ready(end.map(|frame| frame.map(strip_trailers)));
+            }
+            Poll::Pending => {
+                if this.alarm.poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        }
+        this.call.in_scope(|| this.inner.as_mut().clear());
+        this.call.expire();
+        Poll::Ready(Some(Ok(Frame::trailers(trailers(&this.ending.status())))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -104,12 +155,24 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 }
 
+/// A status as the trailers that end a stream.
+pub(crate) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    // It is one of this crate's, which all have their place in headers.
+    if status.add_header(&mut trailers).is_err() {
+        trailers.insert(Status::GRPC_STATUS, u16::from(status.code() as u8).into());
+    }
+    trailers
+}
+
 fn strip_trailers<D>(mut frame: Frame<D>) -> Frame<D> {
     if let Some(trailers) = frame.trailers_mut() {
-        metadata::strip(trailers, |_| true);
-        // Over HTTP/1, a client can send these too; no peer takes them over HTTP/2.
-        metadata::strip_connection(trailers);
-        trailers.remove("te");
+        // Over HTTP/1, a client can send fields of its connection too; no peer takes them over
+        // HTTP/2.
+        metadata::remove(trailers, |name| {
+            let name = name.as_str();
+            name == "te" || is_connection_field(name) || Reserved::classify(name).is_some()
+        });
     }
     frame
 }

@@ -1,66 +1,97 @@
 //! What layer and interceptor have in common.
 
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
 
+use http::{Extensions, HeaderMap};
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::intake::Intake;
+use super::settings::{Access, Settings};
 use crate::authenticate::{Authenticator, Credentials, Rejection};
-use crate::context::UserContext;
-use crate::metadata;
+use crate::call::{CallContext, Cancellation, Inner, Life};
+use crate::context::{ContextError, UserContext};
+use crate::deadline::{Deadline, InvalidTimeout};
+use crate::propagation::{REQUEST_ID, RequestId};
 use crate::status;
 use crate::telemetry::{self, Outcome};
 
-/// What a method needs to know of its caller.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Access {
-    /// Who it is, if they say so.
-    Optional,
-    /// Nothing.
-    Public,
-    /// Who it is.
-    #[default]
-    Required,
+/// A call that may be made.
+pub(super) struct Admitted {
+    pub(super) context: CallContext,
+    /// Around all that is done for it; there is none where the method is not known.
+    pub(super) span: Span,
 }
 
-/// Takes everything about identity out of a request: all that a client may have forged, and the
-/// credentials by which it can be told who is calling.
-pub(super) fn strip<A: Authenticator>(
+/// Decides whether a call may be made, and by whom. Whatever the request's metadata and extensions
+/// held about identity, they hold what was found out when this returns.
+///
+/// `method` is its path, where that is known. A request that is refused is not fit to be used.
+pub(super) fn admit<A: Authenticator>(
     authenticator: &A,
+    settings: &Settings,
+    method: Option<&str>,
     headers: &mut HeaderMap,
     extensions: &mut Extensions,
-) -> Vec<(HeaderName, HeaderValue)> {
+) -> Result<Admitted, Rejection> {
     extensions.remove::<UserContext>();
-    metadata::strip_connection(headers);
-    metadata::take_reserved(headers, authenticator.credential_names())
+    let intake = Intake::of(headers, authenticator.credential_names(), &settings.fields);
+    let known_id = intake.request_id();
+    let has_id = known_id.is_some();
+    let id = known_id.unwrap_or_else(RequestId::random);
+
+    let span = method.map_or_else(Span::none, |method| telemetry::call(method, id.as_str()));
+    let entered = span.enter();
+    let (deadline, user) =
+        decide(authenticator, settings, method, &intake, id.as_str(), extensions)?;
+    drop(entered);
+
+    let (fields, mut unwanted) = intake.fields(&settings.fields);
+    // A context that was forwarded is in the metadata already, and is left alone.
+    let is_written = user.as_ref().is_some_and(|user| user.is_written_as(&intake.identity));
+    if !is_written {
+        unwanted.extend(intake.identity.iter().map(|(name, _)| (*name).clone()));
+    }
+    unwanted.extend(intake.into_transient());
+    for name in unwanted {
+        headers.remove(name);
+    }
+    if let Some(user) = user.as_ref().filter(|_| !is_written) {
+        user.append_to(headers)?;
+    }
+    if !has_id {
+        let inserted = headers.try_insert(REQUEST_ID, id.value().clone());
+        inserted.map_err(|_| ContextError::NoRoom)?;
+    }
+    let life = Life::Call(Cancellation::default());
+    let context = CallContext::new(Inner { user, deadline, request_id: Some(id), fields, life });
+    extensions.insert(context.clone());
+    Ok(Admitted { context, span })
 }
 
-/// A call, as far as it matters to who may make it.
-pub(super) struct Call<'a> {
-    /// Its path, where that is known.
-    pub(super) method: Option<&'a str>,
-    pub(super) access: Access,
-    /// Whether the caller's e-mail address goes into the span.
-    pub(super) record_email: bool,
-}
-
-/// Tells who is calling, by what was taken out of the request. Writes it into the request's
-/// metadata and extensions, and the outcome into the log.
-pub(super) fn identify<A: Authenticator>(
+/// Tells by when the call must be answered and who is calling, and writes the outcome into the log.
+fn decide<A: Authenticator>(
     authenticator: &A,
-    call: &Call<'_>,
-    taken: &[(HeaderName, HeaderValue)],
-    headers: &mut HeaderMap,
-    extensions: &mut Extensions,
-) -> Result<Option<UserContext>, Rejection> {
-    let span = telemetry::authenticate(call.method);
+    settings: &Settings,
+    method: Option<&str>,
+    intake: &Intake<'_>,
+    request_id: &str,
+    extensions: &Extensions,
+) -> Result<(Option<Deadline>, Option<UserContext>), Rejection> {
+    let span = telemetry::authenticate(method, request_id);
     let _entered = span.enter();
-    let answer = authenticate(authenticator, call.access, taken, headers, extensions);
+    let access = method.map_or(Access::Required, |method| settings.access(method));
+    let answer = deadline(intake.timeout(), settings.timeout).and_then(|deadline| {
+        Ok((deadline, authenticate(authenticator, access, intake, extensions)?))
+    });
     match &answer {
-        Ok(Some(user)) => {
-            telemetry::record_user(&span, user, call.record_email);
+        Ok((_, Some(user))) => {
+            telemetry::record_user(&span, user, settings.record_email);
             telemetry::record_outcome(&span, Outcome::Accepted);
             tracing::debug!("request accepted");
         }
-        Ok(None) => {
-            let public = call.access == Access::Public;
+        Ok((_, None)) => {
+            let public = access == Access::Public;
             let outcome = if public { Outcome::Public } else { Outcome::Anonymous };
             telemetry::record_outcome(&span, outcome);
             tracing::debug!("request accepted");
@@ -73,26 +104,33 @@ pub(super) fn identify<A: Authenticator>(
     answer
 }
 
+/// By when a call must be answered: what the client says, but not later than is allowed here.
+fn deadline(
+    asked: Result<Option<Duration>, InvalidTimeout>,
+    allowed: Option<Duration>,
+) -> Result<Option<Deadline>, Rejection> {
+    let asked = asked.map_err(|InvalidTimeout| Rejection::TimeoutInvalid)?;
+    let Some(timeout) = asked.into_iter().chain(allowed).min() else {
+        return Ok(None);
+    };
+    if timeout.is_zero() {
+        return Err(Rejection::DeadlineExceeded);
+    }
+    Ok(Some(Deadline::counted_from(Instant::now(), timeout)))
+}
+
 fn authenticate<A: Authenticator>(
     authenticator: &A,
     access: Access,
-    taken: &[(HeaderName, HeaderValue)],
-    headers: &mut HeaderMap,
-    extensions: &mut Extensions,
+    intake: &Intake<'_>,
+    extensions: &Extensions,
 ) -> Result<Option<UserContext>, Rejection> {
     if access == Access::Public {
         return Ok(None);
     }
-    match authenticator.authenticate(&Credentials::new(
-        taken,
-        authenticator.credential_names(),
-        extensions,
-    ))? {
-        Some(user) => {
-            user.append_to(headers)?;
-            extensions.insert(user.clone());
-            Ok(Some(user))
-        }
+    let names = authenticator.credential_names();
+    match authenticator.authenticate(&Credentials::new(&intake.identity, names, extensions))? {
+        Some(user) => Ok(Some(user)),
         None if access == Access::Optional => Ok(None),
         None => Err(authenticator.challenge()),
     }

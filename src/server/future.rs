@@ -1,15 +1,20 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
+use http_body::Body;
 use pin_project_lite::pin_project;
 use tonic::Status;
 
 use super::body::ResponseBody;
-use crate::context::UserContext;
-use crate::context::ambient::{self, Scoped};
+use super::ending::Ending;
+use super::running::Running;
+use crate::alarm::Alarm;
+use crate::call::Scoped;
+use crate::call::ambient::scoped;
+use crate::deadline::Deadline;
 use crate::metadata;
 
 pin_project! {
@@ -29,7 +34,10 @@ pin_project! {
         Running {
             #[pin]
             future: Scoped<F>,
-            user: Option<UserContext>,
+            call: Running,
+            // At the deadline. When the token expires, it is streams that end.
+            alarm: Alarm,
+            ending: Ending,
         },
     }
 }
@@ -39,14 +47,14 @@ impl<F> ResponseFuture<F> {
         Self { state: State::Rejected { status: Some(status) } }
     }
 
-    /// Calls the service, and polls the future that it returns, as this user.
-    pub(super) fn running(user: Option<UserContext>, call: impl FnOnce() -> F) -> Self
+    /// Calls the service, and polls the future that it returns, in the scope of the call.
+    pub(super) fn running(call: Running, ending: Ending, f: impl FnOnce() -> F) -> Self
     where
         F: Future,
     {
-        let future = ambient::sync_scoped(user.clone(), call);
-        let future = ambient::scoped(user.clone(), future);
-        Self { state: State::Running { future, user } }
+        let future = scoped(call.context().clone(), call.in_scope(f));
+        let alarm = Alarm::at(call.context().deadline().map(Deadline::time));
+        Self { state: State::Running { future, call, alarm, ending } }
     }
 }
 
@@ -59,22 +67,39 @@ impl<F> fmt::Debug for ResponseFuture<F> {
 impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Rejected { status } => {
-                // A future is not polled again once it is ready; should it be, an empty answer
-                // grants nothing.
-                let response = status.take().map(Status::into_http).unwrap_or_default();
-                Poll::Ready(Ok(response))
+        let mut state = self.project().state;
+        let status = match state.as_mut().project() {
+            StateProj::Rejected { status } => status.take(),
+            StateProj::Running { future, call, alarm, ending } => {
+                let span = call.span().clone();
+                let _entered = span.enter();
+                match future.poll(cx) {
+                    Poll::Ready(Ok(mut response)) => {
+                        metadata::strip(response.headers_mut(), |_| true);
+                        let (call, ending) = (std::mem::take(call), *ending);
+                        let response = response.map(|body| ResponseBody::new(body, call, ending));
+                        return Poll::Ready(Ok(response));
+                    }
+                    Poll::Ready(Err(error)) => {
+                        call.finish();
+                        return Poll::Ready(Err(error));
+                    }
+                    Poll::Pending if alarm.poll(cx).is_pending() => return Poll::Pending,
+                    Poll::Pending => {
+                        call.expire();
+                        Some(Ending::at(call.context().deadline()).status())
+                    }
+                }
             }
-            StateProj::Running { future, user } => {
-                let mut response = ready!(future.poll(cx))?;
-                metadata::strip(response.headers_mut(), |_| true);
-                Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, user.take()))))
-            }
-        }
+        };
+        // What the handler was waiting for is given up. A future is not polled again once it is
+        // ready; should it be, an empty answer grants nothing.
+        state.set(State::Rejected { status: None });
+        Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()))
     }
 }

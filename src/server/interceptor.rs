@@ -1,11 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::core::{self, Access, Call};
+use super::core;
+use super::settings::Settings;
 use crate::authenticate::Authenticator;
+use crate::propagation::PropagatedField;
 
 /// Says who is calling, for a single service: `XServer::with_interceptor(service, …)`.
 ///
@@ -24,35 +27,49 @@ use crate::authenticate::Authenticator;
 /// # drop(service);
 /// ```
 ///
-/// A handler behind it has the caller in its request, but does not run as them: calls that it makes
-/// need a scope.
-///
-/// ```
-/// use tonic::{Request, Response, Status};
-/// use tonic_passport::UserContext;
-///
-/// # async fn reserve() -> Result<(), Status> { Ok(()) }
-/// async fn create_order(request: Request<()>) -> Result<Response<()>, Status> {
-///     let user = UserContext::from_request(&request)?;
-///     user.scope(reserve()).await?;
-///     Ok(Response::new(()))
-/// }
-/// # drop(create_order(Request::new(())));
-/// ```
+/// A handler behind it has the caller in its request, but does not run in the call's scope: the
+/// calls that it makes need one, [`CallContext::from_request`](crate::CallContext::from_request).
 pub struct EdgeInterceptor<A> {
     authenticator: Arc<A>,
+    settings: Arc<Settings>,
 }
 
 impl<A: Authenticator> EdgeInterceptor<A> {
     /// An interceptor that authenticates with this strategy.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator) }
+        Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
+    }
+
+    /// Lists further fields that go along with the calls that are made on behalf of a request: see
+    /// [`ServerLayer::propagate`](crate::ServerLayer::propagate).
+    #[must_use]
+    pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
+        Arc::make_mut(&mut self.settings).fields.extend(fields);
+        self
+    }
+
+    /// Adds the caller's e-mail address to the tracing span `authenticate`.
+    #[must_use]
+    pub fn record_email(mut self) -> Self {
+        Arc::make_mut(&mut self.settings).record_email = true;
+        self
+    }
+
+    /// Gives every call a deadline, for the calls that it makes in turn: the client's own, or this
+    /// far from now, whichever is earlier. The interceptor itself ends nothing.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        Arc::make_mut(&mut self.settings).timeout = Some(timeout);
+        self
     }
 }
 
 impl<A> Clone for EdgeInterceptor<A> {
     fn clone(&self) -> Self {
-        Self { authenticator: Arc::clone(&self.authenticator) }
+        Self {
+            authenticator: Arc::clone(&self.authenticator),
+            settings: Arc::clone(&self.settings),
+        }
     }
 }
 
@@ -66,9 +83,7 @@ impl<A: Authenticator> Interceptor for EdgeInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
         let headers = metadata.as_mut();
-        let taken = core::strip(&*self.authenticator, headers, &mut extensions);
-        let call = Call { method: None, access: Access::Required, record_email: false };
-        core::identify(&*self.authenticator, &call, &taken, headers, &mut extensions)?;
+        core::admit(&*self.authenticator, &self.settings, None, headers, &mut extensions)?;
         Ok(Request::from_parts(metadata, extensions, ()))
     }
 }

@@ -1,7 +1,7 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,10 +12,14 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::{RequestBody, ResponseBody};
-use super::core::{self, Access, Call};
+use super::core::{self, Admitted};
+use super::ending::Ending;
 use super::future::ResponseFuture;
+use super::running::Running;
+use super::settings::{Access, Settings};
 use crate::authenticate::Authenticator;
 use crate::policy::MethodPath;
+use crate::propagation::PropagatedField;
 use crate::status::{self, reason};
 use crate::telemetry::{self, Outcome};
 
@@ -78,27 +82,20 @@ use crate::telemetry::{self, Outcome};
 /// and what is no gRPC method is `UNIMPLEMENTED` to it, with the HTTP status 200.
 pub struct ServerLayer<A> {
     authenticator: Arc<A>,
-    /// The methods that do not need an authenticated caller.
-    exceptions: Arc<HashMap<MethodPath, Access>>,
-    record_email: bool,
+    settings: Arc<Settings>,
 }
 
 /// The service that [`ServerLayer`] makes.
 pub struct ServerService<S, A> {
     inner: S,
     authenticator: Arc<A>,
-    exceptions: Arc<HashMap<MethodPath, Access>>,
-    record_email: bool,
+    settings: Arc<Settings>,
 }
 
 impl<A: Authenticator> ServerLayer<A> {
     /// A layer that authenticates with this strategy. Every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
-        Self {
-            authenticator: Arc::new(authenticator),
-            exceptions: Arc::default(),
-            record_email: false,
-        }
+        Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
     }
 
     /// Exempts methods from authentication: no credential is looked at, and the handler has no
@@ -121,7 +118,47 @@ impl<A: Authenticator> ServerLayer<A> {
     /// their id alone.
     #[must_use]
     pub fn record_email(mut self) -> Self {
-        self.record_email = true;
+        self.settings().record_email = true;
+        self
+    }
+
+    /// Gives every call a deadline: the client's own (`grpc-timeout`), or this far from now,
+    /// whichever is earlier. Streams end by then too. Without it, calls have the deadlines that
+    /// clients give them, or none.
+    ///
+    /// Where tonic's `Server::timeout` is set as well, make it the longer one: what it ends is
+    /// answered `CANCELLED`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings().timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long a stream may go on once the token that opened it has expired: 30 seconds by
+    /// default. Then it ends with `UNAUTHENTICATED` and the reason `TOKEN_EXPIRED`, in either
+    /// direction, and its client opens another one with a new token.
+    ///
+    /// This is a setting of the edge: behind it, nobody knows of a token, and streams end with those
+    /// of the edge. What is answered by one message comes to its end.
+    #[must_use]
+    pub fn stream_grace(mut self, grace: Duration) -> Self {
+        self.settings().stream_grace = Some(grace);
+        self
+    }
+
+    /// Lets streams go on for as long as they like once the token that opened them has expired.
+    #[must_use]
+    pub fn streams_outlive_tokens(mut self) -> Self {
+        self.settings().stream_grace = None;
+        self
+    }
+
+    /// Lists further fields that go along with the calls that are made on behalf of a request, and
+    /// how far; see [`propagation`](crate::propagation) for those that do in any case. Listing one
+    /// of them, `baggage` for instance, changes how far it goes.
+    #[must_use]
+    pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
+        self.settings().fields.extend(fields);
         self
     }
 
@@ -130,15 +167,17 @@ impl<A: Authenticator> ServerLayer<A> {
         ServerService {
             inner: service,
             authenticator: Arc::clone(&self.authenticator),
-            exceptions: Arc::clone(&self.exceptions),
-            record_email: self.record_email,
+            settings: Arc::clone(&self.settings),
         }
     }
 
     fn except(mut self, methods: impl IntoIterator<Item = MethodPath>, access: Access) -> Self {
-        let methods = methods.into_iter().map(|method| (method, access));
-        Arc::make_mut(&mut self.exceptions).extend(methods);
+        self.settings().except(methods, access);
         self
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 }
 
@@ -146,15 +185,14 @@ impl<A> Clone for ServerLayer<A> {
     fn clone(&self) -> Self {
         Self {
             authenticator: Arc::clone(&self.authenticator),
-            exceptions: Arc::clone(&self.exceptions),
-            record_email: self.record_email,
+            settings: Arc::clone(&self.settings),
         }
     }
 }
 
 impl<A> fmt::Debug for ServerLayer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerLayer").field("exceptions", &self.exceptions).finish_non_exhaustive()
+        f.debug_struct("ServerLayer").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -171,8 +209,7 @@ impl<S: Clone, A> Clone for ServerService<S, A> {
         Self {
             inner: self.inner.clone(),
             authenticator: Arc::clone(&self.authenticator),
-            exceptions: Arc::clone(&self.exceptions),
-            record_email: self.record_email,
+            settings: Arc::clone(&self.settings),
         }
     }
 }
@@ -191,6 +228,7 @@ impl<S: NamedService, A> NamedService for ServerService<S, A> {
 impl<S, A, B, ResBody> Service<Request<B>> for ServerService<S, A>
 where
     S: Service<Request<Body>, Response = Response<ResBody>>,
+    ResBody: http_body::Body,
     A: Authenticator,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -205,30 +243,26 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let taken = core::strip(&*self.authenticator, &mut parts.headers, &mut parts.extensions);
-
         let path = parts.uri.path();
         if !MethodPath::is_canonical(path) || parts.uri.query().is_some() {
             tracing::info!(path, "request rejected: not the path of a method");
             telemetry::count(Outcome::Rejected(reason::METHOD_PATH_INVALID));
             return ResponseFuture::rejected(status::method_path_invalid());
         }
-        let call = Call {
-            method: Some(path),
-            access: self.exceptions.get(path).copied().unwrap_or_default(),
-            record_email: self.record_email,
-        };
-        match core::identify(
+        let admitted = core::admit(
             &*self.authenticator,
-            &call,
-            &taken,
+            &self.settings,
+            Some(path),
             &mut parts.headers,
             &mut parts.extensions,
-        ) {
-            Ok(user) => {
-                let body = Body::new(RequestBody::new(body));
+        );
+        match admitted {
+            Ok(Admitted { context, span }) => {
+                let ending = Ending::of(&context, self.settings.stream_grace);
+                let body = Body::new(RequestBody::new(body, ending));
                 let request = Request::from_parts(parts, body);
-                ResponseFuture::running(user, || self.inner.call(request))
+                let call = Running::new(context, span);
+                ResponseFuture::running(call, ending, || self.inner.call(request))
             }
             Err(rejection) => ResponseFuture::rejected(rejection.into()),
         }

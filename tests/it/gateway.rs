@@ -304,9 +304,15 @@ async fn a_request_passes_unchanged_but_for_identity() {
         // Each of tonic's channels adds itself.
         fields.remove("user-agent");
     }
-    for name in ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions"] {
+    for name in
+        ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions", "x-request-id"]
+    {
         assert!(seen[1].1.remove(name).is_some(), "{name}");
     }
+    // What was left of the time when it was sent on.
+    let left = seen[1].1.insert("grpc-timeout", HeaderValue::from_static("60S")).unwrap();
+    let microseconds: u32 = left.to_str().unwrap().strip_suffix('u').unwrap().parse().unwrap();
+    assert!((40_000_000..60_000_000).contains(&microseconds), "{left:?}");
     assert_eq!(seen[0], seen[1]);
 }
 

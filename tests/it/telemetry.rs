@@ -60,8 +60,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
         let mut fields = Fields::new();
         event.record(&mut Collect(&mut fields, &self.text));
         for span in context.event_scope(event).into_iter().flatten() {
+            // What is said in the inner span counts.
             let extensions = span.extensions();
-            fields.extend(extensions.get::<Fields>().unwrap().clone());
+            for (name, value) in extensions.get::<Fields>().unwrap() {
+                fields.entry(name.clone()).or_insert_with(|| value.clone());
+            }
         }
         self.events.lock().unwrap().push(fields);
     }
@@ -74,7 +77,8 @@ impl Log {
         (log, guard)
     }
 
-    /// What was said in `authenticate` since this was last asked, without the event's own message.
+    /// What was said in `authenticate` since this was last asked, without the event's own message,
+    /// and the request's id, which no two requests have in common.
     fn take(&self) -> Fields {
         let events = std::mem::take(&mut *self.events.lock().unwrap());
         let mut found: Vec<Fields> = events
@@ -85,6 +89,7 @@ impl Log {
         let mut fields = found.remove(0);
         fields.remove("span");
         fields.remove("message");
+        assert_eq!(fields.remove("request_id").unwrap().len(), 36);
         fields
     }
 

@@ -109,7 +109,7 @@ impl Probe {
     fn record<T>(&self, request: &Request<T>) {
         self.seen.lock().unwrap().push(Seen {
             metadata: request.metadata().clone().into_headers(),
-            user: request.extensions().get().cloned(),
+            user: UserContext::from_request(request).ok(),
             current: UserContext::current(),
             trailers: HeaderMap::new(),
         });

@@ -1,0 +1,79 @@
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::CallContext;
+use super::ambient::Scoped;
+
+/// A layer for services whose work is done in another task or thread than the one that calls them:
+/// it takes the [`CallContext`] along.
+///
+/// tower's `Buffer` hands requests to a task of its own, where a [`ClientLayer`](crate::ClientLayer)
+/// would find nobody to propagate; an executor may poll a future anywhere. With this layer around
+/// them, what the service does is done in the scope of whoever called it.
+///
+/// ```
+/// use tonic::transport::{Channel, Endpoint};
+/// use tonic_passport::{ClientLayer, ScopeLayer};
+/// use tower::ServiceBuilder;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
+/// let service = ServiceBuilder::new()
+///     .layer(ScopeLayer::new())
+///     .buffer(1024)
+///     .layer(ClientLayer::new())
+///     .service(channel);
+/// # drop::<ScopeServiceOf<_>>(service);
+/// # type ScopeServiceOf<S> = tonic_passport::call::ScopeService<S>;
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScopeLayer {
+    _private: (),
+}
+
+/// The service that [`ScopeLayer`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeService<S> {
+    inner: S,
+}
+
+impl ScopeLayer {
+    /// The layer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<S> Layer<S> for ScopeLayer {
+    type Service = ScopeService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ScopeService { inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for ScopeService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Scoped<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let extensions = request.extensions_mut();
+        let context = extensions.get_or_insert_with(CallContext::current).clone();
+        // For calls that are made in another task: they have to be told of a cancellation.
+        let future = context.clone().sync_scope(|| self.inner.call(request));
+        context.scope(future)
+    }
+}

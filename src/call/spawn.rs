@@ -1,0 +1,63 @@
+use std::future::{Future, pending};
+
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle};
+use tracing::Instrument;
+
+use super::{CallContext, Cancellation};
+
+/// Starts a task that works for the call of this one: on behalf of the same user, by the same
+/// deadline, in the same tracing span; and it ends when the call is cancelled.
+///
+/// This is `tokio::spawn` but for that. A call is cancelled when its caller leaves, or its deadline
+/// passes, before it was answered; then awaiting the task gives a `JoinError` whose `is_cancelled`
+/// is true. Once the call has been answered, the task goes on to its end. What has to be finished in
+/// any case is [detached](CallContext::detached).
+///
+/// ```
+/// use tonic_passport::UserContext;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let handler = async {
+///     tonic_passport::spawn(async { UserContext::current().map(|user| user.id().to_owned()) })
+///         .await
+/// };
+/// let alice = UserContext::builder("alice").build()?;
+/// assert_eq!(alice.scope(handler).await?.as_deref(), Some("alice"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// As `tokio::spawn`: outside of a runtime.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let context = CallContext::current();
+    let cancelled = context.cancellation().map(Cancellation::token).cloned();
+    let future = context.scope(future.in_current_span());
+    let Some(cancelled) = cancelled else {
+        return tokio::spawn(future);
+    };
+
+    let (tell, own) = oneshot::channel::<AbortHandle>();
+    let task = tokio::spawn(async move {
+        match cancelled.run_until_cancelled_owned(future).await {
+            Some(output) => output,
+            None => {
+                // What was cancelled has no output: the task ends as one that was aborted.
+                if let Ok(task) = own.await {
+                    task.abort();
+                }
+                pending().await
+            }
+        }
+    });
+    // A task that has ended already does not want to know.
+    drop(tell.send(task.abort_handle()));
+    task
+}

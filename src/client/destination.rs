@@ -1,0 +1,105 @@
+use std::fmt;
+use std::str::FromStr;
+
+use http::uri::Authority;
+
+/// Where calls may go: an authority, or a pattern of some.
+///
+/// | written | it means |
+/// |---|---|
+/// | `inventory:50053` | this host and port |
+/// | `inventory` | this host, at any port |
+/// | `*.shop.internal` | every host below this domain, at any port |
+/// | `*.shop.internal:50053` | every host below this domain, at this port |
+/// | `10.0.0.7:50053`, `[fd00::7]:50053` | this address and port |
+///
+/// Hosts are compared without regard to case, and otherwise as they are written: a name is not looked
+/// up, and is no other spelling of an address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Destination {
+    host: Host,
+    port: Option<u16>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Host {
+    Exactly(String),
+    /// With the dot in front.
+    Below(String),
+}
+
+/// The text is not a [`Destination`].
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text:?} is not a destination: HOST, HOST:PORT, *.DOMAIN or *.DOMAIN:PORT")]
+pub struct InvalidDestination {
+    text: String,
+}
+
+impl InvalidDestination {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Destination {
+    /// Whether a call to this authority goes here. One with user information goes nowhere.
+    pub(super) fn includes(&self, authority: &Authority) -> bool {
+        let host = authority.host();
+        let host_fits = match &self.host {
+            Host::Exactly(own) => own.eq_ignore_ascii_case(host),
+            Host::Below(domain) => {
+                let split = host.len().checked_sub(domain.len()).filter(|split| *split > 0);
+                split.and_then(|split| host.split_at_checked(split)).is_some_and(|(name, end)| {
+                    end.eq_ignore_ascii_case(domain) && !name.ends_with('.')
+                })
+            }
+        };
+        let port_fits = self.port.is_none() || self.port == authority.port_u16();
+        host_fits && port_fits && !authority.as_str().contains('@')
+    }
+}
+
+impl FromStr for Destination {
+    type Err = InvalidDestination;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidDestination { text: text.to_owned() };
+        let (below, name) = match text.strip_prefix("*.") {
+            Some(domain) => (true, domain),
+            None => (false, text),
+        };
+        let authority: Authority = name.parse().map_err(|_| invalid())?;
+        let (host, port) = (authority.host(), authority.port_u16());
+        // What is left besides host and port is no part of a destination.
+        let whole = match port {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let strange = host.is_empty() || host.starts_with('.') || host.contains(['*', '%']);
+        if whole != name || strange || (below && host.starts_with('[')) {
+            return Err(invalid());
+        }
+        let host =
+            if below { Host::Below(format!(".{host}")) } else { Host::Exactly(host.to_owned()) };
+        Ok(Self { host, port })
+    }
+}
+
+impl TryFrom<&str> for Destination {
+    type Error = InvalidDestination;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Exactly(host) => f.write_str(host)?,
+            Host::Below(domain) => write!(f, "*{domain}")?,
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}

@@ -1,0 +1,70 @@
+//! When nobody waits for an outgoing call any more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::Status;
+
+use super::propagate::Outgoing;
+use crate::alarm::Alarm;
+use crate::authenticate::Rejection;
+use crate::call::{CallContext, Cancellation};
+use crate::deadline::Deadline;
+use crate::status;
+
+/// The end of an outgoing call that comes before its answer.
+pub(super) struct End {
+    context: CallContext,
+    deadline: Option<Deadline>,
+    alarm: Alarm,
+    /// There once something has to wait, when the call can be cancelled without being dropped.
+    cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl End {
+    /// That of an answer that was never a call.
+    pub(super) fn never() -> Self {
+        Self::of(Outgoing { context: CallContext::default(), deadline: None })
+    }
+
+    pub(super) fn of(Outgoing { context, deadline }: Outgoing) -> Self {
+        let alarm = Alarm::at(deadline.map(Deadline::time));
+        Self { context, deadline, alarm, cancelled: None }
+    }
+
+    /// The same for the rest of the call.
+    pub(super) fn again(&self) -> Self {
+        Self::of(Outgoing { context: self.context.clone(), deadline: self.deadline })
+    }
+
+    /// Ready with what the caller is told, when it has come.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        if self.alarm.poll(cx).is_ready() {
+            return Poll::Ready(Rejection::DeadlineExceeded.into());
+        }
+        if self.cancelled.is_none() {
+            let cancelled = self.context.cancellation().and_then(Cancellation::watch);
+            self.cancelled = cancelled.map(Box::pin);
+        }
+        match &mut self.cancelled {
+            Some(cancelled) => cancelled.as_mut().poll(cx).map(|()| status::call_cancelled()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// As [`poll`](Self::poll), for what never has to wait.
+    pub(super) fn has_come(&mut self) -> Option<Status> {
+        if self.context.is_cancelled() {
+            return Some(status::call_cancelled());
+        }
+        self.alarm.is_due().then(|| Rejection::DeadlineExceeded.into())
+    }
+
+    /// What the caller is told of an error: when the deadline has passed, that is why.
+    pub(super) fn of_error(&self) -> Option<Status> {
+        let has_passed = self.deadline.is_some_and(Deadline::has_passed);
+        has_passed.then(|| Rejection::DeadlineExceeded.into())
+    }
+}

@@ -1,0 +1,186 @@
+//! What layer and interceptor have in common.
+
+use std::time::Duration;
+
+use http::uri::Authority;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::settings::{Settings, Without};
+use crate::authenticate::Rejection;
+use crate::call::CallContext;
+use crate::context::{ContextError, UserContext};
+use crate::deadline::{Deadline, GRPC_TIMEOUT, InvalidTimeout, parse_timeout, write_timeout};
+use crate::metadata::{Reserved, is_connection_field};
+use crate::propagation::{Carried, Hops, ONE_HOP, REQUEST_ID};
+use crate::status;
+
+/// Where a call goes, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route<'a> {
+    /// What the channel was wrapped for.
+    pub(super) channel: Option<&'a Authority>,
+    /// What the request says.
+    pub(super) request: Option<&'a Authority>,
+}
+
+/// A call that may be made.
+pub(super) struct Outgoing {
+    pub(super) context: CallContext,
+    /// By when it must be answered.
+    pub(super) deadline: Option<Deadline>,
+}
+
+/// Puts what goes along with the call, and no other identity, into an outgoing request.
+pub(super) fn propagate(
+    settings: &Settings,
+    route: Route<'_>,
+    headers: &mut HeaderMap,
+    extensions: &Extensions,
+) -> Result<Outgoing, Status> {
+    let timeout = strip(headers)?;
+    let context = context(extensions);
+    if context.is_cancelled() {
+        return Err(status::call_cancelled());
+    }
+    // The context of a call is sent to the places that it is meant for, and nowhere else.
+    let is_meant = settings.is_meant(route);
+    if !is_meant && settings.elsewhere == Without::Refuse {
+        let destination = route.channel.or(route.request).map(Authority::as_str);
+        return Err(told(status::destination_not_allowed(destination)));
+    }
+    let user = context.user().filter(|_| is_meant);
+    if user.is_none() && is_meant && settings.anonymous == Without::Refuse {
+        return Err(told(status::not_propagated()));
+    }
+
+    let deadline = deadline(headers, timeout, context.deadline(), settings.deadline_margin)?;
+    if is_meant {
+        write(headers, user, &context).map_err(Rejection::from)?;
+    }
+    Ok(Outgoing { context, deadline })
+}
+
+impl Settings {
+    /// Whether the context may be sent there. Where it is said twice where a call goes, both count.
+    fn is_meant(&self, route: Route<'_>) -> bool {
+        let Some(destinations) = &self.destinations else {
+            return true;
+        };
+        let is_one = |authority: &Authority| destinations.iter().any(|own| own.includes(authority));
+        let mut known = [route.channel, route.request].into_iter().flatten().peekable();
+        known.peek().is_some() && known.all(is_one)
+    }
+}
+
+/// The context that was given to this call, or else the one of the task that makes it.
+fn context(extensions: &Extensions) -> CallContext {
+    let context = extensions.get().cloned().unwrap_or_else(CallContext::current);
+    match extensions.get::<UserContext>() {
+        Some(user) => context.with_user(user.clone()),
+        None => context,
+    }
+}
+
+/// Takes out what must not be sent, and the timeout, which is written anew.
+fn strip(headers: &mut HeaderMap) -> Result<Option<Duration>, Status> {
+    let mut names: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    let mut timeouts = 0;
+    let mut timeout = None;
+    for (name, value) in &*headers {
+        let text = name.as_str();
+        if text == "grpc-timeout" {
+            timeouts += 1;
+            timeout = Some(parse_timeout(value));
+        } else if Reserved::classify(text).is_some()
+            || is_connection_field(text)
+            || text == "x-passport-one-hop"
+        {
+            names.push(name.clone());
+        }
+    }
+    for name in names {
+        headers.remove(name);
+    }
+    match timeout.transpose() {
+        Ok(timeout) if timeouts <= 1 => Ok(timeout),
+        Ok(_) | Err(InvalidTimeout) => Err(Rejection::TimeoutInvalid.into()),
+    }
+}
+
+/// By when a call must be answered: what it says itself, but not later than the one that it is made
+/// for, less a margin.
+fn deadline(
+    headers: &mut HeaderMap,
+    own: Option<Duration>,
+    outer: Option<Deadline>,
+    margin: Duration,
+) -> Result<Option<Deadline>, Status> {
+    if own.is_none() && outer.is_none() {
+        return Ok(None);
+    }
+    let now = Instant::now();
+    let left = outer.map(|outer| outer.remaining_at(now).saturating_sub(margin));
+    let (value, timeout) = match (own, left) {
+        (Some(own), left) if left.is_none_or(|left| own <= left) => (None, own),
+        (_, left) => {
+            let (value, written) = write_timeout(left.unwrap_or_default());
+            (Some(value), written)
+        }
+    };
+    if timeout.is_zero() {
+        return Err(Rejection::DeadlineExceeded.into());
+    }
+    if let Some(value) = value {
+        insert(headers, GRPC_TIMEOUT, value).map_err(Rejection::from)?;
+    }
+    Ok(Some(Deadline::counted_from(now, timeout)))
+}
+
+/// Writes the context. What the request says itself, of the trace for instance, is left alone.
+fn write(
+    headers: &mut HeaderMap,
+    user: Option<&UserContext>,
+    context: &CallContext,
+) -> Result<(), ContextError> {
+    if let Some(user) = user {
+        user.append_to(headers)?;
+    }
+    if let Some(id) = context.request_id()
+        && !headers.contains_key(REQUEST_ID)
+    {
+        insert(headers, REQUEST_ID, id.value().clone())?;
+    }
+
+    let fields = context.fields();
+    let is_new: SmallVec<[bool; 4]> =
+        fields.iter().map(|field| !headers.contains_key(&field.name)).collect();
+    let new = || fields.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(field, _)| field);
+    for Carried { name, value, .. } in new() {
+        headers.try_append(name, value.clone()).map_err(|_| ContextError::NoRoom)?;
+    }
+    let last = new().filter(|field| field.hops == Hops::One).map(|field| field.name.as_str());
+    let last: Vec<&str> = last.collect();
+    if !last.is_empty() {
+        // Names of fields joined by commas are always the value of one.
+        let value = HeaderValue::try_from(last.join(",")).map_err(|_| ContextError::NoRoom)?;
+        insert(headers, ONE_HOP, value)?;
+    }
+    Ok(())
+}
+
+fn insert(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Result<(), ContextError> {
+    headers.try_insert(name, value).map(drop).map_err(|_| ContextError::NoRoom)
+}
+
+/// Says in the log, too, what the developer of a service has to mend.
+fn told(status: Status) -> Status {
+    tracing::error!("{}", status.message());
+    status
+}

@@ -1,0 +1,119 @@
+//! The fields of W3C Trace Context and W3C Baggage, as far as it must be told whether they are
+//! well-formed. What they say is for whoever traces.
+
+use http::{HeaderName, HeaderValue};
+
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// The length of a `traceparent` of version 00.
+const PARENT_LENGTH: usize = 55;
+/// How long one of a later version may be: none has been written yet.
+const MAX_PARENT_LENGTH: usize = 256;
+/// What everyone has to propagate of a trace's state (Trace Context, section 3.3.1.5), in bytes.
+const MAX_STATE_LENGTH: usize = 512;
+/// How many members a trace's state may have (section 3.3.1.1).
+const MAX_STATE_MEMBERS: usize = 32;
+/// What everyone has to propagate of a trace's baggage (Baggage, section 3.3.2), in bytes.
+const MAX_BAGGAGE_LENGTH: usize = 8192;
+/// How many members of it (section 3.3.2).
+const MAX_BAGGAGE_MEMBERS: usize = 64;
+
+/// Whether this is a `traceparent` (Trace Context, section 3.2): version, trace id, parent id and
+/// flags in lower-case hexadecimal digits; of a later version, whatever comes after them.
+pub(crate) fn is_traceparent(value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    let Some((parent, further)) = value.split_at_checked(PARENT_LENGTH) else {
+        return false;
+    };
+    let mut digits = true;
+    for (index, byte) in parent.iter().enumerate() {
+        digits &= match index {
+            2 | 35 | 52 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        };
+    }
+    let zero = |part: &[u8]| part.iter().all(|byte| *byte == b'0');
+    let of_version = match &parent[..2] {
+        b"00" => further.is_empty(),
+        b"ff" => false,
+        _ => further.first().is_none_or(|byte| *byte == b'-'),
+    };
+    digits
+        && of_version
+        && value.len() <= MAX_PARENT_LENGTH
+        && !zero(&parent[3..35])
+        && !zero(&parent[36..52])
+}
+
+/// Whether these are the values of `tracestate` together (Trace Context, section 3.3): a list whose
+/// members have a key and a value each.
+pub(crate) fn is_tracestate(values: &[&HeaderValue]) -> bool {
+    let is_member = |member: &[u8]| {
+        let (key, value) = split_once(member, b'=');
+        let key_byte = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
+        let value_byte = |byte: &u8| matches!(byte, 0x20..=0x7e) && !b",=".contains(byte);
+        let value = value.unwrap_or_default();
+        !key.is_empty()
+            && key.len() <= 256
+            && key.iter().all(key_byte)
+            && (1..=256).contains(&value.len())
+            && value.iter().all(value_byte)
+    };
+    // Here, members may be empty (section 3.3.1.1).
+    is_list(values, MAX_STATE_LENGTH, MAX_STATE_MEMBERS, |member| {
+        member.is_empty() || is_member(member)
+    })
+}
+
+/// Whether these are the values of `baggage` together (Baggage, section 3.3.1): a list whose members
+/// have a key, a value, and properties perhaps.
+pub(crate) fn is_baggage(values: &[&HeaderValue]) -> bool {
+    let is_value = |value: &[u8]| {
+        let is_octet = |byte: &u8| matches!(byte, 0x21..=0x7e) && !b"\",;\\".contains(byte);
+        value.iter().all(is_octet)
+    };
+    let is_pair = |part: &[u8], must_have_value: bool| {
+        let (key, value) = split_once(part, b'=');
+        is_token(key.trim_ascii())
+            && value.map_or(!must_have_value, |value| is_value(value.trim_ascii()))
+    };
+    is_list(values, MAX_BAGGAGE_LENGTH, MAX_BAGGAGE_MEMBERS, |member| {
+        let mut parts = member.split(|byte| *byte == b';');
+        parts.next().is_some_and(|pair| is_pair(pair, true))
+            && parts.all(|property| is_pair(property, false))
+    })
+}
+
+fn is_list(
+    values: &[&HeaderValue],
+    max_length: usize,
+    max_members: usize,
+    is_member: impl Fn(&[u8]) -> bool,
+) -> bool {
+    // Between two values, there is a comma.
+    let length = values.iter().map(|value| value.len() + 1).sum::<usize>().saturating_sub(1);
+    let mut members = 0;
+    length <= max_length
+        && values
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .inspect(|_| members += 1)
+            .all(|member| is_member(member.trim_ascii()))
+        && members <= max_members
+}
+
+fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|byte| *byte == separator) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+/// Whether this is a token (RFC 9110, section 5.6.2).
+fn is_token(text: &[u8]) -> bool {
+    let is_token_byte =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !text.is_empty() && text.iter().all(is_token_byte)
+}
