@@ -10,9 +10,11 @@ use std::process::ExitCode;
 
 use tonic_passport::jwt::Algorithm;
 
+mod asked;
 mod cold;
 mod flat;
 mod flood;
+mod hop;
 mod million;
 mod warm;
 
@@ -21,6 +23,9 @@ mod bare;
 #[expect(dead_code, reason = "the layer is measured elsewhere")]
 #[path = "../support/job.rs"]
 mod job;
+#[expect(dead_code, reason = "the edge is measured elsewhere")]
+#[path = "../support/layers.rs"]
+mod layers;
 #[path = "../support/many.rs"]
 mod many;
 #[path = "../support/side_by_side.rs"]
@@ -30,6 +35,8 @@ mod subject;
 #[expect(dead_code, reason = "memory is measured elsewhere")]
 #[path = "../support/table.rs"]
 mod table;
+#[path = "../support/user.rs"]
+mod user;
 
 fn main() -> ExitCode {
     table::print(&[
@@ -42,5 +49,8 @@ fn main() -> ExitCode {
         ("million tokens", million::rows),
         ("keys", flat::keys),
         ("issuers", flat::issuers),
+        ("hop", hop::rows),
+        ("current", asked::current),
+        ("permission", asked::permissions),
     ])
 }
