@@ -4,7 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
+
+mod list;
+mod text;
+mod words;
+
+pub(crate) use list::{Hash, Item, ItemVec, List};
+pub(crate) use text::Text;
+use text::heap;
+pub(crate) use words::{equal, splat, word_at, words};
+
+/// What `Debug` shows of an e-mail address.
+const REDACTED: &str = "[redacted]";
 
 /// The authenticated user on whose behalf a call is made.
 ///
@@ -33,17 +45,30 @@ use http::{HeaderName, HeaderValue};
 /// ```
 #[derive(Clone)]
 pub struct UserContext {
-    inner: Arc<Inner>,
+    parts: Arc<ContextParts>,
 }
 
-struct Inner {
-    fields: ContextFields,
-    /// The fields as they are written into metadata, prepared when the context is made.
-    encoded: Box<[(HeaderName, HeaderValue)]>,
+/// What a context consists of. Each part knows how it is written into metadata.
+#[derive(Default)]
+pub(crate) struct ContextParts {
+    pub(crate) id: Text,
+    pub(crate) email: Option<Text>,
+    pub(crate) roles: List,
+    pub(crate) permissions: List,
+    /// Sorted by name.
+    pub(crate) attributes: Vec<Attribute>,
 }
 
-/// The plain data of a context.
-#[derive(Clone, Default, Eq, PartialEq)]
+/// A further attribute.
+pub(crate) struct Attribute {
+    pub(crate) key: HeaderName,
+    /// Where in the key the name begins.
+    pub(crate) name_at: usize,
+    pub(crate) text: Text,
+}
+
+/// The plain data that a context is made of.
+#[derive(Clone, Default)]
 pub(crate) struct ContextFields {
     pub(crate) id: String,
     pub(crate) email: Option<String>,
@@ -177,37 +202,27 @@ impl UserContext {
         }
     }
 
-    pub(crate) fn from_parts(
-        fields: ContextFields,
-        encoded: Box<[(HeaderName, HeaderValue)]>,
-    ) -> Self {
-        Self { inner: Arc::new(Inner { fields, encoded }) }
+    pub(crate) fn from_parts(parts: ContextParts) -> Self {
+        Self { parts: Arc::new(parts) }
     }
 
-    pub(crate) fn encoded(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.inner.encoded
+    pub(crate) fn parts(&self) -> &ContextParts {
+        &self.parts
     }
 
     /// An upper estimate of the bytes that the context takes up.
     pub(crate) fn size(&self) -> usize {
-        let Inner { fields, encoded } = &*self.inner;
-        // The least that an allocator hands out, and what it keeps beside it.
-        let heap = |bytes: usize| (bytes + 16).max(32);
-        let text = |text: &String| size_of::<String>() + heap(text.capacity());
-        let list = |list: &Vec<String>| {
-            let slots = list.capacity() * size_of::<String>();
-            slots + list.iter().map(|item| heap(item.capacity())).sum::<usize>()
-        };
-        let field = size_of::<(HeaderName, HeaderValue)>();
-        size_of::<Inner>()
-            + fields.id.capacity()
-            + fields.email.as_ref().map_or(0, String::capacity)
-            + list(&fields.roles)
-            + list(&fields.permissions)
-            // A map's nodes are half empty, and hold pointers besides.
-            + fields.attributes.iter().map(|(k, v)| 3 * (text(k) + text(v))).sum::<usize>()
-            // A value is counted with what sharing it takes.
-            + encoded.iter().map(|(_, v)| field + heap(v.len()) + 2 * heap(0)).sum::<usize>()
+        let ContextParts { id, email, roles, permissions, attributes } = self.parts();
+        // A key of more than a few bytes is allocated and shared, as a value is.
+        let attribute = |own: &Attribute| own.text.size() + own.key.as_str().len() + 3 * heap(0);
+        size_of::<ContextParts>()
+            + heap(0)
+            + id.size()
+            + email.as_ref().map_or(0, Text::size)
+            + roles.size()
+            + permissions.size()
+            + heap(attributes.capacity() * size_of::<Attribute>())
+            + attributes.iter().map(attribute).sum::<usize>()
     }
 
     pub(crate) fn expires_at(&self) -> Option<std::time::SystemTime> {
@@ -216,44 +231,45 @@ impl UserContext {
 
     /// The user's id; never empty.
     pub fn id(&self) -> &str {
-        &self.inner.fields.id
+        self.parts.id.as_str()
     }
 
     /// The user's e-mail address, if the token carried one. An address is a means of contact; to
     /// tell users apart, use [`id`](Self::id).
     pub fn email(&self) -> Option<&str> {
-        self.inner.fields.email.as_deref()
+        self.parts.email.as_ref().map(Text::as_str)
     }
 
     /// The user's roles, in the order the issuer gave.
-    pub fn roles(&self) -> &[String] {
-        &self.inner.fields.roles
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.parts.roles.iter()
     }
 
     /// The user's permissions, in the order the issuer gave.
-    pub fn permissions(&self) -> &[String] {
-        &self.inner.fields.permissions
+    pub fn permissions(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.parts.permissions.iter()
     }
 
     /// A further attribute, such as `tenant`, which travels as `x-user-tenant`.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.inner.fields.attributes.get(name).map(String::as_str)
+        let own = self.parts.attributes.iter().find(|own| own.name() == name)?;
+        Some(own.text.as_str())
     }
 
     /// All further attributes, sorted by name.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.inner.fields.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.parts.attributes.iter().map(|own| (own.name(), own.text.as_str()))
     }
 
     /// Whether the user has this role. Roles are compared byte by byte.
     pub fn has_role(&self, role: &str) -> bool {
-        self.roles().iter().any(|own| own == role)
+        self.parts.roles.contains(role)
     }
 
     /// Whether the user has this permission. Permissions are compared byte by byte; none implies
     /// another.
     pub fn has_permission(&self, permission: &str) -> bool {
-        self.permissions().iter().any(|own| own == permission)
+        self.parts.permissions.contains(permission)
     }
 
     /// Demands a role.
@@ -285,7 +301,10 @@ impl UserContext {
 
 impl PartialEq for UserContext {
     fn eq(&self, other: &Self) -> bool {
-        self.inner.fields == other.inner.fields
+        let ContextParts { id, email, roles, permissions, attributes } = self.parts();
+        let other = other.parts();
+        (id, email, roles, permissions, attributes)
+            == (&other.id, &other.email, &other.roles, &other.permissions, &other.attributes)
     }
 }
 
@@ -295,7 +314,13 @@ impl Eq for UserContext {}
 /// the values of attributes.
 impl fmt::Debug for UserContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fields.debug("UserContext", f)
+        f.debug_struct("UserContext")
+            .field("id", &self.id())
+            .field("email", &self.email().map(|_| REDACTED))
+            .field("roles", &self.parts.roles.iter())
+            .field("permissions", &self.parts.permissions.iter())
+            .field("attributes", &self.attributes().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -310,11 +335,23 @@ impl ContextFields {
     fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("id", &self.id)
-            .field("email", &self.email.as_ref().map(|_| "[redacted]"))
+            .field("email", &self.email.as_ref().map(|_| REDACTED))
             .field("roles", &self.roles)
             .field("permissions", &self.permissions)
             .field("attributes", &self.attributes.keys())
             .finish()
+    }
+}
+
+impl Attribute {
+    pub(crate) fn name(&self) -> &str {
+        &self.key.as_str()[self.name_at..]
+    }
+}
+
+impl PartialEq for Attribute {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.text == other.text
     }
 }
 

@@ -30,7 +30,10 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::context::{ContextError, ContextFields, UserContext, UserContextBuilder};
+use crate::context::{
+    Attribute, ContextError, ContextFields, ContextParts, List, Text, UserContext,
+    UserContextBuilder,
+};
 
 mod encoding;
 mod names;
@@ -41,6 +44,9 @@ pub use names::{EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID, is_reserved};
 /// What gRPC counts for a key besides the bytes of its name and value.
 const OVERHEAD: usize = 32;
 
+/// No budget is larger, so that 32 bits tell where in a value something is.
+const LARGEST: usize = u32::MAX as usize;
+
 impl UserContextBuilder {
     /// Makes the context.
     ///
@@ -50,30 +56,32 @@ impl UserContextBuilder {
     /// when an attribute's name is not one, or when the whole is larger than its budget.
     pub fn build(self) -> Result<UserContext, ContextError> {
         let Self { fields, budget } = self;
-        let mut encoded = Vec::with_capacity(4 + fields.attributes.len());
+        let ContextFields { id, email, roles, permissions, attributes } = fields;
+        let list = |key, items: Vec<String>| {
+            if items.is_empty() { Ok(List::default()) } else { encoding::encode_list(&key, &items) }
+        };
 
-        encoded.push((USER_ID, encoding::encode(&USER_ID, &fields.id)?));
-        if let Some(email) = &fields.email {
-            encoded.push((EMAIL, encoding::encode(&EMAIL, email)?));
-        }
-        for (key, list) in [(ROLES, &fields.roles), (PERMISSIONS, &fields.permissions)] {
-            if !list.is_empty() {
-                let value = encoding::encode_list(&key, list)?;
-                encoded.push((key, value));
-            }
-        }
-        for (name, value) in &fields.attributes {
-            let key = names::attribute_key(name)?;
-            let value = encoding::encode(&key, value)?;
+        let id = encoding::encode(&USER_ID, id)?;
+        let email = email.map(|email| encoding::encode(&EMAIL, email)).transpose()?;
+        let roles = list(ROLES, roles)?;
+        let permissions = list(PERMISSIONS, permissions)?;
+        let mut encoded = Vec::with_capacity(attributes.len());
+        for (name, value) in attributes {
+            let key = names::attribute_key(&name)?;
+            let text = encoding::encode(&key, value)?;
             reject_alias(&encoded, &key)?;
-            encoded.push((key, value));
+            encoded.push(Attribute { key, name_at: PREFIX.len(), text });
         }
 
-        let size = encoded.iter().map(|(key, value)| field_size(key, value)).sum();
+        let attributes = encoded;
+        let context =
+            UserContext::from_parts(ContextParts { id, email, roles, permissions, attributes });
+        let size = context.encoded().map(|(key, value)| field_size(&key, value)).sum();
+        let budget = budget.min(LARGEST);
         if size > budget {
             return Err(ContextError::TooLarge { size, budget });
         }
-        Ok(UserContext::from_parts(fields, encoded.into_boxed_slice()))
+        Ok(context)
     }
 }
 
@@ -92,11 +100,12 @@ impl UserContext {
 
     /// Whether these fields are the context as it is written: all of it, and nothing else.
     pub(crate) fn is_written_as(&self, fields: &[(&HeaderName, &HeaderValue)]) -> bool {
-        let encoded = self.encoded();
-        encoded.len() == fields.len()
-            && encoded.iter().all(|(key, value)| {
-                fields.iter().any(|(name, written)| *name == key && *written == value)
-            })
+        let mut found = 0;
+        let all = self.encoded().all(|(key, value)| {
+            found += 1;
+            fields.iter().any(|(name, written)| **name == key && *written == value)
+        });
+        all && found == fields.len()
     }
 
     /// Writes the context into headers that have been stripped already: all of it, or nothing.
@@ -108,6 +117,19 @@ impl UserContext {
             }
         }
         Ok(())
+    }
+
+    /// The fields that the context is written as.
+    pub(crate) fn encoded(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        let ContextParts { id, email, roles, permissions, attributes } = self.parts();
+        let own = [
+            (USER_ID, Some(id.value())),
+            (EMAIL, email.as_ref().map(Text::value)),
+            (ROLES, roles.value()),
+            (PERMISSIONS, permissions.value()),
+        ];
+        let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        own.chain(attributes.iter().map(|own| (own.key.clone(), own.text.value())))
     }
 
     /// Reads a context from headers of a trusted sender; `None` when they hold no key of one.
@@ -130,49 +152,81 @@ pub(crate) fn read<'a>(
     headers: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
     budget: usize,
 ) -> Result<Option<UserContext>, ContextError> {
-    let mut fields = ContextFields::default();
-    let mut encoded: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    let mut parts = ContextParts::default();
     let mut size = 0;
+    let budget = budget.min(LARGEST);
 
     for (key, value) in headers {
-        let Some(context_key) = ContextKey::parse(key)? else {
-            continue;
+        let context_key = match own_key(key.as_str()) {
+            Some(own) => own,
+            None => match ContextKey::parse(key)? {
+                Some(other) => other,
+                None => continue,
+            },
         };
         // The size comes before the content: what is too large is not worth decoding.
         size += field_size(key, value);
         if size > budget {
             return Err(ContextError::TooLarge { size, budget });
         }
-        reject_alias(&encoded, key)?;
+        let is_repeated = match context_key {
+            ContextKey::Id => !parts.id.is_empty(),
+            ContextKey::Email => parts.email.is_some(),
+            ContextKey::Roles => !parts.roles.is_empty(),
+            ContextKey::Permissions => !parts.permissions.is_empty(),
+            ContextKey::Attribute(_) => {
+                reject_alias(&parts.attributes, key)?;
+                false
+            }
+        };
+        if is_repeated {
+            return Err(ContextError::Repeated { key: key.to_string() });
+        }
         match context_key {
-            ContextKey::Id => fields.id = encoding::decode(key, value)?,
-            ContextKey::Email => fields.email = Some(encoding::decode(key, value)?),
-            ContextKey::Roles => fields.roles = encoding::decode_list(key, value)?,
-            ContextKey::Permissions => fields.permissions = encoding::decode_list(key, value)?,
-            ContextKey::Attribute(name) => {
-                fields.attributes.insert(name.to_owned(), encoding::decode(key, value)?);
+            ContextKey::Id => parts.id = encoding::decode(key, value)?,
+            ContextKey::Email => parts.email = Some(encoding::decode(key, value)?),
+            ContextKey::Roles => encoding::decode_list(key, value, &mut parts.roles)?,
+            ContextKey::Permissions => {
+                encoding::decode_list(key, value, &mut parts.permissions)?;
+            }
+            ContextKey::Attribute(_) => {
+                let text = encoding::decode(key, value)?;
+                let name_at = PREFIX.len();
+                parts.attributes.push(Attribute { key: key.clone(), name_at, text });
             }
         }
-        encoded.push((key.clone(), value.clone()));
     }
 
-    match (encoded.is_empty(), fields.id.is_empty()) {
-        (true, _) => Ok(None),
-        (false, true) => Err(ContextError::MissingId),
-        (false, false) => Ok(Some(UserContext::from_parts(fields, encoded.into_boxed_slice()))),
+    if size == 0 {
+        return Ok(None);
+    }
+    if parts.id.is_empty() {
+        return Err(ContextError::MissingId);
+    }
+    parts.attributes.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+    Ok(Some(UserContext::from_parts(parts)))
+}
+
+/// One of the context's own keys, told without folding it.
+#[inline]
+fn own_key(name: &str) -> Option<ContextKey<'_>> {
+    match name {
+        "x-user-id" => Some(ContextKey::Id),
+        "x-user-email" => Some(ContextKey::Email),
+        "x-user-roles" => Some(ContextKey::Roles),
+        "x-user-permissions" => Some(ContextKey::Permissions),
+        _ => None,
     }
 }
 
-/// Refuses a key that is already there, or differs from one that is in dashes only.
-fn reject_alias(
-    present: &[(HeaderName, HeaderValue)],
-    key: &HeaderName,
-) -> Result<(), ContextError> {
-    for (other, _) in present {
-        if other == key {
+/// Refuses an attribute that is already there, or differs from one that is in dashes only. None
+/// differs in them only from a key of the context's own.
+fn reject_alias(present: &[Attribute], key: &HeaderName) -> Result<(), ContextError> {
+    for other in present {
+        if other.key == key {
             return Err(ContextError::Repeated { key: key.to_string() });
         }
-        if names::folded(other.as_str()).eq(names::folded(key.as_str())) {
+        if names::folded(other.key.as_str()).eq(names::folded(key.as_str())) {
             return Err(ContextError::Aliased { key: key.to_string() });
         }
     }

@@ -42,7 +42,7 @@ impl UserService for Users {
         log_call("WhoAmI", &user, &request);
 
         Ok(Response::new(WhoAmIResponse {
-            permissions: user.permissions().to_vec(),
+            permissions: user.permissions().map(str::to_owned).collect(),
             metadata_keys: metadata_names(&request),
             user: Some(self.remember(&user)),
         }))
@@ -67,7 +67,7 @@ impl Users {
         let user = User {
             id: user.id().to_owned(),
             email: user.email().unwrap_or_default().to_owned(),
-            roles: user.roles().to_vec(),
+            roles: user.roles().map(str::to_owned).collect(),
         };
         self.lock().insert(user.id.clone(), user.clone());
         user

@@ -63,8 +63,8 @@ fn assert_decoded(context: &UserContext, received: &HeaderMap) {
         match name {
             name if name == USER_ID => assert_eq!(unescaped(value), context.id()),
             name if name == EMAIL => assert_eq!(Some(&*unescaped(value)), context.email()),
-            name if name == ROLES => assert_eq!(list(), context.roles()),
-            name if name == PERMISSIONS => assert_eq!(list(), context.permissions()),
+            name if name == ROLES => assert!(context.roles().eq(list())),
+            name if name == PERMISSIONS => assert!(context.permissions().eq(list())),
             name => {
                 let attribute = name.as_str().strip_prefix(PREFIX).expect("an alias was read");
                 assert_eq!(Some(&*unescaped(value)), context.attribute(attribute), "{name}");
@@ -73,8 +73,8 @@ fn assert_decoded(context: &UserContext, received: &HeaderMap) {
     }
     let said = 1
         + usize::from(context.email().is_some())
-        + usize::from(!context.roles().is_empty())
-        + usize::from(!context.permissions().is_empty())
+        + usize::from(context.roles().len() > 0)
+        + usize::from(context.permissions().len() > 0)
         + context.attributes().count();
     assert_eq!(said, count);
 }

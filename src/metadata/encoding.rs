@@ -2,41 +2,137 @@
 
 use http::{HeaderName, HeaderValue};
 
-use crate::context::ContextError;
+use crate::context::{ContextError, Hash, Item, ItemVec, List, Text, equal, splat, word_at, words};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Encodes one value.
-pub(super) fn encode(key: &HeaderName, value: &str) -> Result<HeaderValue, ContextError> {
+pub(super) fn encode(key: &HeaderName, value: String) -> Result<Text, ContextError> {
+    if is_plain(value.as_bytes()) {
+        return Ok(Text::plain(header_value(key, value)?));
+    }
     let mut out = String::with_capacity(value.len());
-    escape(key, value, None, &mut out)?;
-    header_value(key, out)
+    escape(key, &value, None, &mut out)?;
+    Ok(Text::escaped(header_value(key, out)?, value))
 }
 
 /// Encodes a list, which must not be empty.
-pub(super) fn encode_list(key: &HeaderName, items: &[String]) -> Result<HeaderValue, ContextError> {
-    let commas = items.len().saturating_sub(1);
-    let mut out = String::with_capacity(items.iter().map(String::len).sum::<usize>() + commas);
-    for (index, item) in items.iter().enumerate() {
+pub(super) fn encode_list(key: &HeaderName, list: &[String]) -> Result<List, ContextError> {
+    let commas = list.len().saturating_sub(1);
+    let length = list.iter().map(String::len).sum::<usize>() + commas;
+    let mut out = String::with_capacity(length);
+    let mut items = ItemVec::with_capacity(list.len());
+    let mut end = 0;
+    for (index, item) in list.iter().enumerate() {
         if index > 0 {
             out.push(',');
+            end += 1;
         }
         escape(key, item, Some(b','), &mut out)?;
+        end += item.len();
+        items.push(Item::new(Hash::of(item.as_bytes()), end));
     }
-    header_value(key, out)
+    // An escape is longer than what it stands for.
+    let is_plain = out.len() == length;
+    let value = header_value(key, out)?;
+    let text = if is_plain { Text::plain(value) } else { Text::escaped(value, list.join(",")) };
+    Ok(List { text, items })
 }
 
 /// Decodes one value.
-pub(super) fn decode(key: &HeaderName, value: &HeaderValue) -> Result<String, ContextError> {
-    unescape(key, value.as_bytes())
+#[inline]
+pub(super) fn decode(key: &HeaderName, value: &HeaderValue) -> Result<Text, ContextError> {
+    if is_plain(value.as_bytes()) {
+        return Ok(Text::plain(value.clone()));
+    }
+    decode_escaped(key, value)
 }
 
-/// Decodes a list.
+/// Decodes a list, to where it is kept: the empty list.
+#[inline]
 pub(super) fn decode_list(
     key: &HeaderName,
     value: &HeaderValue,
-) -> Result<Vec<String>, ContextError> {
-    value.as_bytes().split(|byte| *byte == b',').map(|item| unescape(key, item)).collect()
+    list: &mut List,
+) -> Result<(), ContextError> {
+    if plain_items(value.as_bytes(), &mut list.items) {
+        list.text = Text::plain(value.clone());
+        return Ok(());
+    }
+    decode_escaped_list(key, value, list)
+}
+
+#[cold]
+fn decode_escaped(key: &HeaderName, value: &HeaderValue) -> Result<Text, ContextError> {
+    Ok(Text::escaped(value.clone(), unescape(key, value.as_bytes())?))
+}
+
+#[cold]
+fn decode_escaped_list(
+    key: &HeaderName,
+    value: &HeaderValue,
+    list: &mut List,
+) -> Result<(), ContextError> {
+    let mut text = String::with_capacity(value.len());
+    list.items.clear();
+    for (index, item) in value.as_bytes().split(|byte| *byte == b',').enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        let item = unescape(key, item)?;
+        text.push_str(&item);
+        list.items.push(Item::new(Hash::of(item.as_bytes()), text.len()));
+    }
+    list.text = Text::escaped(value.clone(), text);
+    Ok(())
+}
+
+/// Whether a value stands for itself.
+fn is_plain(raw: &[u8]) -> bool {
+    is_trimmed(raw) && words(raw, b'.').fold(0, |found, word| found | not_plain(word)) == 0
+}
+
+/// Tells the items of a list; `false` unless each of them stands for itself.
+fn plain_items(raw: &[u8], items: &mut ItemVec) -> bool {
+    let mut start = 0;
+    // As if a comma were behind the last item, too.
+    while start <= raw.len() {
+        let (mut hash, mut at, mut found) = (Hash::default(), start, 0);
+        let end = loop {
+            let word = word_at(raw, at, b',');
+            found |= not_plain(word);
+            let commas = equal(word, b',');
+            if commas != 0 {
+                let bits = commas.trailing_zeros() & !7;
+                hash = hash.with(word & !(u64::MAX << bits));
+                break at + bits as usize / 8;
+            }
+            hash = hash.with(word);
+            at += 8;
+        };
+        if found != 0 || !is_trimmed(&raw[start..end]) {
+            return false;
+        }
+        items.push(Item::new(hash, end));
+        start = end + 1;
+    }
+    true
+}
+
+/// Whether there is something, and no space at either end of it.
+#[inline]
+fn is_trimmed(raw: &[u8]) -> bool {
+    raw.first().is_some_and(|byte| *byte != b' ') && raw.last() != Some(&b' ')
+}
+
+/// Not 0 when a byte of the word is outside of 0x20-0x7E, or `%`.
+#[inline]
+fn not_plain(word: u64) -> u64 {
+    // What a byte beyond ASCII does to the next one does not matter: it is found in any case.
+    let not_ascii = word;
+    let below_space = !word.wrapping_add(splat(0x80 - 0x20));
+    let del = word.wrapping_add(splat(0x80 - 0x7f));
+    (not_ascii | below_space | del | equal(word, b'%')) & splat(0x80)
 }
 
 fn header_value(key: &HeaderName, encoded: String) -> Result<HeaderValue, ContextError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use allocation_counter::measure;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -68,8 +69,8 @@ impl From<&UserContext> for Fields {
         Self {
             id: user.id().to_owned(),
             email: user.email().map(str::to_owned),
-            roles: user.roles().to_vec(),
-            permissions: user.permissions().to_vec(),
+            roles: user.roles().map(str::to_owned).collect(),
+            permissions: user.permissions().map(str::to_owned).collect(),
             attributes: user
                 .attributes()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -327,6 +328,53 @@ fn headers_without_room_for_a_context_are_told_and_left_without_one() {
     assert!(!headers.contains_key("x-user-id"), "half of the context was written");
     headers.remove("n-1");
     assert_eq!(user.write_to(&mut headers), Ok(()));
+}
+
+#[test]
+fn reading_a_context_of_the_usual_keys_allocates_once() {
+    let fields = [
+        ("x-user-id", "user-42"),
+        ("x-user-email", "alice@example.com"),
+        ("x-user-roles", "buyer"),
+        ("x-user-permissions", "orders:create,orders:read"),
+    ];
+    let mut received = HeaderMap::new();
+    for (name, value) in fields {
+        received.insert(name, HeaderValue::from_static(value));
+    }
+    let mut read = None;
+    let allocated = measure(|| read = UserContext::read_from(&received).unwrap());
+    assert_eq!(allocated.count_total, 1);
+    assert!(read.unwrap().has_permission("orders:read"));
+}
+
+#[test]
+fn an_item_is_found_wherever_it_is_in_its_list() {
+    for length in [1, 7, 8, 9, 50] {
+        let name = |number: usize| format!("warehouse:inventory:item-{number:02}:read");
+        let own: Vec<String> = (0..length).map(name).collect();
+        let plain = UserContext::builder("u").roles(&own).permissions(&own);
+        let escaped = own.iter().map(|item| item.replace(':', ","));
+        let escaped = UserContext::builder("u").permissions(escaped).build().unwrap();
+        for user in [plain.build().unwrap(), escaped] {
+            let read = UserContext::read_from(&written(&user)).unwrap().unwrap();
+            assert_eq!(read.permissions().len(), length);
+            for user in [user, read] {
+                for item in user.permissions() {
+                    assert!(user.has_permission(item), "{item}");
+                    assert_eq!(user.has_role(item), user.roles().len() > 0, "{item}");
+                    for other in [&item[1..], &item[..item.len() - 1], &item.replace('m', "n")] {
+                        assert!(!user.has_permission(other), "{other}");
+                    }
+                }
+                for other in
+                    ["", "u", ":", &name(length), &(own.join(",") + ","), "m:read,warehouse"]
+                {
+                    assert!(!user.has_permission(other), "{other}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
