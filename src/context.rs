@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::HeaderName;
 
@@ -57,6 +58,7 @@ pub(crate) struct ContextParts {
     pub(crate) permissions: List,
     /// Sorted by name.
     pub(crate) attributes: Vec<Attribute>,
+    pub(crate) expires_at: Option<SystemTime>,
 }
 
 /// A further attribute.
@@ -75,6 +77,7 @@ pub(crate) struct ContextFields {
     pub(crate) roles: Vec<String>,
     pub(crate) permissions: Vec<String>,
     pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) expires_at: Option<SystemTime>,
 }
 
 /// Makes a [`UserContext`]; see [`UserContext::builder`].
@@ -212,7 +215,8 @@ impl UserContext {
 
     /// An upper estimate of the bytes that the context takes up.
     pub(crate) fn size(&self) -> usize {
-        let ContextParts { id, email, roles, permissions, attributes } = self.parts();
+        let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
+            self.parts();
         // A key of more than a few bytes is allocated and shared, as a value is.
         let attribute = |own: &Attribute| own.text.size() + own.key.as_str().len() + 3 * heap(0);
         size_of::<ContextParts>()
@@ -261,6 +265,12 @@ impl UserContext {
         self.parts.attributes.iter().map(|own| (own.name(), own.text.as_str()))
     }
 
+    /// Until when this is known to be so: when the token that says it expires, without leeway. It
+    /// is not part of the metadata, so only the edge knows it, and it does not matter to equality.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.parts.expires_at
+    }
+
     /// Whether the user has this role. Roles are compared byte by byte.
     pub fn has_role(&self, role: &str) -> bool {
         self.parts.roles.contains(role)
@@ -301,7 +311,8 @@ impl UserContext {
 
 impl PartialEq for UserContext {
     fn eq(&self, other: &Self) -> bool {
-        let ContextParts { id, email, roles, permissions, attributes } = self.parts();
+        let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
+            self.parts();
         let other = other.parts();
         (id, email, roles, permissions, attributes)
             == (&other.id, &other.email, &other.roles, &other.permissions, &other.attributes)
@@ -384,6 +395,12 @@ impl UserContextBuilder {
     /// digits and single dashes between them.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets until when this is known to be so; see [`UserContext::expires_at`].
+    pub fn expires_at(mut self, time: SystemTime) -> Self {
+        self.fields.expires_at = Some(time);
         self
     }
 

@@ -56,7 +56,7 @@ impl UserContextBuilder {
     /// when an attribute's name is not one, or when the whole is larger than its budget.
     pub fn build(self) -> Result<UserContext, ContextError> {
         let Self { fields, budget } = self;
-        let ContextFields { id, email, roles, permissions, attributes } = fields;
+        let ContextFields { id, email, roles, permissions, attributes, expires_at } = fields;
         let list = |key, items: Vec<String>| {
             if items.is_empty() { Ok(List::default()) } else { encoding::encode_list(&key, &items) }
         };
@@ -74,8 +74,14 @@ impl UserContextBuilder {
         }
 
         let attributes = encoded;
-        let context =
-            UserContext::from_parts(ContextParts { id, email, roles, permissions, attributes });
+        let context = UserContext::from_parts(ContextParts {
+            id,
+            email,
+            roles,
+            permissions,
+            attributes,
+            expires_at,
+        });
         let size = context.encoded().map(|(key, value)| field_size(&key, value)).sum();
         let budget = budget.min(LARGEST);
         if size > budget {
@@ -121,7 +127,8 @@ impl UserContext {
 
     /// The fields that the context is written as.
     pub(crate) fn encoded(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
-        let ContextParts { id, email, roles, permissions, attributes } = self.parts();
+        let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
+            self.parts();
         let own = [
             (USER_ID, Some(id.value())),
             (EMAIL, email.as_ref().map(Text::value)),

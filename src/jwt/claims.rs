@@ -1,5 +1,8 @@
 //! What the claims say about the user.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use super::error::TokenError;
 use super::json::{Json, Object};
 use crate::context::{ContextFields, UserContext, UserContextBuilder};
@@ -168,10 +171,11 @@ impl ClaimMapping {
         self
     }
 
-    /// Makes the context. `budget` is its size in bytes.
+    /// Makes the context of claims that count until `expires_at`. `budget` is its size in bytes.
     pub(super) fn apply(
         &self,
         claims: &Object<'_>,
+        expires_at: SystemTime,
         budget: usize,
     ) -> Result<UserContext, TokenError> {
         let mut fields = ContextFields {
@@ -179,7 +183,8 @@ impl ClaimMapping {
             email: self.email.text(claims)?,
             roles: self.roles.list(claims)?,
             permissions: self.permissions.list(claims)?,
-            ..ContextFields::default()
+            attributes: BTreeMap::new(),
+            expires_at: Some(expires_at),
         };
         for (name, path) in &self.attributes {
             if let Some(value) = path.text(claims)? {

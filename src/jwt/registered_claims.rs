@@ -171,3 +171,7 @@ fn invalid(claim: &str, problem: &'static str) -> TokenError {
 pub(super) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
 }
+
+pub(super) fn time(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}

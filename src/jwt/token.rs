@@ -1,9 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::error::TokenError;
-use super::registered_claims::Times;
+use super::registered_claims::{Times, time};
 use crate::context::UserContext;
 
 /// What a good token says.
@@ -107,8 +107,4 @@ impl fmt::Debug for VerifiedToken {
             .field("expires_at", &self.inner.facts.times.expires_at)
             .finish_non_exhaustive()
     }
-}
-
-fn time(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
 }

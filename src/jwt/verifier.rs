@@ -9,7 +9,7 @@ use super::error::{ConfigError, Part, TokenError, excerpt};
 use super::issuer::Issuer;
 use super::json::{Json, Object};
 use super::key_source::Keys;
-use super::registered_claims::{RegisteredClaims, Times};
+use super::registered_claims::{RegisteredClaims, Times, time};
 use super::revocation::Revocation;
 use super::token::{Facts, VerifiedToken};
 use crate::context::UserContext;
@@ -284,7 +284,8 @@ impl Verifier {
         registered.check_audience(issuer)?;
         let times = Times::read(issuer, &registered)?;
         times.check(issuer.leeway, now)?;
-        let context = issuer.claims.apply(&claims, self.settings.context_budget)?;
+        let expires_at = time(times.expires_at);
+        let context = issuer.claims.apply(&claims, expires_at, self.settings.context_budget)?;
         let facts = Facts {
             issuer: Arc::clone(name),
             subject: (subject != context.id()).then(|| subject.to_owned()),

@@ -1,5 +1,8 @@
 //! The claims of a token become the context of the user it speaks of, or the token is refused.
 
+use std::time::SystemTime;
+
+use http::HeaderMap;
 use serde_json::{Value, json};
 use tonic::Code;
 use tonic_passport::jwt::{ClaimMapping, ClaimPath, TokenError, Verifier};
@@ -65,6 +68,25 @@ fn a_claim_that_is_null_is_absent() {
     let token = key().token(&claims);
     let user = verifier().verify(&token).unwrap().into_context();
     assert_eq!(user, UserContext::builder("alice").build().unwrap());
+}
+
+#[test]
+fn a_context_says_until_when_it_is_known_to_be_so() {
+    let token = verifier().verify(&key().token(&claims_with(json!({})))).unwrap();
+    let user = token.context();
+    assert_eq!(user.expires_at(), Some(token.expires_at()));
+
+    let builder = || UserContext::builder("alice").email("alice@example.com");
+    let time = SystemTime::UNIX_EPOCH;
+    assert_eq!(builder().expires_at(time).build().unwrap().expires_at(), Some(time));
+    assert_eq!(builder().build().unwrap().expires_at(), None);
+
+    // It stays where it is known, and is no part of who the user is.
+    let mut headers = HeaderMap::new();
+    user.write_to(&mut headers).unwrap();
+    let read = UserContext::read_from(&headers).unwrap().unwrap();
+    assert_eq!(read.expires_at(), None);
+    assert_eq!(&read, user);
 }
 
 #[test]
