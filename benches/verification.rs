@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tonic_passport::jwt::{Algorithm, Verifier};
-use tonic_passport::{BearerToken, ServerLayer, UserContext};
+use tonic_passport::{BearerToken, CallContext, ServerLayer};
 
 #[path = "support/bare.rs"]
 mod bare;
@@ -82,7 +82,7 @@ fn one_of_many(criterion: &mut Criterion, what: &str, verifier: fn(&Subject, u32
 fn layer(criterion: &mut Criterion) {
     let subject = Subject::new(Algorithm::RS256);
     let token = subject.token(0);
-    let handler = Handler::new(|extensions| Some(extensions.get::<UserContext>()?.id()));
+    let handler = Handler::new(|extensions| Some(extensions.get::<CallContext>()?.user()?.id()));
     let service = ServerLayer::new(BearerToken::new(subject.verifier())).wrap(handler);
     let mut group = criterion.benchmark_group("layer");
     group.bench_function("none", |bencher| {

@@ -229,10 +229,6 @@ impl UserContext {
             + attributes.iter().map(attribute).sum::<usize>()
     }
 
-    pub(crate) fn expires_at(&self) -> Option<std::time::SystemTime> {
-        None
-    }
-
     /// The user's id; never empty.
     pub fn id(&self) -> &str {
         self.parts.id.as_str()

@@ -1,7 +1,7 @@
 //! tonic-passport.
 
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
-use tonic_passport::{BearerToken, ServerLayer, UserContext};
+use tonic_passport::{BearerToken, ServerLayer, CallContext};
 
 use crate::job::{self, Handler, USER, calls};
 use crate::token;
@@ -20,7 +20,7 @@ pub fn verify_and_write_uncached() -> impl FnMut() {
 /// writes the metadata, makes the user the ambient one of the handler's task, and strips the
 /// response.
 pub fn layer() -> impl FnMut() {
-    let handler = Handler::new(|extensions| Some(extensions.get::<UserContext>()?.id()));
+    let handler = Handler::new(|extensions| Some(extensions.get::<CallContext>()?.user()?.id()));
     let service = ServerLayer::new(BearerToken::new(verifier())).wrap(handler);
     calls(service, &token::rs256())
 }

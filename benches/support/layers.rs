@@ -40,19 +40,19 @@ const PLAIN: [Field; 4] = [
 /// So many of them are there before the channel gets the request.
 const BEFORE_CHANNEL: usize = 2;
 
-/// The user, as a call from inside names them.
-const FORWARDED: [Field; 4] = [
+/// The user, as a call from inside names them, and the id that every call from inside has.
+const FORWARDED: [Field; 5] = [
     ("x-user-id", USER),
     ("x-user-email", "alice@example.com"),
     ("x-user-roles", "buyer"),
     ("x-user-permissions", "orders:create,orders:read"),
+    ("x-request-id", "0199a3c4-7b1e-7c52-9d3f-5a6b7c8d9e0f"),
 ];
 
 /// What a call may come with besides: its deadline, and what it is traced by.
-pub(crate) const TRACED: [Field; 3] = [
+pub(crate) const TRACED: [Field; 2] = [
     ("grpc-timeout", "10S"),
     ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-    ("x-request-id", "0199a3c4-7b1e-7c52-9d3f-5a6b7c8d9e0f"),
 ];
 
 /// A service behind the edge: it is called on behalf of a user, with these fields besides, and
@@ -71,7 +71,7 @@ pub(crate) fn hop_without_layers(besides: &[Field]) -> impl FnMut() + use<> {
 /// The edge: it is called with this token, and its handler looks up who the user is.
 pub(crate) fn edge(verifier: Verifier, token: &str) -> impl FnMut() + use<> {
     let handler = service(|request| {
-        let user = request.extensions().get::<UserContext>().expect("the handler knows the user");
+        let user = UserContext::from_request(&request).expect("the handler knows the user");
         assert!(user.id().starts_with(USER), "the handler knows the user");
         future::ready(Ok(serving()))
     });

@@ -304,8 +304,7 @@ async fn a_request_passes_unchanged_but_for_identity() {
         // Each of tonic's channels adds itself.
         fields.remove("user-agent");
     }
-    for name in
-        ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions", "x-request-id"]
+    for name in ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions", "x-request-id"]
     {
         assert!(seen[1].1.remove(name).is_some(), "{name}");
     }
