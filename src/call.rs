@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use smallvec::SmallVec;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Request;
 
@@ -67,7 +66,7 @@ pub(crate) struct Inner {
 }
 
 /// Further fields that go along with a call.
-pub(crate) type Fields = SmallVec<[Carried; 2]>;
+pub(crate) type Fields = Vec<Carried>;
 
 /// For how long a context is of use.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use crate::context::UserContext;
+use crate::propagation::RequestId;
 
 /// How a request was answered at a service's door.
 #[derive(Clone, Copy, Debug)]
@@ -40,16 +41,16 @@ impl Outcome {
 }
 
 /// The span around all that is done for a call.
-pub(crate) fn call(method: &str, request_id: &str) -> Span {
-    tracing::info_span!("call", method, request_id)
+pub(crate) fn call(method: &str, request_id: &RequestId) -> Span {
+    tracing::info_span!("call", method, request_id = request_id.as_str())
 }
 
 /// The span in which a caller is identified. Its fields are recorded as they become known.
-pub(crate) fn authenticate(method: Option<&str>, request_id: &str) -> Span {
+pub(crate) fn authenticate(method: Option<&str>, request_id: &RequestId) -> Span {
     tracing::info_span!(
         "authenticate",
         method,
-        request_id,
+        request_id = request_id.as_str(),
         outcome = Empty,
         reason = Empty,
         issuer = Empty,
@@ -62,6 +63,9 @@ pub(crate) fn authenticate(method: Option<&str>, request_id: &str) -> Span {
 
 /// Records who is calling; the e-mail address only where that was asked for.
 pub(crate) fn record_user(span: &Span, user: &UserContext, with_email: bool) {
+    if span.is_disabled() {
+        return;
+    }
     span.record("user.id", user.id());
     if let Some(email) = user.email().filter(|_| with_email) {
         span.record("user.email", email);

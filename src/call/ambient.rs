@@ -1,48 +1,85 @@
 //! The context of the running task.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use tokio::task::futures::TaskLocalFuture;
 
 use super::CallContext;
 use crate::context::UserContext;
 
-tokio::task_local! {
-    /// That of an anonymous call hides the scope around it.
-    static CURRENT: CallContext;
+thread_local! {
+    /// That of whatever this thread runs at the moment: it is there while a future is polled or
+    /// dropped, and never from one poll to the next.
+    static CURRENT: Cell<CallContext> = const { Cell::new(CallContext { inner: None }) };
 }
 
 pin_project! {
     /// A future that runs with a [`CallContext`] as that of its task, whichever task that is.
     pub struct Scoped<F> {
+        // There until it is dropped.
         #[pin]
-        inner: TaskLocalFuture<CallContext, F>,
+        future: Option<F>,
+        context: CallContext,
+    }
+
+    impl<F> PinnedDrop for Scoped<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            enter(this.context, || this.future.set(None));
+        }
     }
 }
 
-/// Runs `future` with `context` as the task's own.
-pub(crate) fn scoped<F: Future>(context: CallContext, future: F) -> Scoped<F> {
-    Scoped { inner: CURRENT.scope(context, future) }
+/// Calls `f` with `context` as that of what runs, which hides whatever was there: that of an
+/// anonymous call, too. Costs no more than moving it there and back.
+pub(crate) fn enter<R>(context: &mut CallContext, f: impl FnOnce() -> R) -> R {
+    /// Moves it back, also when `f` panics.
+    struct Entered<'a>(&'a mut CallContext);
+
+    impl Drop for Entered<'_> {
+        fn drop(&mut self) {
+            swap(self.0);
+        }
+    }
+
+    swap(context);
+    let _entered = Entered(context);
+    f()
 }
 
-/// Calls `f` with `context` as the task's own.
-pub(crate) fn sync_scoped<R>(context: CallContext, f: impl FnOnce() -> R) -> R {
-    CURRENT.sync_scope(context, f)
+/// What is dropped last of all on a thread finds nothing here, and is nobody's.
+fn swap(context: &mut CallContext) {
+    let swapped = CURRENT.try_with(|current| current.replace(mem::take(context)));
+    if let Ok(swapped) = swapped {
+        *context = swapped;
+    }
+}
+
+fn with_current<R>(f: impl FnOnce(&CallContext) -> R) -> R {
+    let current = CURRENT.try_with(Cell::take).unwrap_or_default();
+    let result = f(&current);
+    let _ = CURRENT.try_with(|place| place.set(current));
+    result
 }
 
 pub(super) fn current() -> CallContext {
-    CURRENT.try_with(Clone::clone).unwrap_or_default()
+    with_current(Clone::clone)
 }
 
 impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().inner.poll(cx)
+        let this = self.project();
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
+        enter(this.context, || future.poll(cx))
     }
 }
 
@@ -59,7 +96,7 @@ impl CallContext {
     /// [`spawn`](crate::spawn); the calls that it makes are.
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
         self.will_be_watched();
-        scoped(self, future)
+        Scoped { future: Some(future), context: self }
     }
 
     /// Calls a function with this context as the thread's own: for threads that block, and for what
@@ -77,9 +114,9 @@ impl CallContext {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn sync_scope<R>(self, f: impl FnOnce() -> R) -> R {
+    pub fn sync_scope<R>(mut self, f: impl FnOnce() -> R) -> R {
         self.will_be_watched();
-        sync_scoped(self, f)
+        enter(&mut self, f)
     }
 
     /// The context may outlive the handler that is dropped when the call is cancelled: its calls
@@ -99,7 +136,7 @@ impl UserContext {
     /// [scope](CallContext::scope) was opened. A task that was started with `tokio::spawn` knows
     /// nobody until it opens one.
     pub fn current() -> Option<UserContext> {
-        CURRENT.try_with(|context| context.user().cloned()).ok().flatten()
+        with_current(|context| context.user().cloned())
     }
 
     /// Runs a future on behalf of this user: calls made within propagate it. Whatever else goes

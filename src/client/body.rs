@@ -22,7 +22,7 @@ pin_project! {
     impl<B> PinnedDrop for RequestBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            ambient::sync_scoped(std::mem::take(this.context), || this.inner.clear());
+            ambient::enter(this.context, || this.inner.clear());
         }
     }
 }
@@ -58,7 +58,7 @@ impl<B: Body> Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        ambient::sync_scoped(this.context.clone(), || this.inner.poll_frame(cx))
+        ambient::enter(this.context, || this.inner.poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -40,7 +40,7 @@ pub(super) fn propagate(
     headers: &mut HeaderMap,
     extensions: &Extensions,
 ) -> Result<Outgoing, Status> {
-    let timeout = strip(headers)?;
+    let Own { timeout, has_id } = strip(headers)?;
     let context = context(extensions);
     if context.is_cancelled() {
         return Err(status::call_cancelled());
@@ -58,7 +58,7 @@ pub(super) fn propagate(
 
     let deadline = deadline(headers, timeout, context.deadline(), settings.deadline_margin)?;
     if is_meant {
-        write(headers, user, &context).map_err(Rejection::from)?;
+        write(headers, has_id, user, &context).map_err(Rejection::from)?;
     }
     Ok(Outgoing { context, deadline })
 }
@@ -84,8 +84,15 @@ fn context(extensions: &Extensions) -> CallContext {
     }
 }
 
-/// Takes out what must not be sent, and the timeout, which is written anew.
-fn strip(headers: &mut HeaderMap) -> Result<Option<Duration>, Status> {
+/// What a request says itself.
+struct Own {
+    timeout: Option<Duration>,
+    has_id: bool,
+}
+
+/// Takes out what must not be sent.
+fn strip(headers: &mut HeaderMap) -> Result<Own, Status> {
+    let mut has_id = false;
     let mut names: SmallVec<[HeaderName; 4]> = SmallVec::new();
     let mut timeouts = 0;
     let mut timeout = None;
@@ -99,13 +106,15 @@ fn strip(headers: &mut HeaderMap) -> Result<Option<Duration>, Status> {
             || text == "x-passport-one-hop"
         {
             names.push(name.clone());
+        } else if text == "x-request-id" {
+            has_id = true;
         }
     }
     for name in names {
         headers.remove(name);
     }
     match timeout.transpose() {
-        Ok(timeout) if timeouts <= 1 => Ok(timeout),
+        Ok(timeout) if timeouts <= 1 => Ok(Own { timeout, has_id }),
         Ok(_) | Err(InvalidTimeout) => Err(Rejection::TimeoutInvalid.into()),
     }
 }
@@ -142,19 +151,21 @@ fn deadline(
 /// Writes the context. What the request says itself, of the trace for instance, is left alone.
 fn write(
     headers: &mut HeaderMap,
+    has_id: bool,
     user: Option<&UserContext>,
     context: &CallContext,
 ) -> Result<(), ContextError> {
     if let Some(user) = user {
         user.append_to(headers)?;
     }
-    if let Some(id) = context.request_id()
-        && !headers.contains_key(REQUEST_ID)
-    {
+    if let Some(id) = context.request_id().filter(|_| !has_id) {
         insert(headers, REQUEST_ID, id.value().clone())?;
     }
 
     let fields = context.fields();
+    if fields.is_empty() {
+        return Ok(());
+    }
     let is_new: SmallVec<[bool; 4]> =
         fields.iter().map(|field| !headers.contains_key(&field.name)).collect();
     let new = || fields.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(field, _)| field);

@@ -34,16 +34,36 @@ pub(crate) enum Reserved {
 }
 
 impl Reserved {
-    /// What the name is reserved for, if it is.
+    /// What the name is reserved for, if it is. Most names are told by their first two letters.
     pub(crate) fn classify(name: &str) -> Option<Self> {
-        let (prefix, kind): (&[u8], _) = match name.bytes().find(u8::is_ascii_alphanumeric)? {
-            b'a' | b'A' => (b"authorization", Self::Credential),
-            b'p' | b'P' => (b"proxyauthorization", Self::Credential),
-            b't' | b'T' => (b"txntoken", Self::TransactionToken),
-            b'x' | b'X' => (b"xuser", Self::Context),
-            _ => return None,
+        let (first, second) = match *name.as_bytes() {
+            [b'x', b'-', b'u', b's', b'e', b'r', ..] => return Some(Self::Context),
+            [first, second, ..] if first.is_ascii_lowercase() && second.is_ascii_lowercase() => {
+                (first, second)
+            }
+            [first, b'-', second, ..]
+                if first.is_ascii_lowercase() && second.is_ascii_lowercase() =>
+            {
+                (first, second)
+            }
+            _ => return Self::classify_folded(name),
         };
-        folds_to_prefix(name, prefix).then_some(kind)
+        match (first, second) {
+            (b'a', b'u') | (b'p', b'r') | (b't', b'x') | (b'x', b'u') => {
+                Self::classify_folded(name)
+            }
+            _ => None,
+        }
+    }
+
+    fn classify_folded(name: &str) -> Option<Self> {
+        const FOLDED: [(&[u8], Reserved); 4] = [
+            (b"xuser", Reserved::Context),
+            (b"authorization", Reserved::Credential),
+            (b"proxyauthorization", Reserved::Credential),
+            (b"txntoken", Reserved::TransactionToken),
+        ];
+        FOLDED.into_iter().find(|(prefix, _)| folds_to_prefix(name, prefix)).map(|(_, kind)| kind)
     }
 }
 

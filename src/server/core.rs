@@ -40,10 +40,9 @@ pub(super) fn admit<A: Authenticator>(
     let has_id = known_id.is_some();
     let id = known_id.unwrap_or_else(RequestId::random);
 
-    let span = method.map_or_else(Span::none, |method| telemetry::call(method, id.as_str()));
+    let span = method.map_or_else(Span::none, |method| telemetry::call(method, &id));
     let entered = span.enter();
-    let (deadline, user) =
-        decide(authenticator, settings, method, &intake, id.as_str(), extensions)?;
+    let (deadline, user) = decide(authenticator, settings, method, &intake, &id, extensions)?;
     drop(entered);
 
     let (fields, mut unwanted) = intake.fields(&settings.fields);
@@ -75,7 +74,7 @@ fn decide<A: Authenticator>(
     settings: &Settings,
     method: Option<&str>,
     intake: &Intake<'_>,
-    request_id: &str,
+    request_id: &RequestId,
     extensions: &Extensions,
 ) -> Result<(Option<Deadline>, Option<UserContext>), Rejection> {
     let span = telemetry::authenticate(method, request_id);

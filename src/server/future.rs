@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,8 +13,6 @@ use super::body::ResponseBody;
 use super::ending::Ending;
 use super::running::Running;
 use crate::alarm::Alarm;
-use crate::call::Scoped;
-use crate::call::ambient::scoped;
 use crate::deadline::Deadline;
 use crate::metadata;
 
@@ -22,6 +21,13 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         state: State<F>,
+    }
+
+    /// What a handler does when it is given up, it does in the scope of its call too.
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().state.give_up();
+        }
     }
 }
 
@@ -32,8 +38,9 @@ pin_project! {
             status: Option<Status>,
         },
         Running {
+            // There until it is dropped.
             #[pin]
-            future: Scoped<F>,
+            future: Option<F>,
             call: Running,
             // At the deadline. When the token expires, it is streams that end.
             alarm: Alarm,
@@ -48,13 +55,18 @@ impl<F> ResponseFuture<F> {
     }
 
     /// Calls the service, and polls the future that it returns, in the scope of the call.
-    pub(super) fn running(call: Running, ending: Ending, f: impl FnOnce() -> F) -> Self
-    where
-        F: Future,
-    {
-        let future = scoped(call.context().clone(), call.in_scope(f));
+    pub(super) fn running(mut call: Running, ending: Ending, f: impl FnOnce() -> F) -> Self {
+        let future = Some(call.in_scope(f));
         let alarm = Alarm::at(call.context().deadline().map(Deadline::time));
         Self { state: State::Running { future, call, alarm, ending } }
+    }
+}
+
+impl<F> State<F> {
+    fn give_up(self: Pin<&mut Self>) {
+        if let StateProj::Running { mut future, call, .. } = self.project() {
+            call.in_scope(|| future.set(None));
+        }
     }
 }
 
@@ -75,30 +87,37 @@ where
         let mut state = self.project().state;
         let status = match state.as_mut().project() {
             StateProj::Rejected { status } => status.take(),
-            StateProj::Running { future, call, alarm, ending } => {
-                let span = call.span().clone();
-                let _entered = span.enter();
-                match future.poll(cx) {
-                    Poll::Ready(Ok(mut response)) => {
+            StateProj::Running { mut future, call, alarm, ending } => {
+                let answer = call.in_scope(|| {
+                    let answer = future.as_mut().as_pin_mut().map(|future| future.poll(cx));
+                    if !matches!(answer, Some(Poll::Pending)) {
+                        future.set(None);
+                    }
+                    answer
+                });
+                match answer {
+                    Some(Poll::Ready(Ok(mut response))) => {
                         metadata::strip(response.headers_mut(), |_| true);
-                        let (call, ending) = (std::mem::take(call), *ending);
+                        let (call, ending) = (mem::take(call), *ending);
                         let response = response.map(|body| ResponseBody::new(body, call, ending));
                         return Poll::Ready(Ok(response));
                     }
-                    Poll::Ready(Err(error)) => {
+                    Some(Poll::Ready(Err(error))) => {
                         call.finish();
                         return Poll::Ready(Err(error));
                     }
-                    Poll::Pending if alarm.poll(cx).is_pending() => return Poll::Pending,
-                    Poll::Pending => {
+                    Some(Poll::Pending) if alarm.poll(cx).is_pending() => return Poll::Pending,
+                    Some(Poll::Pending) => {
                         call.expire();
                         Some(Ending::at(call.context().deadline()).status())
                     }
+                    None => None,
                 }
             }
         };
         // What the handler was waiting for is given up. A future is not polled again once it is
         // ready; should it be, an empty answer grants nothing.
+        state.as_mut().give_up();
         state.set(State::Rejected { status: None });
         Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()))
     }

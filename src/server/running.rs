@@ -23,14 +23,10 @@ impl Running {
         &self.context
     }
 
-    pub(super) fn span(&self) -> &Span {
-        &self.span
-    }
-
     /// Does something in the scope of the call.
-    pub(super) fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+    pub(super) fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let _entered = self.span.enter();
-        ambient::sync_scoped(self.context.clone(), f)
+        ambient::enter(&mut self.context, f)
     }
 
     /// The call has come to its end.
