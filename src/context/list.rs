@@ -1,6 +1,5 @@
 //! The items of a list, and whether one is among them.
 
-use std::ops::Range;
 use std::{fmt, slice};
 
 use http::HeaderValue;
@@ -27,7 +26,7 @@ pub(crate) struct Item {
     end: u32,
 }
 
-/// A hash of a text, made of its [words](words()), filled up with zeros.
+/// A hash of a text, made of its words, filled up with zeros.
 ///
 /// Whoever looks for texts with the same one gains nothing but that they are compared byte by byte.
 #[derive(Clone, Copy, Default)]
@@ -58,22 +57,33 @@ impl List {
     /// Whether an item is this one. Items that only share their beginnings are not compared.
     pub(super) fn contains(&self, wanted: &str) -> bool {
         let hash = Hash::of(wanted.as_bytes()).finish();
-        let items = self.items.as_slice();
-        let is_it = |(index, item): (usize, &Item)| {
-            item.hash == hash && self.text.as_bytes()[range(items, index)] == *wanted.as_bytes()
-        };
-        items.iter().enumerate().any(is_it)
+        let mut first = 0;
+        // Eight of them at a time, so that what is not among them is passed over in a few steps.
+        for eight in self.items.as_chunks::<8>().0 {
+            if eight.iter().any(|item| item.hash == hash)
+                && (first..first + 8).any(|index| self.is_at(index, hash, wanted))
+            {
+                return true;
+            }
+            first += 8;
+        }
+        (first..self.items.len()).any(|index| self.is_at(index, hash, wanted))
+    }
+
+    fn is_at(&self, index: usize, hash: u32, wanted: &str) -> bool {
+        let item = self.items[index];
+        if item.hash != hash {
+            return false;
+        }
+        let start = index.checked_sub(1).map_or(0, |before| self.items[before].end as usize + 1);
+        self.text.as_bytes()[start..item.end as usize] == *wanted.as_bytes()
     }
 
     /// An upper estimate of the bytes that the list takes up elsewhere.
     pub(super) fn size(&self) -> usize {
-        self.text.size() + heap(self.items.capacity() * size_of::<Item>())
+        let items = self.items.capacity() * size_of::<Item>();
+        self.text.size() + if self.items.spilled() { heap(items) } else { 0 }
     }
-}
-
-fn range(items: &[Item], index: usize) -> Range<usize> {
-    let start = index.checked_sub(1).map_or(0, |before| items[before].end as usize + 1);
-    start..items[index].end as usize
 }
 
 impl Item {
