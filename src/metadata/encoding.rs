@@ -135,7 +135,9 @@ fn not_plain(word: u64) -> u64 {
     (not_ascii | below_space | del | equal(word, b'%')) & splat(0x80)
 }
 
-fn header_value(key: &HeaderName, encoded: String) -> Result<HeaderValue, ContextError> {
+fn header_value(key: &HeaderName, mut encoded: String) -> Result<HeaderValue, ContextError> {
+    // What is not used would be kept as long as the value.
+    encoded.shrink_to_fit();
     HeaderValue::try_from(encoded).map_err(|_| ContextError::Unencoded { key: key.to_string() })
 }
 
