@@ -209,6 +209,17 @@ impl UserContext {
         Self { parts: Arc::new(parts) }
     }
 
+    /// Makes a context of the parts that `fill` finds, if it tells that it has found any. They are
+    /// put where they stay, as they are many bytes to move.
+    pub(crate) fn try_filled<E>(
+        fill: impl FnOnce(&mut ContextParts) -> Result<bool, E>,
+    ) -> Result<Option<Self>, E> {
+        let mut parts = Arc::default();
+        // Nobody shares them yet.
+        let is_filled = Arc::get_mut(&mut parts).map_or(Ok(false), fill)?;
+        Ok(is_filled.then_some(Self { parts }))
+    }
+
     pub(crate) fn parts(&self) -> &ContextParts {
         &self.parts
     }

@@ -166,7 +166,15 @@ pub(crate) fn read<'a>(
     headers: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
     budget: usize,
 ) -> Result<Option<UserContext>, ContextError> {
-    let mut parts = ContextParts::default();
+    UserContext::try_filled(|parts| read_parts(parts, headers, budget))
+}
+
+/// Reads the parts of a context; `false` when there are none.
+fn read_parts<'a>(
+    parts: &mut ContextParts,
+    headers: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    budget: usize,
+) -> Result<bool, ContextError> {
     let mut size = 0;
     let budget = budget.min(LARGEST);
 
@@ -183,27 +191,28 @@ pub(crate) fn read<'a>(
         if size > budget {
             return Err(ContextError::TooLarge { size, budget });
         }
-        let is_repeated = match context_key {
-            ContextKey::Id => !parts.id.is_empty(),
-            ContextKey::Email => parts.email.is_some(),
-            ContextKey::Roles => !parts.roles.is_empty(),
-            ContextKey::Permissions => !parts.permissions.is_empty(),
-            ContextKey::Attribute(_) => {
-                reject_alias(&parts.attributes, key)?;
-                false
-            }
+        let once = |is_first: bool| {
+            if is_first { Ok(()) } else { Err(ContextError::Repeated { key: key.to_string() }) }
         };
-        if is_repeated {
-            return Err(ContextError::Repeated { key: key.to_string() });
-        }
         match context_key {
-            ContextKey::Id => parts.id = encoding::decode(key, value)?,
-            ContextKey::Email => parts.email = Some(encoding::decode(key, value)?),
-            ContextKey::Roles => encoding::decode_list(key, value, &mut parts.roles)?,
+            ContextKey::Id => {
+                once(parts.id.is_empty())?;
+                parts.id = encoding::decode(key, value)?;
+            }
+            ContextKey::Email => {
+                once(parts.email.is_none())?;
+                parts.email = Some(encoding::decode(key, value)?);
+            }
+            ContextKey::Roles => {
+                once(parts.roles.is_empty())?;
+                encoding::decode_list(key, value, &mut parts.roles)?;
+            }
             ContextKey::Permissions => {
+                once(parts.permissions.is_empty())?;
                 encoding::decode_list(key, value, &mut parts.permissions)?;
             }
             ContextKey::Attribute(_) => {
+                reject_alias(&parts.attributes, key)?;
                 let text = encoding::decode(key, value)?;
                 let name_at = PREFIX.len();
                 parts.attributes.push(Attribute { key: key.clone(), name_at, text });
@@ -211,14 +220,11 @@ pub(crate) fn read<'a>(
         }
     }
 
-    if size == 0 {
-        return Ok(None);
-    }
-    if parts.id.is_empty() {
+    if size > 0 && parts.id.is_empty() {
         return Err(ContextError::MissingId);
     }
     parts.attributes.sort_unstable_by(|one, other| one.name().cmp(other.name()));
-    Ok(Some(UserContext::from_parts(parts)))
+    Ok(size > 0)
 }
 
 /// One of the context's own keys, told without folding it.
