@@ -68,8 +68,10 @@ impl Authenticator for BearerToken {
 /// separator in what follows.
 fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = str::from_utf8(value.as_bytes()).ok()?.split_once(' ')?;
-    // Counted to the end rather than to the first, which looks at many bytes at once.
-    let strange = token.bytes().filter(|byte| !byte.is_ascii_graphic() || *byte == b',').count();
+    // Looked at to the end rather than to the first, which takes many bytes at once.
+    let strange = token.bytes().fold(0, |strange, byte| {
+        strange | u8::from(!byte.is_ascii_graphic()) | u8::from(byte == b',')
+    });
     let single = !token.is_empty() && strange == 0;
     (scheme.eq_ignore_ascii_case("bearer") && single).then_some(token)
 }

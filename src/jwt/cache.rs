@@ -1,7 +1,6 @@
 //! Tokens that were found good.
 
-use std::hash::RandomState;
-
+use ahash::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 

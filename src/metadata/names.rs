@@ -38,6 +38,7 @@ impl Reserved {
     pub(crate) fn classify(name: &str) -> Option<Self> {
         let (first, second) = match *name.as_bytes() {
             [b'x', b'-', b'u', b's', b'e', b'r', ..] => return Some(Self::Context),
+            _ if name == "authorization" => return Some(Self::Credential),
             [first, second, ..] if first.is_ascii_lowercase() && second.is_ascii_lowercase() => {
                 (first, second)
             }
