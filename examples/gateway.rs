@@ -15,6 +15,7 @@ use tonic_passport::jwt::{Issuer, RemoteKeys, Verifier};
 #[allow(dead_code, reason = "the parts have more than this one needs")]
 #[path = "shop"]
 mod shop {
+    pub(crate) mod access_log;
     pub(crate) mod behind_gateway;
     pub(crate) mod gateway;
     pub(crate) mod operations;

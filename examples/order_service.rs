@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
+#[allow(dead_code, reason = "the parts have more than this one needs")]
 #[path = "shop"]
 mod shop {
     pub(crate) mod access_log;

@@ -9,10 +9,11 @@ use tonic_passport::jwt::Verifier;
 use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{BearerToken, Gateway, ServerLayer};
 use tower::BoxError;
+use tower::util::MapRequestLayer;
 
 use super::proto::order_service_server::SERVICE_NAME as ORDERS;
 use super::proto::user_service_server::SERVICE_NAME as USERS;
-use super::{operations, startup};
+use super::{access_log, operations, startup};
 
 /// Serves the gateway: verifies tokens, and relays to the two upstreams.
 ///
@@ -34,6 +35,7 @@ pub(crate) async fn serve(
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .layer(layer)
+        .layer(MapRequestLayer::new(access_log::log_relayed))
         .add_routes(operations::add_to(gateway.into_routes(), &[ORDERS, USERS]).await?)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),

@@ -226,7 +226,8 @@ impl Placed {
 #[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
 fn answer(failed: Status) -> Status {
     match failed.code() {
-        Code::FailedPrecondition
+        Code::DeadlineExceeded
+        | Code::FailedPrecondition
         | Code::InvalidArgument
         | Code::NotFound
         | Code::PermissionDenied => {

@@ -1,7 +1,6 @@
 //! The server layer decides who may call what, and runs each handler as its caller.
 
 use std::convert::Infallible;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -27,8 +26,8 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 use tonic_reflection::server::Builder as Reflection;
 use tower::util::MapRequestLayer;
 use tower::{Layer, ServiceExt};
-use tracing_subscriber::EnvFilter;
 
+use crate::support::log::Log;
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::server::TestServer;
 use crate::support::shop::order_service_server::OrderServiceServer;
@@ -379,40 +378,10 @@ async fn an_anonymous_call_hides_the_scope_around_it() {
     }
 }
 
-/// Where a subscriber writes to.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 // One thread, because the subscriber is that of the thread.
 #[tokio::test(flavor = "current_thread")]
 async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("tonic_passport=trace"))
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _subscriber = tracing::subscriber::set_default(subscriber);
-    // As long as there is one subscriber only, tracing takes the word of whichever thread meets an
-    // event first, another test's for instance, that nobody listens.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let log = Log::start("tonic_passport=trace");
     let probe = Probe::default();
     let verifier = token::verifier().max_token_size(1024);
     let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;

@@ -21,6 +21,7 @@ use crate::sample::proto::{
 };
 use crate::sample::shop::Shop;
 use crate::sample::{gateway, inventory_service, order_service, user_service};
+use crate::support::log::Log;
 use crate::support::probe::{Kind, with};
 use crate::support::reason;
 use crate::support::token::{self, SigningKey};
@@ -120,6 +121,37 @@ async fn every_service_on_the_way_works_for_the_caller_in_all_kinds_of_call() {
             }
         }
     }
+}
+
+// One thread, because the log is that of the thread.
+#[tokio::test(flavor = "current_thread")]
+async fn the_log_of_each_part_tells_which_request_it_was_and_what_time_was_left() {
+    let log = Log::start("info");
+    let parts = Parts::start().await;
+    let fields = [
+        ("authorization", &*bearer(&token::good("alice"))),
+        ("x-request-id", "demo-1"),
+        ("grpc-timeout", "10S"),
+    ];
+    call(Kind::Unary, &parts.gateway, &fields).await.unwrap();
+
+    let log = log.take();
+    let hop = |what: &str| {
+        let line = log.lines().find(|line| line.contains(what));
+        let line = line.unwrap_or_else(|| panic!("no {what:?} in {log}"));
+        for part in ["user=\"alice\"", "request_id=\"demo-1\"", "call{method="] {
+            assert!(line.contains(part), "no {part:?} in {line}");
+        }
+        let (_, remaining) = line.split_once("remaining=").unwrap_or_else(|| panic!("{line}"));
+        let seconds: f64 = remaining.split('s').next().unwrap().parse().unwrap();
+        assert!((1.0..10.0).contains(&seconds), "{line}");
+        seconds
+    };
+    let gateway = hop("relayed /shop.v1.OrderService/CreateOrder");
+    let orders = hop(": CreateOrder ");
+    assert!(orders < gateway, "{log}");
+    assert!(hop(": Reserve ") < orders, "{log}");
+    assert!(hop(": GetUser ") < orders, "{log}");
 }
 
 #[tokio::test]

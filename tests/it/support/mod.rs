@@ -2,6 +2,7 @@
 
 pub mod edges;
 pub mod forged;
+pub mod log;
 pub mod probe;
 pub mod raw;
 pub mod server;
