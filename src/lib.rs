@@ -73,6 +73,25 @@
 //! # let _ = (edge, order_service, create_order);
 //! ```
 //!
+//! # What goes along with a call
+//!
+//! The user is a part of the [`CallContext`]: by when the call must be answered, which request it is
+//! part of, and whether anybody still waits go along as well, without anyone carrying them.
+//!
+//! | | where it comes from | what it does |
+//! |---|---|---|
+//! | [`UserContext`] | the strategy of the server layer | is sent on as `x-user-*` |
+//! | [`Deadline`] | `grpc-timeout`, [`ServerLayer::timeout`] | calls are given what remains, less a margin; calls and streams end by then, with `DEADLINE_EXCEEDED` |
+//! | cancellation | the client leaves, or the deadline passes | ends outgoing calls, and tasks of [`spawn`] |
+//! | [request id](propagation::RequestId) | `x-request-id`, or made anew | is in every tracing span, and sent on |
+//! | trace | `traceparent`, `tracestate`, `baggage` | are sent on, unless an OpenTelemetry layer did so |
+//! | [further fields](propagation::PropagatedField) | [`ServerLayer::propagate`] | are sent on, for every hop or one |
+//!
+//! Handlers run in its scope, and so do their response streams, the request streams that they send,
+//! and tasks of [`spawn`]. Other tasks are given it by [`CallContext::scope`], and services whose work
+//! is done elsewhere by a [`ScopeLayer`]. Work that shall go on when the call is over is
+//! [detached](CallContext::detached). `docs/propagation.md` shows the whole of it on a page.
+//!
 //! # What it does not protect from
 //!
 //! [`ForwardedContext`] believes what it reads. A service that uses it must be out of reach for
@@ -86,12 +105,15 @@
 //!
 //! # What operators see
 //!
-//! Each request is identified in a [tracing] span `authenticate`, at the level `info`. Its fields are
-//! recorded as they become known:
+//! All that a [`ServerLayer`] does for a call, the handler and its streams included, is done in a
+//! [tracing] span `call`, at the level `info`, with the fields `method` and `request_id`.
+//!
+//! Each request is identified in a span `authenticate`. Its fields are recorded as they become known:
 //!
 //! | field | |
 //! |---|---|
 //! | `method` | the path, where it is known |
+//! | `request_id` | which request the call is part of |
 //! | `outcome` | `accepted`, `anonymous`, `public` or `rejected` |
 //! | `reason` | of a rejection: what the caller was told, one of [`status::reason`] |
 //! | `issuer`, `key_id` | of a token: whose it is, and which of the issuer's keys verified it |
@@ -102,11 +124,17 @@
 //! Within it there is one event: `request rejected`, at `info`, with the exact `cause`, or `request
 //! accepted`, at `debug`. A token is never written, nor any part of one but its issuer and key id.
 //!
+//! What ends a call before its time is the event `call ended early`, with the `reason` that the caller
+//! is told; at `info`, and at `debug` when it was the caller who left. A field of a request that is
+//! malformed is the event `field dropped`, at `debug`.
+//!
 //! With the feature `metrics`, the facade of that name is given these:
 //!
 //! | metric | labels | |
 //! |---|---|---|
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
+//! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that were ended before they came to their end |
+//! | `passport_fields_dropped_total` | `name` (`baggage`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
 //! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; the error is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
 //! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |

@@ -5,11 +5,17 @@
 //! |---|---|---|
 //! | strips identity metadata and the raw token from requests | yes | yes |
 //! | … from request trailers, from response metadata and trailers | yes | no |
-//! | authenticates, writes `x-user-*`, and the [`UserContext`] into the extensions | yes | yes |
+//! | authenticates, writes `x-user-*`, and the [`CallContext`] into the extensions | yes | yes |
+//! | takes over or makes `x-request-id`, takes over the trace and [listed fields](crate::propagation) | yes | yes |
+//! | drops a malformed `traceparent`, `tracestate` or `baggage` | yes | yes |
+//! | reads `grpc-timeout`, refuses a malformed or an expired one | yes | yes |
+//! | answers `DEADLINE_EXCEEDED` when the deadline passes | yes | no: tonic's server answers `CANCELLED` |
+//! | ends streams in both directions by the deadline, and with their token | yes | no |
+//! | cancels what a call started when its caller leaves | yes | no |
+//! | [`CallContext::current`] in handlers and their streams | yes | no: a handler opens a [scope](CallContext::from_request) |
+//! | a tracing span around the handler | yes | no |
 //! | has public and optional methods | yes | no: an interceptor does not see the method |
 //! | refuses paths that are not canonical | yes | no |
-//! | records e-mail addresses in the log, when asked to | yes | no |
-//! | [`UserContext::current`] in handlers and response streams | yes | no |
 
 use tonic::Request;
 

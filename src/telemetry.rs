@@ -11,6 +11,7 @@ use tracing::field::Empty;
 
 use crate::context::UserContext;
 use crate::propagation::RequestId;
+use crate::status;
 
 /// How a request was answered at a service's door.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ pub(crate) enum Outcome {
     Accepted,
     Anonymous,
     Public,
-    /// For this reason, of those in [`status`](crate::status).
+    /// For this reason, of those in [`status`].
     Rejected(&'static str),
 }
 
@@ -112,9 +113,14 @@ pub(crate) fn field_dropped(name: &'static str) {
 }
 
 /// Says that a call ended before it was answered, or its stream before it was complete: for this
-/// reason, of those in [`status`](crate::status).
+/// reason, of those in [`status`].
 pub(crate) fn call_ended(reason: &'static str) {
-    tracing::info!(reason, "call ended early");
+    if reason == status::reason::CALL_CANCELLED {
+        // Clients do that all the time: it is how they end a stream that has no end.
+        tracing::debug!(reason, "call ended early");
+    } else {
+        tracing::info!(reason, "call ended early");
+    }
     #[cfg(feature = "metrics")]
     metrics::counter!("passport_calls_ended_total", "reason" => reason).increment(1);
 }

@@ -28,17 +28,22 @@ use crate::telemetry::{self, Outcome};
 ///
 /// For each request, in this order:
 ///
-/// 1. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
-///    spelling, also on public methods; in trailers too
-/// 2. a path that is not `/package.Service/Method` is refused
+/// 1. a path that is not `/package.Service/Method` is refused
+/// 2. `grpc-timeout` becomes the call's [`Deadline`](crate::Deadline); one that is malformed, or has
+///    passed, is refused
 /// 3. the [`Authenticator`] tells who is calling, unless the method is public; what it rejects is
 ///    answered here, and no handler sees it
 /// 4. a caller without a credential is refused, unless the method is public or authentication is
 ///    optional there
-/// 5. the context is written as `x-user-*` metadata, and put into the request's extensions
-/// 6. the handler runs, and the response's body is polled, with the context as the task's own
-///    ([`UserContext::current`](crate::UserContext::current))
-/// 7. reserved names are stripped from the response's metadata and trailers
+/// 5. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
+///    spelling, also on public methods; in trailers too. In its place, the context is written as
+///    `x-user-*` metadata
+/// 6. the handler runs, and the response's body is polled, with the call's
+///    [`CallContext`](crate::CallContext) as the task's own, in a tracing span `call`
+/// 7. the call ends by its deadline, with `DEADLINE_EXCEEDED`, and streams also
+///    [with their token](Self::stream_grace); when the caller leaves before, what the call started is
+///    cancelled
+/// 8. reserved names are stripped from the response's metadata and trailers
 ///
 /// ```
 /// use tonic::transport::Server;
