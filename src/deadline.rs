@@ -146,7 +146,7 @@ mod tests {
             (Duration::ZERO, "0n"),
             (Duration::from_nanos(1), "1n"),
             (Duration::from_nanos(99_999_999), "99999999n"),
-            (Duration::from_nanos(100_000_000), "100000u"),
+            (Duration::from_millis(100), "100000u"),
             (Duration::from_nanos(100_000_999), "100000u"),
             (Duration::from_secs(99), "99000000u"),
             (Duration::from_secs(100), "100000m"),

@@ -154,6 +154,7 @@
 
 mod alarm;
 mod body;
+mod byte_set;
 mod context;
 mod deadline;
 mod telemetry;

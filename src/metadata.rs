@@ -31,8 +31,7 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::context::{
-    Attribute, ContextError, ContextFields, ContextParts, List, Text, UserContext,
-    UserContextBuilder,
+    Attribute, ContextError, ContextFields, ContextParts, List, UserContext, UserContextBuilder,
 };
 
 mod encoding;
@@ -82,7 +81,11 @@ impl UserContextBuilder {
             attributes,
             expires_at,
         });
-        let size = context.encoded().map(|(key, value)| field_size(&key, value)).sum();
+        let mut size = 0;
+        context.try_each_field(|key, value| {
+            size += field_size(&key, value);
+            true
+        });
         let budget = budget.min(LARGEST);
         if size > budget {
             return Err(ContextError::TooLarge { size, budget });
@@ -107,43 +110,38 @@ impl UserContext {
     /// Whether these fields are the context as it is written: all of it, and nothing else.
     pub(crate) fn is_written_as(&self, fields: &[(&HeaderName, &HeaderValue)]) -> bool {
         let mut count = 0;
-        for (key, value) in self.encoded() {
-            let is_it = |(name, written): &(&HeaderName, &HeaderValue)| {
+        let all = self.try_each_field(|key, value| {
+            count += 1;
+            fields.iter().any(|(name, written)| {
                 // What was read from these fields shares their bytes.
                 let shared = value.as_bytes().as_ptr() == written.as_bytes().as_ptr();
                 shared && value.len() == written.len() && **name == key
-            };
-            if !fields.iter().any(is_it) {
-                return false;
-            }
-            count += 1;
-        }
-        count == fields.len()
+            })
+        });
+        all && count == fields.len()
     }
 
     /// Writes the context into headers that have been stripped already: all of it, or nothing.
     pub(crate) fn append_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
-        for (key, value) in self.encoded() {
-            if headers.try_insert(key, value.clone()).is_err() {
-                strip(headers, |kind| kind == Reserved::Context);
-                return Err(ContextError::NoRoom);
-            }
+        let written =
+            self.try_each_field(|key, value| headers.try_insert(key, value.clone()).is_ok());
+        if written {
+            return Ok(());
         }
-        Ok(())
+        strip(headers, |kind| kind == Reserved::Context);
+        Err(ContextError::NoRoom)
     }
 
-    /// The fields that the context is written as.
-    pub(crate) fn encoded(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+    /// Shows each field that the context is written as, for as long as the answer is `true`. Whether
+    /// it was to the end.
+    fn try_each_field(&self, mut f: impl FnMut(HeaderName, &HeaderValue) -> bool) -> bool {
         let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
             self.parts();
-        let own = [
-            (USER_ID, Some(id.value())),
-            (EMAIL, email.as_ref().map(Text::value)),
-            (ROLES, roles.value()),
-            (PERMISSIONS, permissions.value()),
-        ];
-        let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        own.chain(attributes.iter().map(|own| (own.key.clone(), own.text.value())))
+        f(USER_ID, id.value())
+            && email.as_ref().is_none_or(|email| f(EMAIL, email.value()))
+            && roles.value().is_none_or(|roles| f(ROLES, roles))
+            && permissions.value().is_none_or(|permissions| f(PERMISSIONS, permissions))
+            && attributes.iter().all(|own| f(own.key.clone(), own.text.value()))
     }
 
     /// Reads a context from headers of a trusted sender; `None` when they hold no key of one.

@@ -9,6 +9,8 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 
+use crate::byte_set::ByteSet;
+
 /// The methods of the standard health service (`grpc.health.v1.Health`).
 pub const HEALTH: [MethodPath; 3] = [
     MethodPath::new_static("/grpc.health.v1.Health/Check"),
@@ -72,22 +74,13 @@ impl MethodPath {
 }
 
 /// The bytes that an identifier has.
-const IDENTIFIER: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let character = byte as u8;
-        table[byte] = character.is_ascii_alphanumeric() || character == b'_';
-        byte += 1;
-    }
-    table
-};
+const IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
 
 /// Whether this is the full name of a service: identifiers joined by dots.
 pub(crate) fn is_service_name(name: &str) -> bool {
     let mut before = b'.';
     for byte in name.bytes() {
-        if !IDENTIFIER[usize::from(byte)] && (byte != b'.' || before == b'.') {
+        if !IDENTIFIER.contains(byte) && (byte != b'.' || before == b'.') {
             return false;
         }
         before = byte;
@@ -96,7 +89,7 @@ pub(crate) fn is_service_name(name: &str) -> bool {
 }
 
 fn is_identifier(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| IDENTIFIER[usize::from(byte)])
+    !name.is_empty() && IDENTIFIER.contains_all(name.as_bytes())
 }
 
 impl FromStr for MethodPath {

@@ -46,16 +46,14 @@ where
 
     let (tell, own) = oneshot::channel::<AbortHandle>();
     let task = tokio::spawn(async move {
-        match cancelled.run_until_cancelled_owned(future).await {
-            Some(output) => output,
-            None => {
-                // What was cancelled has no output: the task ends as one that was aborted.
-                if let Ok(task) = own.await {
-                    task.abort();
-                }
-                pending().await
-            }
+        if let Some(output) = cancelled.run_until_cancelled_owned(future).await {
+            return output;
         }
+        // What was cancelled has no output: the task ends as one that was aborted.
+        if let Ok(task) = own.await {
+            task.abort();
+        }
+        pending().await
     });
     // A task that has ended already does not want to know.
     drop(tell.send(task.abort_handle()));

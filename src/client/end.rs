@@ -34,11 +34,6 @@ impl End {
         Self { context, deadline, alarm, cancelled: None }
     }
 
-    /// The same for the rest of the call.
-    pub(super) fn again(&self) -> Self {
-        Self::of(Outgoing { context: self.context.clone(), deadline: self.deadline })
-    }
-
     /// Ready with what the caller is told, when it has come.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         if self.alarm.poll(cx).is_ready() {

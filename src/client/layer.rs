@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -221,7 +222,8 @@ where
             StateProj::Refused { status } => status.take(),
             StateProj::Sent { future, end, ends_answer } => match future.poll(cx) {
                 Poll::Ready(Ok(response)) => {
-                    let end = if *ends_answer { end.again() } else { End::never() };
+                    let end = mem::replace(end, End::never());
+                    let end = if *ends_answer { end } else { End::never() };
                     return Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, end))));
                 }
                 Poll::Ready(Err(error)) => match end.of_error() {

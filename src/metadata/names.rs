@@ -39,22 +39,13 @@ impl Reserved {
         let (first, second) = match *name.as_bytes() {
             [b'x', b'-', b'u', b's', b'e', b'r', ..] => return Some(Self::Context),
             _ if name == "authorization" => return Some(Self::Credential),
-            [first, second, ..] if first.is_ascii_lowercase() && second.is_ascii_lowercase() => {
-                (first, second)
-            }
-            [first, b'-', second, ..]
-                if first.is_ascii_lowercase() && second.is_ascii_lowercase() =>
-            {
-                (first, second)
-            }
+            [first, b'-', second, ..] | [first, second, ..] => (first, second),
             _ => return Self::classify_folded(name),
         };
-        match (first, second) {
-            (b'a', b'u') | (b'p', b'r') | (b't', b'x') | (b'x', b'u') => {
-                Self::classify_folded(name)
-            }
-            _ => None,
-        }
+        let is_other = first.is_ascii_lowercase()
+            && second.is_ascii_lowercase()
+            && !matches!((first, second), (b'a' | b'x', b'u') | (b'p', b'r') | (b't', b'x'));
+        if is_other { None } else { Self::classify_folded(name) }
     }
 
     fn classify_folded(name: &str) -> Option<Self> {

@@ -4,6 +4,8 @@ use std::str::FromStr;
 use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
+use crate::byte_set::ByteSet;
+
 /// The metadata key of the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -11,17 +13,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
 /// The bytes that an id may have.
-const PLAIN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let character = byte as u8;
-        table[byte] = character.is_ascii_alphanumeric()
-            || matches!(character, b'-' | b'.' | b'_' | b'~' | b':' | b'+' | b'/' | b'=' | b'@');
-        byte += 1;
-    }
-    table
-};
+const PLAIN: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
 
 /// What all calls have in common that are made on behalf of one request: its id, `x-request-id`.
 ///
@@ -55,8 +47,7 @@ impl RequestId {
 
     pub(crate) fn from_value(value: &HeaderValue) -> Option<Self> {
         let id = value.as_bytes();
-        let good =
-            (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(|byte| PLAIN[usize::from(*byte)]);
+        let good = (1..=MAX_LENGTH).contains(&id.len()) && PLAIN.contains_all(id);
         good.then(|| Self(value.clone()))
     }
 

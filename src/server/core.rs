@@ -35,7 +35,7 @@ pub(super) fn admit<A: Authenticator>(
     extensions: &mut Extensions,
 ) -> Result<Admitted, Rejection> {
     extensions.remove::<UserContext>();
-    let intake = Intake::of(headers, authenticator.credential_names(), &settings.fields);
+    let mut intake = Intake::of(headers, authenticator.credential_names(), &settings.fields);
     let known_id = intake.request_id();
     let has_id = known_id.is_some();
     let id = known_id.unwrap_or_else(RequestId::random);
@@ -45,14 +45,10 @@ pub(super) fn admit<A: Authenticator>(
     let (deadline, user) = decide(authenticator, settings, method, &intake, &id, extensions)?;
     drop(entered);
 
-    let (fields, mut unwanted) = intake.fields(&settings.fields);
+    let fields = intake.fields(&settings.fields);
     // A context that was forwarded is in the metadata already, and is left alone.
     let is_written = user.as_ref().is_some_and(|user| user.is_written_as(&intake.identity));
-    if !is_written {
-        unwanted.extend(intake.identity.iter().map(|(name, _)| (*name).clone()));
-    }
-    unwanted.extend(intake.into_transient());
-    for name in unwanted {
+    for name in intake.unwanted(is_written) {
         headers.remove(name);
     }
     if let Some(user) = user.as_ref().filter(|_| !is_written) {

@@ -23,8 +23,8 @@ pub(super) struct Intake<'a> {
     /// Everything about identity: all that a client may have forged, and the credentials by which it
     /// can be told who is calling.
     pub(super) identity: SmallVec<[(&'a HeaderName, &'a HeaderValue); 8]>,
-    /// For one connection only, or for this door only.
-    transient: Names,
+    /// What goes no further besides: fields of one connection, and what was malformed.
+    unwanted: Names,
     timeout: Single<'a>,
     request_id: Single<'a>,
     traceparent: Single<'a>,
@@ -78,10 +78,10 @@ impl<'a> Intake<'a> {
                 "tracestate" => intake.tracestate.push(value),
                 "x-passport-one-hop" => {
                     intake.one_hop.push(value);
-                    intake.transient.push(name.clone());
+                    intake.unwanted.push(name.clone());
                 }
                 "x-request-id" => intake.request_id.add(value),
-                _ if is_connection_field(text) => intake.transient.push(name.clone()),
+                _ if is_connection_field(text) => intake.unwanted.push(name.clone()),
                 _ if listed.iter().any(|field| field.name() == name) => {
                     intake.listed.push((name, value));
                 }
@@ -114,12 +114,12 @@ impl<'a> Intake<'a> {
     }
 
     /// The fields that go along with the call.
-    pub(super) fn fields(&self, listed: &[PropagatedField]) -> (Fields, Names) {
+    pub(super) fn fields(&mut self, listed: &[PropagatedField]) -> Fields {
         let mut fields = Fields::new();
-        let mut dropped = Names::new();
+        let mut unwanted = Names::new();
         let mut drop_field = |name: HeaderName, label: &'static str| {
             telemetry::field_dropped(label);
-            dropped.push(name);
+            unwanted.push(name);
         };
         let mut carry = |name: &HeaderName, value: &HeaderValue| {
             if let Some(hops) = self.hops(name, listed) {
@@ -156,7 +156,8 @@ impl<'a> Intake<'a> {
         for (name, value) in &self.listed {
             carry(name, value);
         }
-        (fields, dropped)
+        self.unwanted.append(&mut unwanted);
+        fields
     }
 
     /// How far a field goes from here; `None` when it has come as far as it should.
@@ -172,8 +173,12 @@ impl<'a> Intake<'a> {
         Some(listed.map_or(Hops::Every, PropagatedField::hops))
     }
 
-    /// What must be gone before the handler is called, other than identity.
-    pub(super) fn into_transient(self) -> Names {
-        self.transient
+    /// The names that must be gone before the handler is called: those about identity, too, unless
+    /// they are written as they should be.
+    pub(super) fn unwanted(mut self, is_written: bool) -> Names {
+        if !is_written {
+            self.unwanted.extend(self.identity.iter().map(|(name, _)| (*name).clone()));
+        }
+        self.unwanted
     }
 }

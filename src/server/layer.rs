@@ -143,6 +143,9 @@ impl<A: Authenticator> ServerLayer<A> {
     /// default. Then it ends with `UNAUTHENTICATED` and the reason `TOKEN_EXPIRED`, in either
     /// direction, and its client opens another one with a new token.
     ///
+    /// A grace shorter than the verifier's leeway ends some streams as soon as they are opened: those
+    /// whose token is accepted though it has expired.
+    ///
     /// This is a setting of the edge: behind it, nobody knows of a token, and streams end with those
     /// of the edge. What is answered by one message comes to its end.
     #[must_use]

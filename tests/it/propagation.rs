@@ -25,17 +25,17 @@ const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
 type Door = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
 
 fn doors(channel: Channel) -> [(&'static str, Door); 2] {
-    both(channel, ClientLayer::new(), PropagateInterceptor::new())
+    both(channel, &ClientLayer::new(), PropagateInterceptor::new())
 }
 
 fn doors_for_anyone(channel: Channel) -> [(&'static str, Door); 2] {
     let interceptor = PropagateInterceptor::new().allow_anonymous();
-    both(channel, ClientLayer::new().allow_anonymous(), interceptor)
+    both(channel, &ClientLayer::new().allow_anonymous(), interceptor)
 }
 
 fn both(
     channel: Channel,
-    layer: ClientLayer,
+    layer: &ClientLayer,
     interceptor: PropagateInterceptor,
 ) -> [(&'static str, Door); 2] {
     let layered = layer.layer(channel.clone());
