@@ -1,7 +1,7 @@
 //! tonic-passport.
 
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
-use tonic_passport::{BearerToken, ServerLayer, CallContext};
+use tonic_passport::{BearerToken, CallContext, ServerLayer};
 
 use crate::job::{self, Handler, USER, calls};
 use crate::token;
