@@ -10,7 +10,7 @@
 //! A server layer takes them from the request, and a client layer writes them into the calls that
 //! are made on behalf of it. A field that a call brings along already stays as it is: what an
 //! OpenTelemetry layer wrote is never replaced by what came in, whichever of the two layers is the
-//! outer one.
+//! outer one. A `tracestate` goes along with its own `traceparent` only.
 //!
 //! What is malformed or too large is dropped, counted
 //! (`passport_fields_dropped_total`), and the call goes on.
@@ -121,8 +121,8 @@ impl PropagatedField {
     }
 }
 
-/// Whether a field says how a message is transferred, rather than what about it. A message that is
-/// sent on has such fields of its own.
+/// Whether nobody has to list a field: it says how a message is transferred, and a message that is
+/// sent on has such fields of its own; or it goes every hop in any case.
 fn is_protocol_field(name: &HeaderName) -> bool {
     const PROTOCOL: [&str; 6] =
         ["content-length", "content-type", "host", "te", "trailer", "user-agent"];

@@ -163,7 +163,7 @@ impl<A: Authenticator> ServerLayer<A> {
 
     /// Lists further fields that go along with the calls that are made on behalf of a request, and
     /// how far; see [`propagation`](crate::propagation) for those that do in any case. Listing one
-    /// of them, `baggage` for instance, changes how far it goes.
+    /// of them changes how far it goes: `baggage` for instance, but not the request's id.
     #[must_use]
     pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
         self.settings().fields.extend(fields);
