@@ -131,6 +131,7 @@ fn is_protocol_field(name: &HeaderName) -> bool {
         || is_connection_field(name.as_str())
         || *name == GRPC_TIMEOUT
         || *name == ONE_HOP
+        || *name == REQUEST_ID
 }
 
 /// A field on its way.

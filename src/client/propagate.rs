@@ -14,7 +14,7 @@ use crate::call::CallContext;
 use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, GRPC_TIMEOUT, InvalidTimeout, parse_timeout, write_timeout};
 use crate::metadata::{Reserved, is_connection_field};
-use crate::propagation::{Carried, Hops, ONE_HOP, REQUEST_ID};
+use crate::propagation::{Carried, Hops, ONE_HOP, REQUEST_ID, TRACEPARENT, TRACESTATE};
 use crate::status;
 
 /// Where a call goes, as far as it is known.
@@ -166,8 +166,13 @@ fn write(
     if fields.is_empty() {
         return Ok(());
     }
-    let is_new: SmallVec<[bool; 4]> =
-        fields.iter().map(|field| !headers.contains_key(&field.name)).collect();
+    // The state of a trace goes along with that trace, and with no other.
+    let takes_trace =
+        fields.iter().any(|field| field.name == TRACEPARENT) && !headers.contains_key(TRACEPARENT);
+    let is_new = |Carried { name, .. }: &Carried| {
+        !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
+    };
+    let is_new: SmallVec<[bool; 4]> = fields.iter().map(is_new).collect();
     let new = || fields.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(field, _)| field);
     for Carried { name, value, .. } in new() {
         headers.try_append(name, value.clone()).map_err(|_| ContextError::NoRoom)?;
