@@ -41,6 +41,7 @@ mod identity_metadata;
 mod key_sets;
 mod keys;
 mod neighbours;
+mod propagated_fields;
 mod propagation;
 mod real_issuers;
 mod revocation;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tonic_passport::jwt::{RevocationList, Verifier};
 use tonic_passport::testing::{Answer, IdentityProvider, TestIssuer};
 use tonic_passport::{BearerToken, EdgeInterceptor, ForwardedContext, ServerLayer};
@@ -16,6 +15,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::support::metrics::Metrics;
 use crate::support::probe::{Kind, Probe, call};
 
 type Fields = BTreeMap<String, String>;
@@ -225,42 +225,6 @@ fn an_interceptor_tells_as_much_as_it_knows() {
     let expected =
         [("cause", "no user context"), ("outcome", "rejected"), ("reason", "CONTEXT_MISSING")];
     assert_eq!(log.take(), fields(expected));
-}
-
-/// The metrics that are recorded on this thread.
-struct Metrics {
-    snapshotter: Snapshotter,
-    _guard: metrics::LocalRecorderGuard<'static>,
-}
-
-impl Metrics {
-    fn start() -> Self {
-        let recorder: &'static DebuggingRecorder = Box::leak(Box::new(DebuggingRecorder::new()));
-        let snapshotter = recorder.snapshotter();
-        Self { snapshotter, _guard: metrics::set_default_local_recorder(recorder) }
-    }
-
-    /// Each metric, as `name{label=value,…}`, and its value since this was last asked: what was
-    /// counted, or how many durations there were.
-    fn take(&self) -> BTreeMap<String, u64> {
-        let all = self.snapshotter.snapshot().into_vec();
-        let taken = all.into_iter().map(|(key, _, _, value)| {
-            let (name, labels) = key.key().clone().into_parts();
-            let mut labels: Vec<String> =
-                labels.iter().map(|label| format!("{}={}", label.key(), label.value())).collect();
-            labels.sort();
-            let value = match value {
-                DebugValue::Counter(count) => count,
-                DebugValue::Histogram(durations) => {
-                    assert!(durations.iter().all(|seconds| (0.0..60.0).contains(&seconds.0)));
-                    durations.len() as u64
-                }
-                DebugValue::Gauge(_) => panic!("there are no gauges"),
-            };
-            (format!("{}{{{}}}", name.as_str(), labels.join(",")), value)
-        });
-        taken.filter(|(_, value)| *value > 0).collect()
-    }
 }
 
 fn metrics<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> {

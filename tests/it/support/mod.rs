@@ -1,8 +1,10 @@
 //! What the tests have in common: tokens of any kind, and a service that remembers its calls.
 
+pub mod chain;
 pub mod edges;
 pub mod forged;
 pub mod log;
+pub mod metrics;
 pub mod probe;
 pub mod raw;
 pub mod server;
@@ -10,10 +12,16 @@ pub mod token;
 
 pub use crate::sample::proto as shop;
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 
+use http::Response;
+use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_passport::propagation::PropagatedField;
+use tonic_passport::{CallContext, ForwardedContext, ServerLayer};
 use tonic_types::StatusExt;
+use tower::ServiceExt;
 
 use probe::Probe;
 
@@ -37,4 +45,25 @@ pub fn assert_refused<T: Debug>(
     assert_eq!(status.code(), code, "{case}: {status:?}");
     assert_eq!(reason(&status), expected, "{case}");
     assert_eq!(probe.calls(), 0, "{case}");
+}
+
+/// What goes along with a request that a service got for alice, with these fields as they are; the
+/// service lists some of them.
+pub async fn context_of(
+    fields: &[(&str, &str)],
+    lists: impl IntoIterator<Item = PropagatedField>,
+) -> CallContext {
+    let mut request = raw::post(raw::METHOD).header("x-user-id", "alice");
+    for (name, value) in fields {
+        request = request.header(*name, value.as_bytes());
+    }
+    let handler = tower::service_fn(|_| async {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(CallContext::current());
+        Ok::<_, Infallible>(response)
+    });
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network()).propagate(lists);
+    let request = request.body(Body::empty()).unwrap();
+    let answer = layer.wrap(handler).oneshot(request).await.unwrap();
+    answer.extensions().get::<CallContext>().unwrap().clone()
 }

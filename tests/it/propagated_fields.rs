@@ -1,0 +1,628 @@
+//! Ids, traces, baggage and listed fields go as far as they should; what is malformed or too large
+//! goes nowhere, and does not stand in the way of the call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use http::HeaderMap;
+use tonic::body::Body;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic_passport::propagation::{InvalidField, PropagatedField};
+use tonic_passport::{ClientLayer, PropagateInterceptor};
+use tower::ServiceExt;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::support::chain::{Chain, Door, Doors, Station, values};
+use crate::support::metrics::Metrics;
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::{context_of, forged};
+
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+fn every_hop(name: &str) -> PropagatedField {
+    PropagatedField::every_hop(name).unwrap()
+}
+
+fn one_hop(name: &str) -> PropagatedField {
+    PropagatedField::one_hop(name).unwrap()
+}
+
+/// The values of a field, and whether they may travel.
+struct Case {
+    what: &'static str,
+    values: Vec<String>,
+    is_good: bool,
+}
+
+fn good<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
+    Case { what, values: values.map(str::to_owned).into(), is_good: true }
+}
+
+fn bad<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
+    Case { is_good: false, ..good(what, values) }
+}
+
+/// Demands of each case that its values reach all three services as they are, or none of them, not
+/// even the first. `besides` goes along, and reaches all of them.
+async fn assert_fates(name: &str, besides: Fields<'_>, cases: &[Case]) {
+    let metrics = Metrics::start();
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::default(); 3]).await;
+        for Case { what, values: sent, is_good } in cases {
+            let case = format!("{name}, {doors:?}, {what}");
+            let fields = sent.iter().map(|value| (name, value.as_str()));
+            let fields: Vec<_> = fields.chain(besides.iter().copied()).collect();
+            let seen = chain.call(&fields, &case).await;
+
+            let expected: &[String] = if *is_good { sent } else { &[] };
+            for (hop, seen) in seen.iter().enumerate() {
+                assert_eq!(values(seen, name), expected, "{case}, service {hop}");
+                for (name, value) in besides {
+                    assert_eq!(values(seen, name), [*value], "{case}, service {hop}");
+                }
+            }
+            assert_eq!(dropped(&metrics), counts(name, u64::from(!is_good)), "{case}");
+        }
+    }
+}
+
+/// How often fields were dropped since this was last asked, by their names.
+fn dropped(metrics: &Metrics) -> BTreeMap<String, u64> {
+    let all = metrics.take().into_iter();
+    all.filter(|(name, _)| name.starts_with("passport_fields_dropped_total")).collect()
+}
+
+fn counts(name: &str, times: u64) -> BTreeMap<String, u64> {
+    let label = format!("passport_fields_dropped_total{{name={name}}}");
+    [(label, times)].into_iter().filter(|(_, times)| *times > 0).collect()
+}
+
+#[tokio::test]
+async fn a_traceparent_travels_when_it_is_one() {
+    let version = |version: &str, further: &str| format!("{version}{}{further}", &PARENT[2..]);
+    let longest = version("01", &format!("-{}", "x".repeat(256 - PARENT.len() - 1)));
+    assert_eq!(longest.len(), 256);
+    let cases = [
+        good("sampled", [PARENT]),
+        good("not sampled", [&PARENT.replace("-01", "-00")]),
+        good("flags of a later day", [&PARENT.replace("-01", "-ff")]),
+        good("a later version", [&version("01", "")]),
+        good("the last version", [&version("fe", "")]),
+        good("a later version with more", [&version("cc", "-what-the-future-will-be-like")]),
+        good("a later version with as much as possible", [&longest]),
+        bad("a later version with more than that", [&format!("{longest}x")]),
+        bad("a later version with a dot", [&version("cc", ".what-the-future-will-not-be-like")]),
+        bad("a later version with longer flags", [&version("01", "0")]),
+        bad("version 00 with more", [&version("00", "-more")]),
+        bad("version 00 with a dash", [&version("00", "-")]),
+        bad("version ff", [&version("ff", "")]),
+        bad("version FE", [&version("FE", "")]),
+        bad("no hexadecimal version", [&version("0g", "")]),
+        bad("empty", [""]),
+        bad("short by a digit", [&PARENT[..54]]),
+        bad("without flags", [&PARENT[..52]]),
+        bad("without a version", [&PARENT[3..]]),
+        bad("upper case", [&PARENT.to_uppercase()]),
+        bad("one letter in upper case", [&PARENT.replace("0af7", "0Af7")]),
+        bad("no trace", [&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))]),
+        bad("no parent", [&format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", "0".repeat(16))]),
+        bad("a trace that is not hexadecimal", [&PARENT.replace("0af7", "0xf7")]),
+        bad("a parent that is not hexadecimal", [&PARENT.replace("b7ad", "b7a.")]),
+        bad("flags that are not hexadecimal", [&PARENT.replace("-01", "-0x")]),
+        bad("other separators", [&PARENT.replace('-', "_")]),
+        bad("no separators", [&PARENT.replace('-', "0")]),
+        bad("a list", [&format!("{PARENT},{PARENT}")]),
+        bad("not ASCII", [&PARENT.replace("01", "0\u{e9}")]),
+        bad("twice", [PARENT, PARENT]),
+        bad("two", [PARENT, &PARENT.replace("-01", "-00")]),
+        bad("a bad one besides", [PARENT, ""]),
+    ];
+    assert_fates("traceparent", &[("x-request-id", "r-1")], &cases).await;
+}
+
+#[tokio::test]
+async fn a_tracestate_travels_when_it_is_one() {
+    let members = |count| vec!["a=1"; count].join(",");
+    let padded = |length: usize| {
+        let rest = length - "a=,b=".len() - 256;
+        format!("a={},b={}", "1".repeat(256), "2".repeat(rest))
+    };
+    assert_eq!(padded(512).len(), 512);
+    let cases = [
+        good("a member", ["rojo=00f067aa0ba902b7"]),
+        good("two", ["rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"]),
+        good("spaces and tabs between them", ["a=1 ,\tb=2"]),
+        good("every character of a key", ["az09_-*/@=1"]),
+        good("a key that begins with a digit", ["0a=1"]),
+        good("a key of several tenants", ["fw529a3039@dt=FfffffffffffffffFFFF"]),
+        good("characters of a value", ["a=! \"#$%&'()*+-./:;<>?@[\\]^_`{|}~"]),
+        good("a key of 256 characters", [&format!("{}=1", "a".repeat(256))]),
+        good("a value of 256 characters", [&format!("a={}", "1".repeat(256))]),
+        good("empty", [""]),
+        good("empty members", ["a=1,,b=2, ,"]),
+        good("several fields", ["a=1", "b=2,c=3", "d=4"]),
+        good("32 members", [&members(32)]),
+        good("32 members in two fields", [&members(16), &members(16)]),
+        good("512 bytes", [&padded(512)]),
+        bad("33 members", [&members(33)]),
+        bad("33 members in two fields", [&members(16), &members(17)]),
+        bad("513 bytes", [&padded(513)]),
+        bad("513 bytes in two fields", [&padded(508), "c=3,"]),
+        bad("no value", ["a"]),
+        bad("an empty value", ["a="]),
+        bad("an empty key", ["=1"]),
+        bad("a key in upper case", ["A=1"]),
+        bad("a space in a key", ["a =1"]),
+        bad("two equals signs", ["a=1=2"]),
+        bad("a key of 257 characters", [&format!("{}=1", "a".repeat(257))]),
+        bad("a value of 257 characters", [&format!("a={}", "1".repeat(257))]),
+        bad("a tab in a value", ["a=1\t2"]),
+        bad("not ASCII", ["a=\u{e9}"]),
+        bad("one bad member of many", ["a=1,b=2,c,d=4"]),
+        bad("a bad one besides", ["a=1", "b"]),
+    ];
+    assert_fates("tracestate", &[("traceparent", PARENT)], &cases).await;
+}
+
+#[tokio::test]
+async fn a_tracestate_is_worth_nothing_without_a_traceparent() {
+    let metrics = Metrics::start();
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::default(); 3]).await;
+        for parents in [&[][..], &["00-0-0-01"], &[PARENT, PARENT]] {
+            let case = format!("{doors:?}, {parents:?}");
+            let fields = parents.iter().map(|parent| ("traceparent", *parent));
+            let fields: Vec<_> = fields.chain([("tracestate", "a=1")]).collect();
+            for (hop, seen) in chain.call(&fields, &case).await.iter().enumerate() {
+                for name in ["traceparent", "tracestate"] {
+                    assert!(!seen.contains_key(name), "{case}, service {hop}: {name}");
+                }
+            }
+            let mut expected = counts("tracestate", 1);
+            expected.extend(counts("traceparent", u64::from(!parents.is_empty())));
+            assert_eq!(dropped(&metrics), expected, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn baggage_travels_when_it_is_baggage() {
+    let members = |count| vec!["a=1"; count].join(",");
+    let padded = |length: usize| format!("a={}", "1".repeat(length - 2));
+    let cases = [
+        good("a member", ["userId=alice"]),
+        good("several", ["userId=alice,serverNode=DF%2028,isProduction=false"]),
+        good("spaces and tabs around everything", ["a = 1\t; p = 2 ; q , b=2"]),
+        good("properties", ["key1=value1;property1;property2, key2 = value2; propertyKey=value"]),
+        good("percent-encoded", ["serverNode=DF%2028,x=%E2%82%AC%2C%3B"]),
+        good("a percent sign that encodes nothing", ["a=100%"]),
+        good("an equals sign in a value", ["a=1=2=="]),
+        good("an empty value", ["a="]),
+        good("every character of a key", ["!#$%&'*+-.^_`|~09azAZ=1"]),
+        good("characters of a value", ["a=!#$%&'()*+-./09:<=>?@AZ[]^_`az{|}~"]),
+        good("several fields", ["a=1", "b=2,c=3;p", "d=4"]),
+        good("64 members", [&members(64)]),
+        good("64 members in two fields", [&members(32), &members(32)]),
+        good("8192 bytes", [&padded(8192)]),
+        good("8192 bytes in two fields", [&padded(4096), &padded(4095)]),
+        bad("65 members", [&members(65)]),
+        bad("65 members in two fields", [&members(32), &members(33)]),
+        bad("8193 bytes", [&padded(8193)]),
+        bad("8193 bytes in two fields", [&padded(4096), &padded(4096)]),
+        bad("empty", [""]),
+        bad("an empty member", ["a=1,,b=2"]),
+        bad("a comma at the end", ["a=1,"]),
+        bad("a semicolon at the end", ["a=1;"]),
+        bad("no value", ["a"]),
+        bad("an empty key", ["=1"]),
+        bad("a space in a key", ["a b=1"]),
+        bad("a key that is no token", ["a(b)=1"]),
+        bad("a quoted value", ["a=\"1\""]),
+        bad("a backslash", ["a=1\\2"]),
+        bad("a space in a value", ["a=1 2"]),
+        bad("not ASCII", ["a=\u{20ac}"]),
+        bad("a property that is no token", ["a=1;p q"]),
+        bad("a property of a bad value", ["a=1;p=\"2\""]),
+        bad("one bad member of many", ["a=1,b=2,c,d=4"]),
+        bad("a bad one besides", ["a=1", "b"]),
+    ];
+    assert_fates("baggage", &[("traceparent", PARENT)], &cases).await;
+}
+
+/// The id that all three services have seen.
+fn common_id(seen: &[HeaderMap; 3], case: &str) -> String {
+    let ids = seen.each_ref().map(|seen| values(seen, "x-request-id"));
+    assert_eq!(ids[0].len(), 1, "{case}: {ids:?}");
+    assert!(ids.iter().all(|id| *id == ids[0]), "{case}: {ids:?}");
+    ids[0][0].to_owned()
+}
+
+/// Demands that this is a random UUID, as text (RFC 9562).
+fn assert_random(id: &str, case: &str) {
+    let groups: Vec<&str> = id.split('-').collect();
+    assert_eq!(groups.iter().map(|group| group.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    assert!(groups.concat().bytes().all(is_digit), "{case}: {id}");
+    assert!(groups[2].starts_with('4'), "{case}: {id}");
+    assert!(groups[3].starts_with(['8', '9', 'a', 'b']), "{case}: {id}");
+}
+
+#[tokio::test]
+async fn the_id_of_a_request_travels_when_it_is_one_and_is_made_anew_otherwise() {
+    let metrics = Metrics::start();
+    let cases = [
+        good("short", ["1"]),
+        good("a UUID", ["0190f5a4-7c1e-7bb2-9d8a-6f1f2a3b4c5d"]),
+        good("every character", ["azAZ09-._~:+/=@"]),
+        good("128 characters", [&"r".repeat(128)]),
+        bad("129 characters", [&"r".repeat(129)]),
+        bad("empty", [""]),
+        bad("a space", ["r 1"]),
+        bad("a comma", ["r-1,r-2"]),
+        bad("a quote", ["\"r-1\""]),
+        bad("an escape of a log", ["r-1%0a"]),
+        bad("a brace", ["${jndi}"]),
+        bad("not ASCII", ["r-\u{e9}"]),
+        bad("twice", ["r-1", "r-1"]),
+        bad("two", ["r-1", "r-2"]),
+    ];
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::default(); 3]).await;
+        for Case { what, values: sent, is_good } in &cases {
+            let case = format!("{doors:?}, {what}");
+            let fields: Vec<_> = sent.iter().map(|id| ("x-request-id", id.as_str())).collect();
+            let id = common_id(&chain.call(&fields, &case).await, &case);
+            if *is_good {
+                assert_eq!([id], **sent, "{case}");
+            } else {
+                assert_random(&id, &case);
+            }
+            assert_eq!(dropped(&metrics), counts("x-request-id", u64::from(!is_good)), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_an_id_is_given_one_of_its_own_at_the_edge() {
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::default(); 3]).await;
+        let case = format!("{doors:?}");
+        let first = common_id(&chain.call(&[], &case).await, &case);
+        let second = common_id(&chain.call(&[], &case).await, &case);
+        assert_random(&first, &case);
+        assert_random(&second, &case);
+        assert_ne!(first, second, "{case}");
+    }
+}
+
+/// The request ids of all spans that this thread opens, and of the spans around each event.
+#[derive(Clone, Default)]
+struct Ids {
+    spans: Arc<Mutex<Vec<(&'static str, String)>>>,
+    events: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+struct FindId(Option<String>);
+
+impl Visit for FindId {
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "request_id" {
+            self.0 = Some(value.to_owned());
+        }
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ids {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut found = FindId(None);
+        attributes.record(&mut found);
+        if let Some(request_id) = found.0 {
+            self.spans.lock().unwrap().push((attributes.metadata().name(), request_id.clone()));
+            context.span(id).unwrap().extensions_mut().insert(request_id);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        // What the chain's handlers say.
+        if event.metadata().target().ends_with("support::chain") {
+            let mut spans = context.event_scope(event).into_iter().flatten();
+            let id = spans.find_map(|span| span.extensions().get::<String>().cloned());
+            self.events.lock().unwrap().push(id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_a_request_is_in_the_log_of_every_service() {
+    let ids = Ids::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(ids.clone()));
+    // As long as there is one subscriber only, tracing takes the word of whichever thread meets an
+    // event first, another test's for instance, that nobody listens.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let chain = Chain::start(Doors::Layers, [Station::default(); 3]).await;
+    for fields in [&[][..], &[("x-request-id", "r-1")]] {
+        let case = format!("{fields:?}");
+        let id = common_id(&chain.call(fields, &case).await, &case);
+        let spans = std::mem::take(&mut *ids.spans.lock().unwrap());
+        let of_service = ["call", "authenticate"].map(|span| (span, id.clone()));
+        assert_eq!(spans, [of_service.clone(), of_service.clone(), of_service].as_flattened());
+        let events = std::mem::take(&mut *ids.events.lock().unwrap());
+        assert_eq!(events, [Some(id.clone()), Some(id.clone()), Some(id)], "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_listed_field_travels_as_far_as_the_services_list_it() {
+    let (every, one) = (every_hop("x-experiment"), one_hop("x-experiment"));
+    let (every, one) = (Some(&every), Some(&one));
+    // The client sends it to the edge in any case: there, it is metadata as any other.
+    let cases = [
+        ("nowhere", [None, None, None], [true, false, false]),
+        ("everywhere", [every, every, every], [true, true, true]),
+        ("but for the last, which sends nothing", [every, every, None], [true, true, true]),
+        ("at the edge", [every, None, None], [true, true, false]),
+        ("not at the edge", [None, every, every], [true, false, false]),
+        ("not in between", [every, None, every], [true, true, false]),
+        ("for one hop, at the edge", [one, None, None], [true, true, false]),
+        ("for one hop, everywhere", [one, one, one], [true, true, false]),
+        ("for one hop, and for every one", [one, every, every], [true, true, false]),
+        ("for every hop, and then for one", [every, one, every], [true, true, true]),
+    ];
+    for doors in Doors::ALL {
+        for (case, lists, arrivals) in &cases {
+            let case = format!("{doors:?}, listed {case}");
+            let stations =
+                lists.map(|list| Station::listing(list.map_or(&[], std::slice::from_ref)));
+            let chain = Chain::start(doors, stations).await;
+            let seen = chain.call(&[("x-experiment", "blue")], &case).await;
+            let arrived = seen.each_ref().map(|seen| values(seen, "x-experiment"));
+            let expected = arrivals.map(|arrives| if arrives { vec!["blue"] } else { vec![] });
+            assert_eq!(arrived, expected, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_values_of_a_listed_field_travel_as_they_are_and_in_order() {
+    let list = [every_hop("X-Many"), every_hop("x-blob-bin"), every_hop("x-odd")];
+    let fields = [
+        ("x-many", "2"),
+        ("x-many", "1, 3"),
+        ("x-blob-bin", "AAEC/w"),
+        ("x-many", ""),
+        ("x-many", "1, 3"),
+        ("x-odd", "\u{e9}=\"%2C\"; q=1"),
+    ];
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+        let seen = chain.call(&fields, &format!("{doors:?}")).await;
+        for (hop, seen) in seen.iter().enumerate() {
+            let case = format!("{doors:?}, service {hop}");
+            assert_eq!(values(seen, "x-many"), ["2", "1, 3", "", "1, 3"], "{case}");
+            assert_eq!(values(seen, "x-blob-bin"), ["AAEC/w"], "{case}");
+            assert_eq!(values(seen, "x-odd"), ["\u{e9}=\"%2C\"; q=1"], "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trace_and_its_baggage_can_be_listed_for_one_hop() {
+    let sent = [("traceparent", PARENT), ("tracestate", "a=1"), ("baggage", "b=2")];
+    let cases = [
+        (&["baggage"][..], &["traceparent", "tracestate"][..]),
+        (&["tracestate"], &["traceparent", "baggage"]),
+        // A state goes no further than its trace.
+        (&["traceparent"], &["baggage"]),
+        (&["traceparent", "tracestate", "baggage"], &[]),
+    ];
+    for doors in Doors::ALL {
+        for (listed, expected) in cases {
+            let case = format!("{doors:?}, {listed:?}");
+            let metrics = Metrics::start();
+            let list: Vec<_> = listed.iter().map(|name| one_hop(name)).collect();
+            let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+            let seen = chain.call(&sent, &case).await;
+            let arrived = seen.each_ref().map(|seen| {
+                let names = sent.iter().map(|(name, _)| *name);
+                names.filter(|name| seen.contains_key(*name)).collect::<Vec<_>>()
+            });
+            let all = ["traceparent", "tracestate", "baggage"];
+            assert_eq!(arrived, [&all, &all, expected], "{case}");
+            assert_eq!(dropped(&metrics), BTreeMap::new(), "{case}");
+        }
+    }
+}
+
+/// Ways out of a service.
+fn ways(channel: &Channel) -> [(&'static str, Door); 2] {
+    let layered = ClientLayer::new().wrap(channel.clone());
+    let intercepted = InterceptedService::new(channel.clone(), PropagateInterceptor::new());
+    [
+        ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
+        ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),
+    ]
+}
+
+#[tokio::test]
+async fn what_goes_one_hop_is_named_on_the_wire_for_the_receiver() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+    let channel = server.connect().await;
+    let sent = [("x-debug", "1"), ("x-debug", "2"), ("x-experiment", "blue"), ("baggage", "a=1")];
+    let names = ["x-debug", "x-experiment", "baggage"];
+    let cases: [(&[&str], &[&str]); 4] = [
+        (&[], &[]),
+        (&["x-absent"], &[]),
+        (&["x-debug"], &["x-debug"]),
+        (&["baggage", "x-debug"], &["baggage", "x-debug"]),
+    ];
+    for (way, channel) in ways(&channel) {
+        for (listed, expected) in cases {
+            let case = format!("{way}, {listed:?}");
+            let others = names.iter().filter(|name| !listed.contains(name));
+            let lists = listed.iter().map(|name| one_hop(name));
+            let lists = lists.chain(others.map(|name| every_hop(name)));
+            let context = context_of(&sent, lists).await;
+            // What a handler copies, or makes up, is not relayed.
+            let copied = [("x-passport-one-hop", "x-experiment,x-request-id")];
+            context.scope(call(Kind::Unary, channel.clone(), &copied)).await.expect(&case);
+
+            let seen = probe.take_one().metadata;
+            for name in names {
+                let expected: Vec<_> =
+                    sent.iter().filter(|field| field.0 == name).map(|field| field.1).collect();
+                assert_eq!(values(&seen, name), expected, "{case}: {name}");
+            }
+            let marks = values(&seen, "x-passport-one-hop");
+            assert!(marks.len() <= 1, "{case}: {marks:?}");
+            let marks = marks.first().map(|marks| marks.split(',').collect::<BTreeSet<_>>());
+            let expected = expected.iter().copied().collect();
+            assert_eq!(marks.unwrap_or_default(), expected, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_brings_along_itself_stays_as_it_is() {
+    let child = PARENT.replace("b7ad6b7169203331", "00f067aa0ba902b7");
+    let sent = [
+        ("x-request-id", "r-1"),
+        ("traceparent", PARENT),
+        ("tracestate", "a=1"),
+        ("baggage", "a=1"),
+        ("x-experiment", "blue"),
+        ("x-debug", "1"),
+    ];
+    let lists = [every_hop("x-experiment"), one_hop("x-debug")];
+    let cases: [(&str, Fields<'_>, &[&str]); 8] = [
+        ("nothing", &[], &[]),
+        ("an id", &[("x-request-id", "r-2")], &[]),
+        // A state that came in belongs to the trace that came in.
+        ("a trace", &[("traceparent", &child)], &["tracestate"]),
+        ("a trace with a state", &[("traceparent", &child), ("tracestate", "b=2")], &[]),
+        ("a state", &[("tracestate", "b=2")], &[]),
+        ("baggage", &[("baggage", "b=2"), ("baggage", "c=3")], &[]),
+        ("a listed field", &[("x-experiment", "red"), ("x-experiment", "")], &[]),
+        ("a field for one hop", &[("x-debug", "2")], &[]),
+    ];
+    for doors in Doors::ALL {
+        for (case, brings, dropped) in &cases {
+            let case = format!("{doors:?}, {case}");
+            let edge = Station { brings, ..Station::listing(&lists) };
+            let chain = Chain::start(doors, [edge, Station::listing(&lists), edge]).await;
+            let [_, second, third] = chain.call(&sent, &case).await;
+            for (name, came_in) in sent {
+                let own = brings.iter().filter(|field| field.0 == name);
+                let own: Vec<_> = own.map(|field| field.1).collect();
+                let is_own = !own.is_empty();
+                let expected = match is_own {
+                    true => own,
+                    false if dropped.contains(&name) => vec![],
+                    false => vec![came_in],
+                };
+                assert_eq!(values(&second, name), expected, "{case}: {name}");
+                // One that came in has gone its one hop, and one of the call's own begins to travel.
+                let stays = name == "x-debug" && !is_own;
+                let expected = if stays { vec![] } else { expected };
+                assert_eq!(values(&third, name), expected, "{case}: {name}, further on");
+            }
+        }
+    }
+}
+
+/// A client can keep its own fields from travelling, and nothing else.
+#[tokio::test]
+async fn a_client_that_names_fields_for_one_hop_stops_its_own() {
+    let list = [every_hop("x-experiment"), every_hop("x-other")];
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+        for marks in
+            [&["x-experiment, x-user-id,x-request-id"][..], &["", "x-user-id", " x-experiment\t"]]
+        {
+            let case = format!("{doors:?}, {marks:?}");
+            let fields = [("x-experiment", "blue"), ("x-other", "1"), ("x-request-id", "r-1")];
+            let marks = marks.iter().map(|mark| ("x-passport-one-hop", *mark));
+            let fields: Vec<_> = marks.chain(fields).collect();
+            let seen = chain.call(&fields, &case).await;
+            let arrived = seen.each_ref().map(|seen| seen.contains_key("x-experiment"));
+            assert_eq!(arrived, [true, false, false], "{case}");
+            for seen in &seen {
+                assert_eq!(values(seen, "x-other"), ["1"], "{case}");
+                assert_eq!(values(seen, "x-request-id"), ["r-1"], "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fields_that_somebody_else_decides_about_cannot_be_listed() {
+    let reserved = [
+        "authorization",
+        "Authorization",
+        "authorization-2",
+        "proxy-authorization",
+        "txn-token",
+        "x-user-id",
+        "X-User-Email",
+        "x-user-anything",
+        "x-passport-one-hop",
+        "X-Passport-One-Hop",
+        "x-request-id",
+        "X-Request-Id",
+        "grpc-timeout",
+        "grpc-encoding",
+        "grpc-status",
+        "GRPC-Accept-Encoding",
+        "grpc-",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "content-type",
+        "host",
+        "te",
+        "trailer",
+        "user-agent",
+    ];
+    let names = forged::names();
+    let reserved = reserved.iter().copied().chain(names.iter().map(String::as_str));
+    for name in reserved {
+        let expected = InvalidField::Reserved { name: name.to_owned() };
+        assert_eq!(PropagatedField::every_hop(name), Err(expected.clone()), "{name:?}");
+        assert_eq!(PropagatedField::one_hop(name), Err(expected), "{name:?}");
+    }
+
+    for name in ["", " ", "bad name", "x-a:", ":path", "x-a,x-b", "x-\u{e9}", "x-a\r\nx-b", "\0"] {
+        let expected = InvalidField::Malformed { name: name.to_owned() };
+        assert_eq!(PropagatedField::every_hop(name), Err(expected.clone()), "{name:?}");
+        assert_eq!(PropagatedField::one_hop(name), Err(expected), "{name:?}");
+    }
+}
+
+#[test]
+fn any_other_field_can_be_listed() {
+    let names = ["accept-language", "b3", "user-id", "x-blob-bin", "x-grpc-timeout", "x_odd.name"];
+    for name in names.into_iter().chain(["baggage", "traceparent", "tracestate"]) {
+        for (given, field) in [
+            (name.to_owned(), PropagatedField::every_hop(name)),
+            (name.to_uppercase(), PropagatedField::one_hop(&name.to_uppercase())),
+        ] {
+            let field = field.unwrap_or_else(|error| panic!("{given:?}: {error}"));
+            assert_eq!(field.name(), name, "{given:?}");
+            assert_eq!(field.to_string(), name, "{given:?}");
+        }
+    }
+}

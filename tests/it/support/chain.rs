@@ -1,0 +1,170 @@
+//! An edge and two services behind it, each of which calls the next one whenever it is called.
+
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, Request, Response};
+use tonic::body::Body;
+use tonic::service::InterceptorLayer;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Server};
+use tonic::{Code, Status};
+use tonic_passport::propagation::PropagatedField;
+use tonic_passport::{
+    Authenticator, BearerToken, CallContext, ClientLayer, EdgeInterceptor, ForwardedContext,
+    PropagateInterceptor, ServerLayer,
+};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use super::probe::with;
+use super::server::TestServer;
+use super::{raw, token};
+
+/// A way to a service.
+pub type Door = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
+
+/// What stands at the doors of the services.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Doors {
+    Layers,
+    Interceptors,
+}
+
+impl Doors {
+    pub const ALL: [Self; 2] = [Self::Layers, Self::Interceptors];
+}
+
+/// What is particular about a service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Station<'a> {
+    /// The fields that it lists.
+    pub lists: &'a [PropagatedField],
+    /// The metadata that its own calls have to begin with.
+    pub brings: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Station<'a> {
+    pub fn listing(lists: &'a [PropagatedField]) -> Self {
+        Self { lists, brings: &[] }
+    }
+}
+
+pub struct Chain {
+    entrance: Channel,
+    services: [Service; 3],
+    _servers: [TestServer; 3],
+}
+
+impl Chain {
+    pub async fn start(doors: Doors, [edge, second, third]: [Station<'_>; 3]) -> Self {
+        let bearer = Box::new(BearerToken::new(token::verifier()));
+        let forwarded = || Box::new(ForwardedContext::trust_private_network());
+        let third_service = Service::new(doors, None, third);
+        let third = third_service.serve(forwarded(), third.lists).await;
+        let second_service = Service::new(doors, Some(third.connect().await), second);
+        let second = second_service.serve(forwarded(), second.lists).await;
+        let edge_service = Service::new(doors, Some(second.connect().await), edge);
+        let edge = edge_service.serve(bearer, edge.lists).await;
+        Self {
+            entrance: edge.connect().await,
+            services: [edge_service, second_service, third_service],
+            _servers: [edge, second, third],
+        }
+    }
+
+    /// Calls the edge on behalf of alice, with these fields as they are. Tells what each of the
+    /// three handlers had in its metadata.
+    pub async fn call(&self, fields: &[(&str, &str)], case: &str) -> [HeaderMap; 3] {
+        let bearer = format!("Bearer {}", token::good("alice"));
+        let request = raw::post(raw::METHOD).header("authorization", bearer);
+        let mut request = request.body(Body::empty()).unwrap();
+        request.headers_mut().extend(with(fields, ()).into_parts().0.into_headers());
+        let status = raw::send(self.entrance.clone(), request).await.status();
+        assert_eq!(status.code(), Code::Ok, "{case}: {status:?}");
+        self.services.each_ref().map(|service| {
+            let mut seen = std::mem::take(&mut *service.seen.lock().unwrap());
+            assert_eq!(seen.len(), 1, "{case}: {seen:?}");
+            let seen = seen.remove(0);
+            assert_eq!(seen["x-user-id"], "alice", "{case}");
+            assert!(!seen.contains_key("x-passport-one-hop"), "{case}: {seen:?}");
+            seen
+        })
+    }
+}
+
+/// The values of a field.
+pub fn values<'a>(fields: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    fields.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).unwrap()).collect()
+}
+
+/// The handler of a service.
+#[derive(Clone)]
+struct Service {
+    doors: Doors,
+    seen: Arc<Mutex<Vec<HeaderMap>>>,
+    next: Option<Door>,
+    brings: HeaderMap,
+}
+
+impl Service {
+    fn new(doors: Doors, next: Option<Channel>, station: Station<'_>) -> Self {
+        let next = next.map(|channel| match doors {
+            Doors::Layers => {
+                let service = ClientLayer::new().wrap(channel);
+                Door::new(service.map_response(|answer| answer.map(Body::new)))
+            }
+            Doors::Interceptors => {
+                let service = InterceptedService::new(channel, PropagateInterceptor::new());
+                Door::new(service.map_response(|answer| answer.map(Body::new)))
+            }
+        });
+        let brings = with(station.brings, ()).into_parts().0.into_headers();
+        Self { doors, seen: Arc::default(), next, brings }
+    }
+
+    async fn serve(
+        &self,
+        authenticator: Box<dyn Authenticator>,
+        lists: &[PropagatedField],
+    ) -> TestServer {
+        let (doors, service, lists) = (self.doors, self.clone(), lists.to_vec());
+        let routes = raw::routes(move |request| service.clone().answer(request));
+        match doors {
+            Doors::Layers => {
+                let layer = ServerLayer::new(authenticator).propagate(lists);
+                TestServer::start(|incoming| {
+                    Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
+                })
+                .await
+            }
+            Doors::Interceptors => {
+                let interceptor = EdgeInterceptor::new(authenticator).propagate(lists);
+                let layer = InterceptorLayer::new(interceptor);
+                TestServer::start(|incoming| {
+                    Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
+                })
+                .await
+            }
+        }
+    }
+
+    async fn answer(self, request: Request<Body>) -> Response<Body> {
+        let (parts, _) = request.into_parts();
+        tracing::info!("called");
+        self.seen.lock().unwrap().push(parts.headers);
+        let Some(next) = self.next else {
+            return Status::new(Code::Ok, "").into_http();
+        };
+        let mut request = raw::post(raw::METHOD).body(Body::empty()).unwrap();
+        request.headers_mut().extend(self.brings);
+        let calling = raw::send(next, request);
+        let answer = match self.doors {
+            Doors::Layers => calling.await,
+            // Behind an interceptor, a handler opens the scope itself.
+            Doors::Interceptors => {
+                parts.extensions.get::<CallContext>().cloned().unwrap().scope(calling).await
+            }
+        };
+        answer.status().into_http()
+    }
+}
