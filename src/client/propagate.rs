@@ -46,11 +46,13 @@ pub(super) fn propagate(
         return Err(status::call_cancelled());
     }
     // The context of a call is sent to the places that it is meant for, and nowhere else.
-    let is_meant = settings.is_meant(route);
-    if !is_meant && settings.elsewhere == Without::Refuse {
-        let destination = route.channel.or(route.request).map(Authority::as_str);
-        return Err(told(status::destination_not_allowed(destination)));
-    }
+    let is_meant = match settings.permit(route) {
+        Ok(()) => true,
+        Err(elsewhere) if settings.elsewhere == Without::Refuse => {
+            return Err(told(status::destination_not_allowed(elsewhere.map(without_user))));
+        }
+        Err(_) => false,
+    };
     let user = context.user().filter(|_| is_meant);
     if user.is_none() && is_meant && settings.anonymous == Without::Refuse {
         return Err(told(status::not_propagated()));
@@ -64,15 +66,25 @@ pub(super) fn propagate(
 }
 
 impl Settings {
-    /// Whether the context may be sent there. Where it is said twice where a call goes, both count.
-    fn is_meant(&self, route: Route<'_>) -> bool {
+    /// Says whether the context may be sent there, or else where it may not be sent, if that is
+    /// known. Where it is said twice where a call goes, both count.
+    fn permit<'a>(&self, route: Route<'a>) -> Result<(), Option<&'a Authority>> {
         let Some(destinations) = &self.destinations else {
-            return true;
+            return Ok(());
         };
         let is_one = |authority: &Authority| destinations.iter().any(|own| own.includes(authority));
         let mut known = [route.channel, route.request].into_iter().flatten().peekable();
-        known.peek().is_some() && known.all(is_one)
+        if known.peek().is_none() {
+            return Err(None);
+        }
+        known.find(|authority| !is_one(authority)).map_or(Ok(()), |other| Err(Some(other)))
     }
+}
+
+/// Host and port: what else there is may be a password.
+fn without_user(authority: &Authority) -> &str {
+    let text = authority.as_str();
+    text.rsplit_once('@').map_or(text, |(_, place)| place)
 }
 
 /// The context that was given to this call, or else the one of the task that makes it.
