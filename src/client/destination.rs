@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use http::uri::Authority;
@@ -76,8 +77,14 @@ impl FromStr for Destination {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        let strange = host.is_empty() || host.starts_with('.') || host.contains(['*', '%']);
-        if whole != name || strange || (below && host.starts_with('[')) {
+        let is_strange = match host.strip_prefix('[') {
+            Some(rest) => {
+                let address = rest.strip_suffix(']').map(str::parse::<Ipv6Addr>);
+                below || !matches!(address, Some(Ok(_)))
+            }
+            None => host.is_empty() || host.starts_with('.') || host.contains(['*', '%']),
+        };
+        if whole != name || is_strange {
             return Err(invalid());
         }
         let host =
