@@ -137,7 +137,8 @@ impl ClientLayer {
     }
 
     /// Lets calls to elsewhere than the [destinations](Self::destinations) pass: no user, no id, no
-    /// trace or baggage goes along with them. They still have to be answered by the deadline.
+    /// trace or baggage of the context goes along with them, nor as a copy of the metadata that came
+    /// in. What is their own does, and they still have to be answered by the deadline.
     #[must_use]
     pub fn nothing_to_elsewhere(mut self) -> Self {
         self.settings().elsewhere = Without::Allow;

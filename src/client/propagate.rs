@@ -61,6 +61,8 @@ pub(super) fn propagate(
     let deadline = deadline(headers, timeout, context.deadline(), settings.deadline_margin)?;
     if is_meant {
         write(headers, has_id, user, &context).map_err(Rejection::from)?;
+    } else {
+        remove_copies(headers, &context);
     }
     Ok(Outgoing { context, deadline })
 }
@@ -197,6 +199,18 @@ fn write(
         insert(headers, ONE_HOP, value)?;
     }
     Ok(())
+}
+
+/// Takes out what a request holds of the context already: the metadata of the call that it is made
+/// for, copied.
+fn remove_copies(headers: &mut HeaderMap, context: &CallContext) {
+    let id = context.request_id().map(|id| (REQUEST_ID, id.value()));
+    let fields = context.fields().iter().map(|field| (field.name.clone(), &field.value));
+    for (name, value) in fields.chain(id) {
+        if headers.get_all(&name).iter().any(|own| own == value) {
+            headers.remove(name);
+        }
+    }
 }
 
 fn insert(
