@@ -33,6 +33,7 @@ mod claims;
 mod clock;
 mod configuration;
 mod corpora;
+mod destinations;
 mod edge_interceptor;
 mod gateway;
 mod hostile_issuer;
