@@ -52,6 +52,7 @@ mod shop;
 mod telemetry;
 mod testing;
 mod threat_model;
+mod three_hops;
 mod token_attacks;
 mod token_cache;
 mod tokens;

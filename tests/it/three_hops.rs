@@ -1,0 +1,426 @@
+//! Gateway → order → inventory → user: what goes along with a call is the same at each of them, but
+//! for the time that is left, and the token, which is at none.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderMap, Request as HttpRequest, Response as HttpResponse};
+use tokio::time::Instant;
+use tokio_stream::{Stream, StreamExt};
+use tonic::body::Body;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Server};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_passport::{
+    BearerToken, CallContext, ClientLayer, EdgeInterceptor, ForwardedContext, Gateway,
+    PropagateInterceptor, ServerLayer, UserContext,
+};
+use tower::util::{BoxCloneSyncService, MapRequestLayer};
+use tower::{Layer, ServiceExt};
+
+use crate::support::probe::{Kind, call};
+use crate::support::server::TestServer;
+use crate::support::shop::order_service_client::OrderServiceClient;
+use crate::support::shop::order_service_server::{OrderService, OrderServiceServer, SERVICE_NAME};
+use crate::support::shop::{
+    CreateOrderRequest, GetOrderRequest, ImportOrdersResponse, Item, ItemAvailability,
+    ListOrdersRequest, Order,
+};
+use crate::support::token;
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const TRACE: [(&str, &str); 3] = [
+    ("traceparent", TRACEPARENT),
+    ("tracestate", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"),
+    ("baggage", "experiment=tea;percent=10,tenant=acme"),
+];
+
+/// What the client gives each call.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much earlier each hop has to answer than the one before, where deadlines are compared: longer
+/// than it takes to get there, so that the later one cannot come out as the earlier.
+const MARGIN: Duration = Duration::from_millis(500);
+/// The margin that there is by itself.
+const DEFAULT_MARGIN: Duration = Duration::from_millis(5);
+
+/// What services have around them and their clients.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Doors {
+    Layers,
+    Interceptors,
+}
+
+/// What came in at one of the hops.
+#[derive(Clone, Debug)]
+struct Arrival {
+    hop: &'static str,
+    metadata: HeaderMap,
+    context: CallContext,
+    /// That of the task, where a handler makes its calls.
+    current: CallContext,
+}
+
+/// What came in, in the order of the hops.
+#[derive(Clone, Debug, Default)]
+struct Arrivals(Arc<Mutex<Vec<Arrival>>>);
+
+impl Arrivals {
+    fn record(&self, hop: &'static str, metadata: HeaderMap, context: CallContext) {
+        let current = CallContext::current();
+        self.0.lock().unwrap().push(Arrival { hop, metadata, context, current });
+    }
+
+    fn take(&self) -> Vec<Arrival> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+type Outgoing = BoxCloneSyncService<HttpRequest<Body>, HttpResponse<Body>, tonic::transport::Error>;
+
+/// A service that answers with what the next one answers, by the same kind of call.
+#[derive(Clone)]
+struct Relay {
+    name: &'static str,
+    doors: Doors,
+    arrivals: Arrivals,
+    next: Option<OrderServiceClient<Outgoing>>,
+}
+
+impl Relay {
+    /// Runs what a handler does, in a scope where it has none by itself.
+    async fn handle<T, R, F>(
+        &self,
+        request: Request<T>,
+        f: impl FnOnce(T, Option<OrderServiceClient<Outgoing>>) -> F,
+    ) -> Result<Response<R>, Status>
+    where
+        F: Future<Output = Result<R, Status>>,
+    {
+        let context = CallContext::from_request(&request);
+        let (metadata, _, message) = request.into_parts();
+        let work = async {
+            self.arrivals.record(self.name, metadata.into_headers(), context.clone());
+            f(message, self.next.clone()).await.map(Response::new)
+        };
+        match self.doors {
+            Doors::Layers => work.await,
+            Doors::Interceptors => context.clone().scope(work).await,
+        }
+    }
+}
+
+/// The last answer: on whose behalf.
+fn order() -> Order {
+    let created_by = UserContext::current().map_or_else(String::new, |user| user.id().to_owned());
+    Order { created_by, ..Order::default() }
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl OrderService for Relay {
+    async fn create_order(
+        &self,
+        request: Request<CreateOrderRequest>,
+    ) -> Result<Response<Order>, Status> {
+        let relayed = self.handle(request, |message, next| async move {
+            match next {
+                Some(mut next) => Ok(next.create_order(message).await?.into_inner()),
+                None => Ok(order()),
+            }
+        });
+        relayed.await
+    }
+
+    async fn get_order(&self, _: Request<GetOrderRequest>) -> Result<Response<Order>, Status> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
+    type ListOrdersStream = Answers<Order>;
+
+    async fn list_orders(
+        &self,
+        request: Request<ListOrdersRequest>,
+    ) -> Result<Response<Answers<Order>>, Status> {
+        let relayed = self.handle(request, |message, next| async move {
+            let orders: Answers<Order> = match next {
+                Some(mut next) => Box::pin(next.list_orders(message).await?.into_inner()),
+                None => Box::pin(tokio_stream::iter([Ok(order()), Ok(order())])),
+            };
+            Ok(orders)
+        });
+        relayed.await
+    }
+
+    async fn import_orders(
+        &self,
+        request: Request<Streaming<CreateOrderRequest>>,
+    ) -> Result<Response<ImportOrdersResponse>, Status> {
+        let relayed = self.handle(request, |mut messages, next| async move {
+            match next {
+                Some(mut next) => {
+                    let messages = messages.map_while(Result::ok);
+                    Ok(next.import_orders(messages).await?.into_inner())
+                }
+                None => {
+                    let mut orders = Vec::new();
+                    while messages.message().await?.is_some() {
+                        orders.push(order());
+                    }
+                    Ok(ImportOrdersResponse { orders })
+                }
+            }
+        });
+        relayed.await
+    }
+
+    type CheckItemsStream = Answers<ItemAvailability>;
+
+    async fn check_items(
+        &self,
+        request: Request<Streaming<Item>>,
+    ) -> Result<Response<Answers<ItemAvailability>>, Status> {
+        let relayed = self.handle(request, |items, next| async move {
+            let answers: Answers<ItemAvailability> = match next {
+                Some(mut next) => {
+                    let items = items.map_while(Result::ok);
+                    Box::pin(next.check_items(items).await?.into_inner())
+                }
+                None => {
+                    let checked_for = order().created_by;
+                    Box::pin(items.map(move |item| {
+                        let (sku, checked_for) = (item?.sku, checked_for.clone());
+                        Ok(ItemAvailability { sku, available: true, checked_for })
+                    }))
+                }
+            };
+            Ok(answers)
+        });
+        relayed.await
+    }
+}
+
+/// The four of them, and a connection to the gateway.
+struct Hops {
+    arrivals: Arrivals,
+    channel: Channel,
+    _servers: Vec<TestServer>,
+}
+
+impl Hops {
+    async fn start(doors: Doors, margin: Duration) -> Self {
+        let arrivals = Arrivals::default();
+        let mut servers = Vec::new();
+        let mut next = None;
+        for name in ["user", "inventory", "order"] {
+            let service = Relay { name, doors, arrivals: arrivals.clone(), next };
+            let server = serve(service).await;
+            next = Some(OrderServiceClient::new(outgoing(doors, margin, server.connect().await)));
+            servers.push(server);
+        }
+
+        let to_order = ClientLayer::new().deadline_margin(margin);
+        let to_order = to_order.wrap(servers.last().unwrap().connect().await);
+        let gateway = Gateway::builder().route(SERVICE_NAME, to_order).build().unwrap();
+        let seen = arrivals.clone();
+        let watch = MapRequestLayer::new(move |request: HttpRequest<Body>| {
+            let context = request.extensions().get().cloned().unwrap_or_default();
+            seen.record("gateway", request.headers().clone(), context);
+            request
+        });
+        let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+        let gateway = TestServer::start(|incoming| {
+            Server::builder()
+                .layer(edge)
+                .layer(watch)
+                .add_routes(gateway.into_routes())
+                .serve_with_incoming(incoming)
+        })
+        .await;
+        let channel = gateway.connect().await;
+        servers.push(gateway);
+        Self { arrivals, channel, _servers: servers }
+    }
+}
+
+async fn serve(service: Relay) -> TestServer {
+    let trust = ForwardedContext::trust_private_network();
+    TestServer::start(|incoming| match service.doors {
+        Doors::Layers => Server::builder()
+            .add_service(ServerLayer::new(trust).wrap(OrderServiceServer::new(service)))
+            .serve_with_incoming(incoming),
+        Doors::Interceptors => {
+            let interceptor = EdgeInterceptor::new(trust);
+            let service = OrderServiceServer::with_interceptor(service, interceptor);
+            Server::builder().add_service(service).serve_with_incoming(incoming)
+        }
+    })
+    .await
+}
+
+fn outgoing(doors: Doors, margin: Duration, channel: Channel) -> Outgoing {
+    match doors {
+        Doors::Layers => {
+            let layered = ClientLayer::new().deadline_margin(margin).layer(channel);
+            Outgoing::new(layered.map_response(|answer| answer.map(Body::new)))
+        }
+        Doors::Interceptors => {
+            let interceptor = PropagateInterceptor::new().deadline_margin(margin);
+            let intercepted = InterceptedService::new(channel, interceptor);
+            Outgoing::new(intercepted.map_response(|answer| answer.map(Body::new)))
+        }
+    }
+}
+
+/// A timeout as it is on the wire.
+fn timeout(arrival: &Arrival) -> Duration {
+    let text = arrival.metadata["grpc-timeout"].to_str().unwrap();
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number: u64 = number.parse().unwrap();
+    match unit {
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        other => panic!("{other} is a strange unit for what is left of ten seconds"),
+    }
+}
+
+fn deadline(arrival: &Arrival) -> Instant {
+    arrival.context.deadline().expect("the client gave one").time()
+}
+
+/// Calls in all four kinds, with an id of the client's own and without, and shows what arrived.
+async fn each_call(
+    doors: Doors,
+    margin: Duration,
+    token: &str,
+    examine: impl Fn(Option<&str>, Vec<Arrival>, &str),
+) {
+    let hops = Hops::start(doors, margin).await;
+    let bearer = format!("Bearer {token}");
+    for kind in Kind::ALL {
+        for id in [Some("r-1/of:the_client"), None] {
+            let case = format!("{doors:?}, {kind:?}, {id:?}");
+            let mut fields = vec![("authorization", &*bearer), ("grpc-timeout", "10S")];
+            fields.extend(TRACE);
+            fields.extend(id.map(|id| ("x-request-id", id)));
+            let answer = call(kind, hops.channel.clone(), &fields).await;
+            assert_eq!(answer.expect(&case), "alice", "{case}");
+
+            let arrivals = hops.arrivals.take();
+            let names: Vec<_> = arrivals.iter().map(|arrival| arrival.hop).collect();
+            assert_eq!(names, ["gateway", "order", "inventory", "user"], "{case}");
+            examine(id, arrivals, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn user_request_id_and_trace_are_the_same_at_each_hop() {
+    let token = token::good("alice");
+    for doors in [Doors::Layers, Doors::Interceptors] {
+        let examine = |given: Option<&str>, arrivals: Vec<Arrival>, case: &str| {
+            let id = arrivals[0].context.request_id().cloned().expect(case);
+            match given {
+                Some(given) => assert_eq!(id.as_str(), given, "{case}"),
+                None => assert_eq!(id.as_str().len(), 36, "{case}: {id}"),
+            }
+            let user = arrivals[0].context.user().cloned();
+            for Arrival { hop, metadata, context, current } in arrivals {
+                assert_eq!(context.user(), user.as_ref(), "{case}, {hop}");
+                assert_eq!(context.request_id(), Some(&id), "{case}, {hop}");
+                let is_current = (current.user(), current.request_id(), current.deadline());
+                let is_given = (context.user(), context.request_id(), context.deadline());
+                assert_eq!(is_current, is_given, "{case}, {hop}");
+
+                let expected = [
+                    ("x-request-id", id.as_str()),
+                    ("x-user-email", "alice@example.com"),
+                    ("x-user-id", "alice"),
+                    ("x-user-permissions", "orders:create,orders:read"),
+                    ("x-user-roles", "buyer"),
+                ];
+                for (name, value) in expected.into_iter().chain(TRACE) {
+                    let values: Vec<_> = metadata.get_all(name).iter().collect();
+                    assert_eq!(values, [value], "{case}, {hop}: {name}");
+                }
+            }
+        };
+        each_call(doors, DEFAULT_MARGIN, &token, examine).await;
+    }
+}
+
+/// Requests that differ in nothing are told apart by the ids that are made for them.
+#[tokio::test]
+async fn ids_that_are_made_are_made_once_for_each_request() {
+    let token = token::good("alice");
+    let ids = Mutex::new(Vec::new());
+    let examine = |given: Option<&str>, arrivals: Vec<Arrival>, _: &str| {
+        if given.is_none() {
+            ids.lock().unwrap().push(arrivals[0].metadata["x-request-id"].clone());
+        }
+    };
+    each_call(Doors::Layers, DEFAULT_MARGIN, &token, examine).await;
+    let mut ids = ids.into_inner().unwrap();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), Kind::ALL.len());
+}
+
+#[tokio::test]
+async fn each_hop_has_an_earlier_deadline_than_the_one_before() {
+    let token = token::good("alice");
+    for doors in [Doors::Layers, Doors::Interceptors] {
+        each_call(doors, MARGIN, &token, |_, arrivals, case| {
+            assert_eq!(timeout(&arrivals[0]), TIMEOUT, "{case}");
+            assert!(deadline(&arrivals[0]) <= Instant::now() + TIMEOUT, "{case}");
+            for pair in arrivals.windows(2) {
+                let (near, far) = (&pair[0], &pair[1]);
+                let case = format!("{case}, from {} to {}", near.hop, far.hop);
+                assert!(deadline(far) < deadline(near), "{case}");
+            }
+        })
+        .await;
+    }
+}
+
+/// By the clock of the one who is told: what it is given is less than what the other one was.
+#[tokio::test]
+async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least() {
+    let token = token::good("alice");
+    for doors in [Doors::Layers, Doors::Interceptors] {
+        for margin in [DEFAULT_MARGIN, MARGIN] {
+            each_call(doors, margin, &token, |_, arrivals, case| {
+                for pair in arrivals.windows(2) {
+                    let (near, far) = (timeout(&pair[0]), timeout(&pair[1]));
+                    let way = format!("from {} to {}", pair[0].hop, pair[1].hop);
+                    assert!(far + margin <= near, "{case}, {way}: {near:?}, {far:?}");
+                }
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_at_no_hop_nor_any_part_of_it() {
+    let token = token::good("alice");
+    for doors in [Doors::Layers, Doors::Interceptors] {
+        each_call(doors, DEFAULT_MARGIN, &token, |_, arrivals, case| {
+            for Arrival { hop, metadata, context, .. } in arrivals {
+                assert!(!metadata.contains_key("authorization"), "{case}, {hop}");
+                for part in token.split('.') {
+                    let holds =
+                        |value: &[u8]| value.windows(part.len()).any(|own| own == part.as_bytes());
+                    let found = metadata.iter().find(|(_, value)| holds(value.as_bytes()));
+                    assert!(found.is_none(), "{case}, {hop}: {:?}", found.map(|(name, _)| name));
+                    assert!(!holds(format!("{context:?}").as_bytes()), "{case}, {hop}");
+                }
+            }
+        })
+        .await;
+    }
+}
