@@ -28,6 +28,7 @@ mod sample {
 }
 mod support;
 
+mod ambient;
 mod authenticator;
 mod claims;
 mod clock;

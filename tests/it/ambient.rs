@@ -1,0 +1,687 @@
+//! The context of a call is known wherever work is done for it, and nowhere else.
+
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, spawn_blocking, yield_now};
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
+use tonic::body::Body;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Status};
+use tonic_passport::propagation::PropagatedField;
+use tonic_passport::{
+    CallContext, ClientLayer, Deadline, EdgeInterceptor, ForwardedContext, PropagateInterceptor,
+    ScopeLayer, ServerLayer, UserContext,
+};
+use tower::buffer::Buffer;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, Service, ServiceExt};
+
+use crate::support::answering::Answering;
+use crate::support::log::Log;
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::server::TestServer;
+use crate::support::shop::order_service_client::OrderServiceClient;
+use crate::support::shop::order_service_server::OrderServiceServer;
+use crate::support::shop::{CreateOrderRequest, Item};
+use crate::support::{assert_refused, forged, raw, reason};
+
+const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
+
+/// How long anything may take that must happen.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A call of alice's, and one of nobody's, with the beginning of what is known of each.
+const CALLS: [(&str, &[(&str, &str)]); 2] = [
+    ("alice, r-1, ", &[("x-user-id", "alice"), ("x-request-id", "r-1"), ("grpc-timeout", "1M")]),
+    ("nobody, r-2, ", &[("x-request-id", "r-2"), ("grpc-timeout", "1M")]),
+];
+
+fn user(id: &str) -> UserContext {
+    UserContext::builder(id).build().unwrap()
+}
+
+fn bob() -> UserContext {
+    user("bob")
+}
+
+/// For whom, as part of what, and until when.
+fn describe(context: &CallContext) -> String {
+    let user = context.user().map_or("nobody", UserContext::id);
+    let id = context.request_id().map_or("no request", AsRef::as_ref);
+    format!("{user}, {id}, {:?}", context.deadline().map(Deadline::time))
+}
+
+/// What is known where this is called.
+fn here() -> String {
+    let context = CallContext::current();
+    assert_eq!(context.user(), UserContext::current().as_ref());
+    describe(&context)
+}
+
+fn internal() -> ServerLayer<ForwardedContext> {
+    ServerLayer::new(ForwardedContext::trust_private_network())
+}
+
+/// A server that answers calls of anyone with what this function says.
+async fn answer_with<F, Fut>(answer: F) -> TestServer
+where
+    F: Fn(CallContext) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<String, Status>> + Send + 'static,
+{
+    let service = OrderServiceServer::new(Answering(answer));
+    let layer = internal().optional_methods(Kind::paths());
+    TestServer::start(|incoming| {
+        Server::builder().layer(layer).add_service(service).serve_with_incoming(incoming)
+    })
+    .await
+}
+
+type Known = Pin<Box<dyn Future<Output = String> + Send>>;
+
+/// Somewhere in a program.
+struct Place {
+    name: &'static str,
+    /// What is known there of a call.
+    known: fn(CallContext) -> CallContext,
+    /// Asks there.
+    ask: Box<dyn Fn() -> Known + Send + Sync>,
+}
+
+fn place<F>(
+    name: &'static str,
+    known: fn(CallContext) -> CallContext,
+    ask: impl Fn() -> F + Send + Sync + 'static,
+) -> Arc<Place>
+where
+    F: Future<Output = String> + Send + 'static,
+{
+    Arc::new(Place { name, known, ask: Box::new(move || Box::pin(ask())) })
+}
+
+/// All of it.
+fn the_call(context: CallContext) -> CallContext {
+    context
+}
+
+/// All of it, but for the user.
+fn of_bob(context: CallContext) -> CallContext {
+    context.with_user(bob())
+}
+
+fn nothing(_: CallContext) -> CallContext {
+    CallContext::default()
+}
+
+/// Asks on a thread that has no runtime.
+async fn on_a_thread(ask: impl FnOnce() -> String + Send + 'static) -> String {
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || tell.send(ask()).unwrap());
+    told.await.unwrap()
+}
+
+async fn first<T: 'static>(mut set: JoinSet<T>) -> T {
+    set.join_next().await.unwrap().unwrap()
+}
+
+/// Where work is done by the handler itself, or given to somebody else.
+fn places() -> Vec<Arc<Place>> {
+    vec![
+        place("the handler or stream itself", the_call, || async { here() }),
+        place("after others had their turn", the_call, || async {
+            yield_now().await;
+            here()
+        }),
+        place("beside other work", the_call, || async {
+            let (here, (), ()) = tokio::join!(
+                async {
+                    yield_now().await;
+                    here()
+                },
+                bob().scope(async {
+                    yield_now().await;
+                    yield_now().await;
+                }),
+                yield_now()
+            );
+            here
+        }),
+        place("a task of spawn", the_call, || async {
+            tonic_passport::spawn(async { here() }).await.unwrap()
+        }),
+        place("a task of spawn, within another", the_call, || async {
+            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            tonic_passport::spawn(nested).await.unwrap()
+        }),
+        place("a set's task in a scope", the_call, || async {
+            let mut set = JoinSet::new();
+            set.spawn(CallContext::current().scope(async { here() }));
+            first(set).await
+        }),
+        place("a task of spawn, within a set's task in a scope", the_call, || async {
+            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let mut set = JoinSet::new();
+            set.spawn(CallContext::current().scope(nested));
+            first(set).await
+        }),
+        place("a thread, in a scope", the_call, || async {
+            let context = CallContext::current();
+            on_a_thread(move || context.sync_scope(here)).await
+        }),
+        place("a thread that blocks, in a scope", the_call, || async {
+            let context = CallContext::current();
+            spawn_blocking(move || context.sync_scope(here)).await.unwrap()
+        }),
+        place("a detached task", CallContext::detached, || async {
+            tokio::spawn(CallContext::current().detached().scope(async { here() })).await.unwrap()
+        }),
+        place("a scope of another user", of_bob, || bob().scope(async { here() })),
+        place("a scope of another user, later", of_bob, || {
+            bob().scope(async {
+                yield_now().await;
+                here()
+            })
+        }),
+        place("a task of spawn in a scope of another user", of_bob, || {
+            bob().scope(async { tonic_passport::spawn(async { here() }).await.unwrap() })
+        }),
+        place("a scope of another user, after one within", of_bob, || {
+            bob().scope(async {
+                user("carol").scope(yield_now()).await;
+                here()
+            })
+        }),
+        place("a function in a scope of another user", of_bob, || async {
+            CallContext::current().with_user(bob()).sync_scope(here)
+        }),
+        place("after scopes of other users", the_call, || async {
+            let within = bob().scope(async { user("carol").scope(async { here() }).await });
+            assert!(within.await.starts_with("carol, "));
+            here()
+        }),
+        place("after a scope that ended with a panic", the_call, || async {
+            let context = CallContext::current().with_user(bob());
+            let panics = || context.sync_scope(|| -> () { resume_unwind(Box::new(())) });
+            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            here()
+        }),
+        place("a scope that is empty", nothing, || CallContext::default().scope(async { here() })),
+        place("a task of tokio's spawn", nothing, || async {
+            tokio::spawn(async { here() }).await.unwrap()
+        }),
+        place("a task of spawn, within one of tokio's", nothing, || async {
+            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            tokio::spawn(nested).await.unwrap()
+        }),
+        place("a set's task", nothing, || async {
+            let mut set = JoinSet::new();
+            set.spawn(async { here() });
+            first(set).await
+        }),
+        place("a thread", nothing, || on_a_thread(here)),
+        place("a thread that blocks", nothing, || async { spawn_blocking(here).await.unwrap() }),
+    ]
+}
+
+/// A service that asks there, and tells what the context is that is in the request.
+fn asking(
+    place: Arc<Place>,
+) -> impl Fn(CallContext) -> Pin<Box<dyn Future<Output = Result<String, Status>> + Send>> + Clone {
+    move |context| {
+        let place = Arc::clone(&place);
+        Box::pin(async move {
+            let found = (place.ask)().await;
+            let expected = describe(&(place.known)(context.clone()));
+            if found == expected {
+                Ok(describe(&context))
+            } else {
+                Err(Status::internal(format!("{found}, not {expected}")))
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
+    for place in places() {
+        let name = place.name;
+        let server = answer_with(asking(place)).await;
+        let channel = server.connect().await;
+        for kind in Kind::ALL {
+            for (of_call, fields) in CALLS {
+                let case = format!("{name}, {kind:?}, {of_call}");
+                let in_request = call(kind, channel.clone(), fields).await.expect(&case);
+                assert!(in_request.starts_with(of_call), "{case}: {in_request}");
+            }
+        }
+    }
+}
+
+/// A worker that was there before the call, and works for many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
+    let (give, mut jobs) = tokio::sync::mpsc::channel::<oneshot::Sender<String>>(1);
+    tokio::spawn(async move {
+        while let Some(tell) = jobs.recv().await {
+            tell.send(here()).unwrap();
+        }
+    });
+    let server = answer_with(move |_| {
+        let give = give.clone();
+        async move {
+            let (tell, told) = oneshot::channel();
+            give.send(tell).await.unwrap();
+            Ok(told.await.unwrap())
+        }
+    })
+    .await;
+    let channel = server.connect().await;
+    for kind in Kind::ALL {
+        let found = call(kind, channel.clone(), CALLS[0].1).await.unwrap();
+        assert_eq!(found, describe(&CallContext::default()), "{kind:?}");
+    }
+}
+
+/// A server in a task with a user of its own does not lend them to its callers, and has them back
+/// afterwards.
+#[tokio::test]
+async fn a_call_hides_the_scope_around_it() {
+    for place in places() {
+        let name = place.name;
+        let service = OrderServiceServer::new(Answering(asking(place)));
+        let service = internal().optional_methods(Kind::paths()).wrap(service);
+        let around = async {
+            for kind in Kind::ALL {
+                for (of_call, fields) in CALLS {
+                    let case = format!("{name}, {kind:?}, {of_call}");
+                    let in_request = call(kind, service.clone(), fields).await.expect(&case);
+                    assert!(in_request.starts_with(of_call), "{case}: {in_request}");
+                    assert_eq!(UserContext::current(), Some(user("around")), "{case}");
+                }
+            }
+        };
+        user("around").scope(around).await;
+    }
+}
+
+#[tokio::test]
+async fn outside_of_calls_and_scopes_nobody_is_known() {
+    assert_eq!(here(), "nobody, no request, None");
+    bob().scope(async { assert!(here().starts_with("bob, ")) }).await;
+    assert_eq!(here(), "nobody, no request, None");
+    let panics = bob().scope(async { resume_unwind(Box::new(())) });
+    assert!(tokio::spawn(panics).await.unwrap_err().is_panic());
+    // On the same thread.
+    assert_eq!(here(), "nobody, no request, None");
+}
+
+/// Tells, when it is dropped, what is known there.
+struct Dropped(Option<oneshot::Sender<String>>);
+
+impl Dropped {
+    fn new() -> (Self, oneshot::Receiver<String>) {
+        let (tell, told) = oneshot::channel();
+        (Self(Some(tell)), told)
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.take().unwrap().send(here()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_dropped_in_a_task_that_is_aborted_knows_its_user() {
+    let start = async {
+        let (spawned, first) = Dropped::new();
+        let (scoped, second) = Dropped::new();
+        let hold = |guard: Dropped| async move {
+            let _held = guard;
+            pending::<()>().await;
+        };
+        let tasks = [
+            tonic_passport::spawn(hold(spawned)),
+            tokio::spawn(CallContext::current().scope(hold(scoped))),
+        ];
+        yield_now().await;
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        [first, second]
+    };
+    for told in user("alice").scope(start).await {
+        assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
+    }
+}
+
+/// A way out of a service.
+type Door = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
+
+fn door<S, B>(service: S) -> Door
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let service = service.map_response(|answer| answer.map(Body::new));
+    Door::new(service.map_err(|error| Status::from_error(error.into())))
+}
+
+fn layered(channel: Channel) -> Door {
+    door(ClientLayer::new().allow_anonymous().wrap(channel))
+}
+
+fn intercepted(channel: Channel) -> Door {
+    let interceptor = PropagateInterceptor::new().allow_anonymous();
+    door(InterceptedService::new(channel, interceptor))
+}
+
+/// What was known in a request stream when it was polled, and in which task.
+type Polled = Arc<Mutex<Vec<(Option<tokio::task::Id>, String)>>>;
+
+/// Messages that are made when they are asked for.
+fn messages<T: Default + Send + 'static>(
+    polled: &Polled,
+) -> impl tokio_stream::Stream<Item = T> + Send + 'static {
+    let polled = Arc::clone(polled);
+    tokio_stream::iter(0..3).map(move |_| {
+        polled.lock().unwrap().push((tokio::task::try_id(), here()));
+        T::default()
+    })
+}
+
+/// A connection polls what is sent on it in a task of its own, which works for everyone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_polls_it() {
+    type Way = (&'static str, fn(Channel) -> Door, fn(CallContext) -> CallContext);
+    let ways: [Way; 2] = [("layer", layered, the_call), ("interceptor", intercepted, nothing)];
+    let probe = Probe::default();
+    let next = probe.bare().await;
+
+    for (way, out, known) in ways {
+        for sent in [Kind::ClientStreaming, Kind::Bidirectional] {
+            let channel = out(next.connect().await);
+            let server = answer_with(move |context| {
+                let mut client = OrderServiceClient::new(channel.clone());
+                let polled = Polled::default();
+                async move {
+                    if sent == Kind::ClientStreaming {
+                        client.import_orders(messages::<CreateOrderRequest>(&polled)).await?;
+                    } else {
+                        let answers = client.check_items(messages::<Item>(&polled)).await?;
+                        let mut answers = answers.into_inner();
+                        while answers.message().await?.is_some() {}
+                    }
+                    let polled = std::mem::take(&mut *polled.lock().unwrap());
+                    assert_eq!(polled.len(), 3);
+                    let expected = describe(&known(context));
+                    for (task, found) in polled {
+                        assert_ne!(task, tokio::task::try_id(), "the handler polled it");
+                        assert_eq!(found, expected);
+                    }
+                    Ok(here())
+                }
+            })
+            .await;
+            let channel = server.connect().await;
+            for kind in Kind::ALL {
+                for (of_call, fields) in CALLS {
+                    let case = format!("{way}, {sent:?} from {kind:?}, {of_call}");
+                    let found = call(kind, channel.clone(), fields).await.expect(&case);
+                    assert!(found.starts_with(of_call), "{case}: {found}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_stream_is_dropped_as_the_user_who_sends_it() {
+    // It answers at once, and reads nothing.
+    let next = raw::serve(|_| async {
+        raw::ok().header("grpc-status", "13").body(Body::empty()).unwrap()
+    })
+    .await;
+    let channel = layered(next.connect().await);
+    let (guard, told) = Dropped::new();
+    let messages = tokio_stream::pending::<CreateOrderRequest>().map(move |message| {
+        let _held = &guard;
+        message
+    });
+    let mut client = OrderServiceClient::new(channel);
+    let answer = user("alice").scope(client.import_orders(messages)).await;
+    assert_eq!(answer.unwrap_err().code(), Code::Internal);
+    assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
+}
+
+/// Puts a [`ScopeLayer`] around a service, or nothing.
+fn around<S>(is_scoped: bool, service: S) -> Door
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+{
+    if is_scoped { door(ScopeLayer::new().layer(service)) } else { door(service) }
+}
+
+/// A worker makes the calls that are handed to it.
+fn buffered(is_scoped: bool, channel: Channel, _: &Runtime) -> Door {
+    around(is_scoped, Buffer::new(door(ClientLayer::new().wrap(channel)), 16))
+}
+
+/// Another runtime makes the calls.
+fn made_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door {
+    let (client, runtime) = (door(ClientLayer::new().wrap(channel)), runtime.handle().clone());
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let made = runtime.spawn(client.clone().oneshot(request));
+        async { made.await.unwrap() }
+    });
+    around(is_scoped, service)
+}
+
+/// Another runtime polls what makes the calls: requests of its own, which have nothing of the one
+/// that it was asked.
+fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door {
+    let (client, runtime) = (door(ClientLayer::new().wrap(channel)), runtime.handle().clone());
+    let service = tower::service_fn(move |mut request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            request.extensions_mut().clear();
+            client.oneshot(request).await
+        }
+    });
+    let service = around(is_scoped, service);
+    door(tower::service_fn(move |request: Request<Body>| {
+        let polled = runtime.spawn(service.clone().call(request));
+        async { polled.await.unwrap() }
+    }))
+}
+
+#[test]
+fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
+    type Elsewhere = fn(bool, Channel, &Runtime) -> Door;
+    let ways: [(&str, Elsewhere); 3] = [
+        ("a worker", buffered),
+        ("a runtime that makes calls", made_elsewhere),
+        ("a runtime that polls", polled_elsewhere),
+    ];
+    let elsewhere = Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let probe = Probe::default();
+        let server = probe.bare().await;
+        for (way, make) in ways {
+            let [scoped, lost] = [true, false]
+                .map(|is_scoped| (is_scoped, server.endpoint().connect_lazy()))
+                .map(|(is_scoped, channel)| make(is_scoped, channel, &elsewhere));
+            for kind in Kind::ALL {
+                let case = format!("{way}, {kind:?}");
+                user("alice").scope(call(kind, scoped.clone(), &[])).await.expect(&case);
+                let seen = probe.take_one();
+                forged::assert_context(&seen.metadata, &[("x-user-id", "alice")], &case);
+
+                let answer = user("alice").scope(call(kind, lost.clone(), &[])).await;
+                assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+                let answer = call(kind, scoped.clone(), &[]).await;
+                assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+            }
+        }
+    });
+}
+
+#[tokio::test]
+async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propagates_it() {
+    let probe = Probe::default();
+    let next = probe.bare().await;
+    let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network())
+        .timeout(Duration::from_secs(20))
+        .propagate([
+            PropagatedField::every_hop("x-experiment").unwrap(),
+            PropagatedField::one_hop("x-debug").unwrap(),
+        ]);
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let passed = [
+        ("x-request-id", "r-1"),
+        ("traceparent", trace),
+        ("tracestate", "rojo=1"),
+        ("baggage", "a=b"),
+        ("x-experiment", "tea"),
+        ("x-debug", "yes"),
+    ];
+    // What the client gives, and what the deadline is then in any case.
+    let timeouts = [(Some("10S"), 10), (Some("1H"), 20), (None, 20)];
+
+    let channel = next.connect().await;
+    let out = InterceptedService::new(channel, PropagateInterceptor::new());
+    for kind in Kind::ALL {
+        let out = out.clone();
+        let answering = Answering(move |context: CallContext| {
+            let out = out.clone();
+            async move {
+                assert_eq!(here(), "nobody, no request, None");
+                let lost = call(kind, out.clone(), &[]).await.unwrap_err();
+                assert_eq!((lost.code(), &*reason(&lost)), NOT_PROPAGATED);
+                let described = describe(&context);
+                context.scope(call(kind, out, &[])).await?;
+                Ok(described)
+            }
+        });
+        let service = OrderServiceServer::with_interceptor(answering, interceptor.clone());
+        let server = TestServer::start(|incoming| {
+            Server::builder().add_service(service).serve_with_incoming(incoming)
+        })
+        .await;
+        let channel = server.connect().await;
+        for (given, seconds) in timeouts {
+            let case = format!("{kind:?}, {given:?}");
+            let mut fields = vec![("x-user-id", "alice"), ("x-user-roles", "buyer")];
+            fields.extend(passed);
+            fields.extend(given.map(|timeout| ("grpc-timeout", timeout)));
+            let found = call(kind, channel.clone(), &fields).await.expect(&case);
+            assert!(found.starts_with("alice, r-1, Some("), "{case}: {found}");
+
+            let seen = probe.take_one().metadata;
+            forged::assert_context(&seen, &fields[..2], &case);
+            for (name, value) in passed {
+                assert_eq!(seen[name], value, "{case}: {name}");
+            }
+            let left = seen["grpc-timeout"].to_str().unwrap().strip_suffix('u').expect(&case);
+            let left = Duration::from_micros(left.parse().unwrap());
+            let most = Duration::from_secs(seconds);
+            assert!(left < most && left > most / 2, "{case}: {left:?}");
+        }
+    }
+}
+
+// One thread, because the subscriber is that of the thread.
+#[tokio::test(flavor = "current_thread")]
+async fn what_a_call_writes_into_the_log_is_within_its_span() {
+    let log = Log::start("it=info,tonic_passport=info");
+    let server = answer_with(|_| async {
+        tracing::info!("at first");
+        yield_now().await;
+        tracing::info!("later");
+        let nested = async {
+            tracing::info!("in a task");
+            let nested = tonic_passport::spawn(async { tracing::info!("in a task of a task") });
+            nested.await.unwrap();
+        };
+        tonic_passport::spawn(nested).await.unwrap();
+        tokio::spawn(async { tracing::info!("in a task of its own") }).await.unwrap();
+        Ok(String::new())
+    })
+    .await;
+    let channel = server.connect().await;
+
+    for kind in Kind::ALL {
+        for id in ["r-1", "r-2"] {
+            log.take();
+            call(kind, channel.clone(), &[("x-user-id", "alice"), ("x-request-id", id)])
+                .await
+                .unwrap();
+            let log = log.take();
+            let line = |event: &str| {
+                let of_event = |line: &&str| line.ends_with(event);
+                log.lines().find(of_event).unwrap_or_else(|| panic!("no {event:?} in {log}"))
+            };
+            let span = format!("INFO call{{method={:?} request_id={id:?}}}: it::", kind.path());
+            for event in ["at first", "later", "in a task", "in a task of a task"] {
+                assert!(line(event).contains(&span), "{kind:?}: no {span:?} in {:?}", line(event));
+            }
+            assert!(!line("in a task of its own").contains("call{"), "{log}");
+        }
+    }
+}
+
+/// Gives everything else that is ready its turn, several times.
+async fn let_others_work() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+// One thread, so that everything that is ready has had its turn after some time.
+#[tokio::test(flavor = "current_thread")]
+async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let channel = || Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy();
+    let doors = [
+        ("layer", door(ClientLayer::new().wrap(channel()))),
+        ("interceptor", door(InterceptedService::new(channel(), PropagateInterceptor::new()))),
+    ];
+
+    for (name, door) in doors {
+        for kind in Kind::ALL {
+            let case = format!("{name}, {kind:?}");
+            let lost = door.clone();
+            let lost = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
+            let status = user("alice").scope(lost).await.unwrap().expect_err(&case);
+            assert_eq!((status.code(), &*reason(&status)), NOT_PROPAGATED, "{case}");
+            let remedies =
+                ["tonic_passport::spawn", "UserContext::scope", "extensions", "allow anonymous"];
+            for remedy in remedies {
+                assert!(status.message().contains(remedy), "{case}: no {remedy} in {status:?}");
+            }
+            let_others_work().await;
+            let dialled = listener.accept().expect_err(&case);
+            assert_eq!(dialled.kind(), std::io::ErrorKind::WouldBlock, "{case}");
+        }
+
+        // In a scope, it is dialled before others had so many turns.
+        let task = tokio::spawn(user("alice").scope(call(Kind::Unary, door, &[])));
+        let_others_work().await;
+        listener.accept().expect(name);
+        task.abort();
+    }
+}
