@@ -40,6 +40,7 @@ mod gateway;
 mod hostile_issuer;
 mod http1;
 mod identity_metadata;
+mod isolation;
 mod key_sets;
 mod keys;
 mod neighbours;
