@@ -1,22 +1,32 @@
+use std::convert::Infallible;
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+use tonic::Status;
 
 use super::end::End;
 use crate::body::MaybeBody;
 use crate::call::{CallContext, ambient};
 use crate::server::trailers;
+use crate::status;
+
+/// Held by those who wait for the answer to a request.
+pub(super) type Awaited = oneshot::Sender<Infallible>;
 
 pin_project! {
     /// The body of a request: polled and dropped in the scope of the call that sends it, whichever
-    /// task does so.
+    /// task does so. It is broken off when nobody waits for the answer any more: as long as it goes
+    /// on, the peer would not be told.
     pub(super) struct RequestBody<B> {
         #[pin]
         inner: MaybeBody<B>,
         context: CallContext,
+        left: oneshot::Receiver<Infallible>,
     }
 
     impl<B> PinnedDrop for RequestBody<B> {
@@ -34,31 +44,46 @@ pin_project! {
         #[pin]
         inner: MaybeBody<B>,
         end: End,
+        awaited: Option<Awaited>,
     }
 }
 
 impl<B> RequestBody<B> {
-    pub(super) fn new(inner: B, context: CallContext) -> Self {
-        Self { inner: MaybeBody::new(inner), context }
+    /// Also returns what has to be held for as long as somebody waits for the answer.
+    pub(super) fn new(inner: B, context: CallContext) -> (Self, Awaited) {
+        let (awaited, left) = oneshot::channel();
+        (Self { inner: MaybeBody::new(inner), context, left }, awaited)
     }
 }
 
 impl<B> ResponseBody<B> {
-    pub(super) fn new(inner: B, end: End) -> Self {
-        Self { inner: MaybeBody::new(inner), end }
+    pub(super) fn new(inner: B, end: End, awaited: Option<Awaited>) -> Self {
+        Self { inner: MaybeBody::new(inner), end, awaited }
     }
 }
 
-impl<B: Body> Body for RequestBody<B> {
+impl<B: Body<Error = Status>> Body for RequestBody<B> {
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = Status;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        ambient::enter(this.context, || this.inner.poll_frame(cx))
+    ) -> Poll<Option<Result<Frame<B::Data>, Status>>> {
+        let mut this = self.project();
+        let frame = ambient::enter(this.context, || this.inner.as_mut().poll_frame(cx));
+        let is_left = match &frame {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                this.left.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+            }
+            Poll::Ready(_) => false,
+            Poll::Pending => Pin::new(this.left).poll(cx).is_ready(),
+        };
+        if !is_left {
+            return frame;
+        }
+        ambient::enter(this.context, || this.inner.clear());
+        Poll::Ready(Some(Err(status::call_cancelled())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -78,7 +103,7 @@ impl<B> fmt::Debug for ResponseBody<B> {
 
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self { inner: MaybeBody::default(), end: End::never() }
+        Self { inner: MaybeBody::default(), end: End::never(), awaited: None }
     }
 }
 
@@ -108,6 +133,7 @@ impl<B: Body> Body for ResponseBody<B> {
         };
         // Nobody waits for the rest: the peer is told so.
         this.inner.clear();
+        *this.awaited = None;
         Poll::Ready(Some(Ok(Frame::trailers(trailers(&status)))))
     }
 

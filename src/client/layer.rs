@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::body::{RequestBody, ResponseBody};
+use super::body::{Awaited, RequestBody, ResponseBody};
 use super::destination::Destination;
 use super::end::End;
 use super::propagate::{Route, propagate};
@@ -106,6 +106,7 @@ pin_project! {
             future: F,
             end: End,
             ends_answer: bool,
+            awaited: Option<Awaited>,
         },
     }
 }
@@ -200,10 +201,10 @@ where
         let route = Route { channel: self.destination.as_ref(), request: parts.uri.authority() };
         let state = match propagate(&self.settings, route, &mut parts.headers, &parts.extensions) {
             Ok(outgoing) => {
-                let body = Body::new(RequestBody::new(body, outgoing.context.clone()));
-                let future = self.inner.call(Request::from_parts(parts, body));
-                let ends_answer = self.settings.ends_answers;
-                State::Sent { future, end: End::of(outgoing), ends_answer }
+                let (body, awaited) = RequestBody::new(body, outgoing.context.clone());
+                let future = self.inner.call(Request::from_parts(parts, Body::new(body)));
+                let (end, ends_answer) = (End::of(outgoing), self.settings.ends_answers);
+                State::Sent { future, end, ends_answer, awaited: Some(awaited) }
             }
             Err(status) => State::Refused { status: Some(status) },
         };
@@ -221,11 +222,13 @@ where
         let mut state = self.project().state;
         let status = match state.as_mut().project() {
             StateProj::Refused { status } => status.take(),
-            StateProj::Sent { future, end, ends_answer } => match future.poll(cx) {
+            StateProj::Sent { future, end, ends_answer, awaited } => match future.poll(cx) {
                 Poll::Ready(Ok(response)) => {
                     let end = mem::replace(end, End::never());
                     let end = if *ends_answer { end } else { End::never() };
-                    return Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, end))));
+                    let awaited = awaited.take();
+                    let response = response.map(|body| ResponseBody::new(body, end, awaited));
+                    return Poll::Ready(Ok(response));
                 }
                 Poll::Ready(Err(error)) => match end.of_error() {
                     None => return Poll::Ready(Err(error)),
