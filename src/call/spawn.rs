@@ -1,4 +1,6 @@
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -46,7 +48,15 @@ where
 
     let (tell, own) = oneshot::channel::<AbortHandle>();
     let task = tokio::spawn(async move {
-        if let Some(output) = cancelled.run_until_cancelled_owned(future).await {
+        let mut cancelled = pin!(cancelled.cancelled_owned());
+        let mut future = pin!(future);
+        // The cancellation comes first: the calls that the future waits for end by it as well, and
+        // it is not to go on with what they say then.
+        let output = poll_fn(|cx| match cancelled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => future.as_mut().poll(cx).map(Some),
+        });
+        if let Some(output) = output.await {
             return output;
         }
         // What was cancelled has no output: the task ends as one that was aborted.
