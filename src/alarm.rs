@@ -28,6 +28,9 @@ impl Alarm {
         let Some(time) = self.time else {
             return false;
         };
+        if let Some(sleep) = &self.sleep {
+            return sleep.is_elapsed();
+        }
         self.asked = (self.asked + 1) % EVERY;
         self.asked == 0 && Instant::now() >= time
     }

@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{Extensions, HeaderName, HeaderValue};
 
@@ -65,6 +66,12 @@ pub trait Authenticator: Send + Sync + 'static {
     fn challenge(&self) -> Rejection {
         Rejection::CredentialMissing
     }
+
+    /// What time it is, when the end of a stream is reckoned from when its credential
+    /// [expires](UserContext::expires_at).
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
 }
 
 impl<F> Authenticator for F
@@ -94,6 +101,10 @@ impl Authenticator for Box<dyn Authenticator> {
     fn challenge(&self) -> Rejection {
         (**self).challenge()
     }
+
+    fn now(&self) -> SystemTime {
+        (**self).now()
+    }
 }
 
 impl<T: Authenticator + ?Sized> Authenticator for Arc<T> {
@@ -110,6 +121,10 @@ impl<T: Authenticator + ?Sized> Authenticator for Arc<T> {
 
     fn challenge(&self) -> Rejection {
         (**self).challenge()
+    }
+
+    fn now(&self) -> SystemTime {
+        (**self).now()
     }
 }
 
@@ -206,7 +221,7 @@ pub enum Rejection {
     #[error("a credential is repeated")]
     CredentialRepeated,
 
-    /// The call's deadline has passed before it was answered, or even before it arrived.
+    /// The call's deadline had passed when it arrived.
     #[error("the deadline has passed")]
     DeadlineExceeded,
 

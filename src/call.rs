@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::Request;
 
 use crate::context::UserContext;
 use crate::deadline::Deadline;
@@ -92,27 +91,6 @@ impl CallContext {
         ambient::current()
     }
 
-    /// The context that the [`ServerLayer`](crate::ServerLayer) or
-    /// [`EdgeInterceptor`](crate::EdgeInterceptor) in front of a service made for this request; an
-    /// empty one where there is neither.
-    ///
-    /// Behind an interceptor, a handler does not run in a scope, and opens one where it makes calls:
-    ///
-    /// ```
-    /// use tonic::{Request, Response, Status};
-    /// use tonic_passport::CallContext;
-    ///
-    /// # async fn reserve() -> Result<(), Status> { Ok(()) }
-    /// async fn create_order(request: Request<()>) -> Result<Response<()>, Status> {
-    ///     CallContext::from_request(&request).scope(reserve()).await?;
-    ///     Ok(Response::new(()))
-    /// }
-    /// # drop(create_order(Request::new(())));
-    /// ```
-    pub fn from_request<T>(request: &Request<T>) -> Self {
-        request.extensions().get().cloned().unwrap_or_default()
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Some(Arc::new(inner)) }
     }
@@ -142,7 +120,8 @@ impl CallContext {
         self.derive(|inner| inner.user = Some(user))
     }
 
-    /// The same with a deadline: the earlier one of this and the call's own.
+    /// The same with a deadline: the earlier one of this and the call's own. The calls that are made
+    /// have to be answered by then; work that waits for something else is not ended by it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -151,7 +130,7 @@ impl CallContext {
     /// # async fn rebuild_index() {}
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tonic_passport::ContextError> {
-    /// // A scheduled job: nobody called, so it says who it is and how long it may take.
+    /// // A scheduled job: nobody called, so it says who it is, and how long it waits for others.
     /// let job = CallContext::default()
     ///     .with_user(UserContext::builder("nightly-index").permissions(["orders:read"]).build()?)
     ///     .with_deadline(Deadline::after(Duration::from_secs(60)));
@@ -195,8 +174,8 @@ impl CallContext {
         })
     }
 
-    /// Whether the call that the work is done for was cancelled: its caller left, or its deadline
-    /// has passed before it was answered. Work that does not wait for anything should ask now and
+    /// Whether the call that the work is done for was cancelled: its caller left, or its time was over
+    /// (its deadline, or that of its token), before it was answered to the end. Work that does not wait for anything should ask now and
     /// then.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation().is_some_and(Cancellation::is_cancelled)
@@ -218,6 +197,16 @@ impl CallContext {
             Life::Call(cancellation) => Some(cancellation),
             Life::Within(context) => context.cancellation(),
         }
+    }
+
+    /// Waits for the call to be cancelled, if whoever asks would not be dropped then: that is what
+    /// happens to all that a handler itself waits for.
+    pub(crate) fn watch(&self) -> Option<WaitForCancellationFutureOwned> {
+        let cancellation = self.cancellation()?;
+        if cancellation.token.get().is_none() && ambient::is_within(cancellation) {
+            return None;
+        }
+        Some(cancellation.token().clone().cancelled_owned())
     }
 
     /// Another context, with changes to this one.
@@ -253,12 +242,6 @@ impl Cancellation {
     /// What tells of it, for everyone who wants to be told.
     pub(crate) fn token(&self) -> &CancellationToken {
         self.token.get_or_init(CancellationToken::new)
-    }
-
-    /// Waits for it, if anybody does. What a handler itself waits for is dropped together with the
-    /// handler, and need not be told.
-    pub(crate) fn watch(&self) -> Option<WaitForCancellationFutureOwned> {
-        self.token.get().cloned().map(CancellationToken::cancelled_owned)
     }
 }
 

@@ -150,7 +150,7 @@ impl GatewayBuilder {
         let upstream = upstream.map_err(Into::into);
         // The layer in front of the gateway ends answers. They are read on for a while then, and the
         // upstream is told at the end of it.
-        let upstream = ClientLayer::new().allow_anonymous().leave_answers_alone().layer(upstream);
+        let upstream = ClientLayer::relay().layer(upstream);
         let upstream = upstream.map_response(|response| response.map(Body::new));
         self.routes.push((service.into(), BoxCloneSyncService::new(upstream)));
         self

@@ -6,6 +6,7 @@
 //! | `traceparent`, `tracestate` | where the call stands in a trace (W3C Trace Context) | every hop |
 //! | `baggage` | what the trace's makers sent along (W3C Baggage) | every hop |
 //! | a [`PropagatedField`] | what [`ServerLayer::propagate`](crate::ServerLayer::propagate) lists | every hop, or one |
+//! | `x-passport-one-hop` | the names of the fields, joined by commas, that their receiver does not send on | one hop |
 //!
 //! A server layer takes them from the request, and a client layer writes them into the calls that
 //! are made on behalf of it. A field that a call brings along already stays as it is: what an
@@ -20,7 +21,6 @@ use std::str::FromStr;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::deadline::GRPC_TIMEOUT;
 use crate::metadata::{is_connection_field, is_reserved};
 
 mod request_id;
@@ -58,6 +58,8 @@ pub struct PropagatedField {
 pub(crate) enum Hops {
     Every,
     One,
+    /// No further: it has arrived.
+    None,
 }
 
 /// The name is not one that a field may be propagated by.
@@ -129,7 +131,6 @@ fn is_protocol_field(name: &HeaderName) -> bool {
     name.as_str().starts_with("grpc-")
         || PROTOCOL.contains(&name.as_str())
         || is_connection_field(name.as_str())
-        || *name == GRPC_TIMEOUT
         || *name == ONE_HOP
         || *name == REQUEST_ID
 }

@@ -33,8 +33,8 @@ mod layer;
 mod running;
 mod settings;
 
+pub(crate) use body::RequestBody;
 pub use body::ResponseBody;
-pub(crate) use body::{RequestBody, trailers};
 pub(crate) use ending::Ending;
 pub use future::ResponseFuture;
 pub use interceptor::EdgeInterceptor;
@@ -61,7 +61,32 @@ impl UserContext {
     /// # drop(create_order(Request::new(())));
     /// ```
     pub fn from_request<T>(request: &Request<T>) -> Result<UserContext, Rejection> {
-        let context = request.extensions().get::<CallContext>();
-        context.and_then(CallContext::user).cloned().ok_or(Rejection::ContextMissing)
+        let extensions = request.extensions();
+        let user = extensions.get::<CallContext>().and_then(CallContext::user);
+        // Without a layer, a test of a handler may have put one there.
+        user.or_else(|| extensions.get()).cloned().ok_or(Rejection::ContextMissing)
+    }
+}
+
+impl CallContext {
+    /// The context that the [`ServerLayer`](crate::ServerLayer) or
+    /// [`EdgeInterceptor`](crate::EdgeInterceptor) in front of a service made for this request; an
+    /// empty one where there is neither.
+    ///
+    /// Behind an interceptor, a handler does not run in a scope, and opens one where it makes calls:
+    ///
+    /// ```
+    /// use tonic::{Request, Response, Status};
+    /// use tonic_passport::CallContext;
+    ///
+    /// # async fn reserve() -> Result<(), Status> { Ok(()) }
+    /// async fn create_order(request: Request<()>) -> Result<Response<()>, Status> {
+    ///     CallContext::from_request(&request).scope(reserve()).await?;
+    ///     Ok(Response::new(()))
+    /// }
+    /// # drop(create_order(Request::new(())));
+    /// ```
+    pub fn from_request<T>(request: &Request<T>) -> Self {
+        request.extensions().get().cloned().unwrap_or_default()
     }
 }

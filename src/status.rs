@@ -33,6 +33,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
 
+use http::HeaderMap;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -240,11 +241,26 @@ pub(crate) fn service_unknown() -> Status {
     status(Code::Unimplemented, reason::SERVICE_UNKNOWN, "no such service here", [])
 }
 
+/// What is told of a call that was not answered in time, by whoever waited for it.
+pub(crate) fn deadline_exceeded() -> Status {
+    Rejection::DeadlineExceeded.into()
+}
+
+/// A status as the trailers that end a stream.
+pub(crate) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    // It is one of this crate's, which all have their place in headers.
+    if status.add_header(&mut trailers).is_err() {
+        trailers.insert(Status::GRPC_STATUS, u16::from(status.code() as u8).into());
+    }
+    trailers
+}
+
 /// What a gateway answers when an upstream broke the call off: no answer, or half of one.
 pub(crate) fn from_upstream(path: &str, error: &(dyn Error + 'static)) -> Status {
     tracing::warn!(path, error = describe(error), "upstream failed");
     if has_timed_out(error) {
-        return Rejection::DeadlineExceeded.into();
+        return deadline_exceeded();
     }
     status(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the service cannot be reached", [])
 }

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use http::HeaderValue;
 
 use super::{Authenticator, Credentials, Rejection};
@@ -61,6 +63,11 @@ impl Authenticator for BearerToken {
 
     fn challenge(&self) -> Rejection {
         Rejection::TokenMissing
+    }
+
+    /// By the verifier's clock.
+    fn now(&self) -> SystemTime {
+        self.verifier.now()
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::CallContext;
+use super::{CallContext, Cancellation};
 use crate::context::UserContext;
 
 thread_local! {
@@ -20,6 +21,7 @@ thread_local! {
 
 pin_project! {
     /// A future that runs with a [`CallContext`] as that of its task, whichever task that is.
+    #[must_use = "futures do nothing unless polled"]
     pub struct Scoped<F> {
         // There until it is dropped.
         #[pin]
@@ -69,6 +71,11 @@ fn with_current<R>(f: impl FnOnce(&CallContext) -> R) -> R {
 
 pub(super) fn current() -> CallContext {
     with_current(Clone::clone)
+}
+
+/// Whether what runs at the moment is part of the call that this is the cancellation of.
+pub(super) fn is_within(cancellation: &Cancellation) -> bool {
+    with_current(|current| current.cancellation().is_some_and(|own| ptr::eq(own, cancellation)))
 }
 
 impl<F: Future> Future for Scoped<F> {

@@ -11,10 +11,11 @@ use super::{CallContext, Cancellation};
 /// Starts a task that works for the call of this one: on behalf of the same user, by the same
 /// deadline, in the same tracing span; and it ends when the call is cancelled.
 ///
-/// This is `tokio::spawn` but for that. A call is cancelled when its caller leaves, or its deadline
-/// passes, before it was answered; then awaiting the task gives a `JoinError` whose `is_cancelled`
-/// is true. Once the call has been answered, the task goes on to its end. What has to be finished in
-/// any case is [detached](CallContext::detached).
+/// This is `tokio::spawn` but for that. A call is cancelled when its caller leaves, its handler panics,
+/// or its time is over, before it was answered to the end; then awaiting the task gives a `JoinError`
+/// whose `is_cancelled` is true. Once the call has been answered, unlike with the contexts of Go, the
+/// task goes on to its end; the calls that it makes still have to be answered by the deadline. What
+/// has to be finished in any case is [detached](CallContext::detached).
 ///
 /// ```
 /// use tonic_passport::UserContext;

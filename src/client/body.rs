@@ -12,7 +12,6 @@ use tonic::Status;
 use super::end::End;
 use crate::body::MaybeBody;
 use crate::call::{CallContext, ambient};
-use crate::server::trailers;
 use crate::status;
 
 /// Held by those who wait for the answer to a request.
@@ -134,7 +133,7 @@ impl<B: Body> Body for ResponseBody<B> {
         // Nobody waits for the rest: the peer is told so.
         this.inner.clear();
         *this.awaited = None;
-        Poll::Ready(Some(Ok(Frame::trailers(trailers(&status)))))
+        Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use http::Uri;
 use http::uri::Authority;
 
 /// Where calls may go: an authority, or a pattern of some.
@@ -13,6 +14,8 @@ use http::uri::Authority;
 /// | `*.shop.internal` | every host below this domain, at any port |
 /// | `*.shop.internal:50053` | every host below this domain, at this port |
 /// | `10.0.0.7:50053`, `[fd00::7]:50053` | this address and port |
+///
+/// Where a URI names no port, that of its scheme counts: 443 for `https`, 80 for `http`.
 ///
 /// Hosts are compared without regard to case, and otherwise as they are written: a name is not looked
 /// up, and is no other spelling of an address.
@@ -27,6 +30,32 @@ enum Host {
     Exactly(String),
     /// With the dot in front.
     Below(String),
+}
+
+/// Where a call goes, as a URI says it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    authority: Authority,
+    port: Option<u16>,
+}
+
+impl Place {
+    /// `None` when the URI does not say.
+    pub(super) fn of(uri: &Uri) -> Option<Self> {
+        let authority = uri.authority()?.clone();
+        let default = match uri.scheme_str() {
+            Some("https") => Some(443),
+            Some("http") => Some(80),
+            _ => None,
+        };
+        Some(Self { port: authority.port_u16().or(default), authority })
+    }
+
+    /// Host and port: what else there is may be a password.
+    pub(super) fn without_user(&self) -> &str {
+        let text = self.authority.as_str();
+        text.rsplit_once('@').map_or(text, |(_, place)| place)
+    }
 }
 
 /// The text is not a [`Destination`].
@@ -44,9 +73,9 @@ impl InvalidDestination {
 }
 
 impl Destination {
-    /// Whether a call to this authority goes here. One with user information goes nowhere.
-    pub(super) fn includes(&self, authority: &Authority) -> bool {
-        let host = authority.host();
+    /// Whether a call to this place goes here. One with user information goes nowhere.
+    pub(super) fn includes(&self, place: &Place) -> bool {
+        let host = place.authority.host();
         let host_fits = match &self.host {
             Host::Exactly(own) => own.eq_ignore_ascii_case(host),
             Host::Below(domain) => {
@@ -56,8 +85,8 @@ impl Destination {
                 })
             }
         };
-        let port_fits = self.port.is_none() || self.port == authority.port_u16();
-        host_fits && port_fits && !authority.as_str().contains('@')
+        let port_fits = self.port.is_none() || self.port == place.port;
+        host_fits && port_fits && !place.authority.as_str().contains('@')
     }
 }
 

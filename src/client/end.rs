@@ -9,8 +9,7 @@ use tonic::Status;
 
 use super::propagate::Outgoing;
 use crate::alarm::Alarm;
-use crate::authenticate::Rejection;
-use crate::call::{CallContext, Cancellation};
+use crate::call::CallContext;
 use crate::deadline::Deadline;
 use crate::status;
 
@@ -37,11 +36,10 @@ impl End {
     /// Ready with what the caller is told, when it has come.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         if self.alarm.poll(cx).is_ready() {
-            return Poll::Ready(Rejection::DeadlineExceeded.into());
+            return Poll::Ready(status::deadline_exceeded());
         }
         if self.cancelled.is_none() {
-            let cancelled = self.context.cancellation().and_then(Cancellation::watch);
-            self.cancelled = cancelled.map(Box::pin);
+            self.cancelled = self.context.watch().map(Box::pin);
         }
         match &mut self.cancelled {
             Some(cancelled) => cancelled.as_mut().poll(cx).map(|()| status::call_cancelled()),
@@ -54,12 +52,12 @@ impl End {
         if self.context.is_cancelled() {
             return Some(status::call_cancelled());
         }
-        self.alarm.is_due().then(|| Rejection::DeadlineExceeded.into())
+        self.alarm.is_due().then(status::deadline_exceeded)
     }
 
     /// What the caller is told of an error: when the deadline has passed, that is why.
     pub(super) fn of_error(&self) -> Option<Status> {
         let has_passed = self.deadline.is_some_and(Deadline::has_passed);
-        has_passed.then(|| Rejection::DeadlineExceeded.into())
+        has_passed.then(status::deadline_exceeded)
     }
 }

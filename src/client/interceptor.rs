@@ -60,9 +60,8 @@ impl PropagateInterceptor {
 impl Interceptor for PropagateInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let extensions = std::mem::take(request.extensions_mut());
-        let route = Route { channel: None, request: None };
         let headers = request.metadata_mut().as_mut();
-        let propagated = propagate(&self.settings, route, headers, &extensions);
+        let propagated = propagate(&self.settings, Route::default(), headers, &extensions);
         *request.extensions_mut() = extensions;
         propagated?;
         Ok(request)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::uri::Authority;
 use http::{Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tonic::Status;
@@ -15,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::{Awaited, RequestBody, ResponseBody};
-use super::destination::Destination;
+use super::destination::{Destination, Place};
 use super::end::End;
 use super::propagate::{Route, propagate};
 use super::settings::{Settings, Without};
@@ -79,11 +78,14 @@ pub struct ClientLayer {
 }
 
 /// The service that [`ClientLayer`] makes.
+///
+/// It takes requests with tonic's own type of a body, which is what generated clients send: a layer
+/// around it that changes the body has to make one of that again.
 #[derive(Clone, Debug)]
 pub struct ClientService<S> {
     inner: S,
     /// Where it goes, if that was said.
-    destination: Option<Authority>,
+    destination: Option<Place>,
     settings: Arc<Settings>,
 }
 
@@ -137,11 +139,11 @@ impl ClientLayer {
         self
     }
 
-    /// Lets calls to elsewhere than the [destinations](Self::destinations) pass: no user, no id, no
-    /// trace or baggage of the context goes along with them, nor as a copy of the metadata that came
-    /// in. What is their own does, and they still have to be answered by the deadline.
+    /// Lets calls to elsewhere than the [destinations](Self::destinations) pass, without the context:
+    /// no user, no id, no trace or baggage of it goes along with them, nor as a copy of the metadata
+    /// that came in. What is their own does, and they still have to be answered by the deadline.
     #[must_use]
-    pub fn nothing_to_elsewhere(mut self) -> Self {
+    pub fn allow_elsewhere(mut self) -> Self {
         self.settings().elsewhere = Without::Allow;
         self
     }
@@ -154,11 +156,11 @@ impl ClientLayer {
         self
     }
 
-    /// Leaves it to whoever reads an answer to end it when its time is over, once it has begun.
-    #[must_use]
-    pub(crate) fn leave_answers_alone(mut self) -> Self {
-        self.settings().ends_answers = false;
-        self
+    /// A layer for calls that are relayed rather than made.
+    pub(crate) fn relay() -> Self {
+        let mut layer = Self::new().allow_anonymous();
+        layer.settings().relays = true;
+        layer
     }
 
     /// Wraps a channel.
@@ -166,9 +168,10 @@ impl ClientLayer {
         ClientService { inner: channel, destination: None, settings: Arc::clone(&self.settings) }
     }
 
-    /// Wraps a channel that goes to this place, whatever requests say: tonic's `Endpoint::uri`.
+    /// Wraps a channel that goes to this place, whatever requests say: tonic's `Endpoint::uri`. (That
+    /// of an endpoint for a Unix socket is not where it goes.)
     pub fn wrap_to<S>(&self, destination: &Uri, channel: S) -> ClientService<S> {
-        ClientService { destination: destination.authority().cloned(), ..self.wrap(channel) }
+        ClientService { destination: Place::of(destination), ..self.wrap(channel) }
     }
 
     fn settings(&mut self) -> &mut Settings {
@@ -198,12 +201,12 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let route = Route { channel: self.destination.as_ref(), request: parts.uri.authority() };
+        let route = Route { channel: self.destination.as_ref(), request: Some(&parts.uri) };
         let state = match propagate(&self.settings, route, &mut parts.headers, &parts.extensions) {
             Ok(outgoing) => {
                 let (body, awaited) = RequestBody::new(body, outgoing.context.clone());
                 let future = self.inner.call(Request::from_parts(parts, Body::new(body)));
-                let (end, ends_answer) = (End::of(outgoing), self.settings.ends_answers);
+                let (end, ends_answer) = (End::of(outgoing), !self.settings.relays);
                 State::Sent { future, end, ends_answer, awaited: Some(awaited) }
             }
             Err(status) => State::Refused { status: Some(status) },

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use http::uri::Authority;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::destination::Place;
 use super::settings::{Settings, Without};
 use crate::authenticate::Rejection;
 use crate::call::CallContext;
@@ -18,12 +18,12 @@ use crate::propagation::{Carried, Hops, ONE_HOP, REQUEST_ID, TRACEPARENT, TRACES
 use crate::status;
 
 /// Where a call goes, as far as it is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Route<'a> {
     /// What the channel was wrapped for.
-    pub(super) channel: Option<&'a Authority>,
+    pub(super) channel: Option<&'a Place>,
     /// What the request says.
-    pub(super) request: Option<&'a Authority>,
+    pub(super) request: Option<&'a Uri>,
 }
 
 /// A call that may be made.
@@ -49,7 +49,7 @@ pub(super) fn propagate(
     let is_meant = match settings.permit(route) {
         Ok(()) => true,
         Err(elsewhere) if settings.elsewhere == Without::Refuse => {
-            return Err(told(status::destination_not_allowed(elsewhere.map(without_user))));
+            return Err(told(status::destination_not_allowed(elsewhere.as_deref())));
         }
         Err(_) => false,
     };
@@ -58,6 +58,9 @@ pub(super) fn propagate(
         return Err(told(status::not_propagated()));
     }
 
+    if settings.relays {
+        remove_arrived(headers, &context);
+    }
     let deadline = deadline(headers, timeout, context.deadline(), settings.deadline_margin)?;
     if is_meant {
         write(headers, has_id, user, &context).map_err(Rejection::from)?;
@@ -70,23 +73,21 @@ pub(super) fn propagate(
 impl Settings {
     /// Says whether the context may be sent there, or else where it may not be sent, if that is
     /// known. Where it is said twice where a call goes, both count.
-    fn permit<'a>(&self, route: Route<'a>) -> Result<(), Option<&'a Authority>> {
+    fn permit(&self, route: Route<'_>) -> Result<(), Option<String>> {
         let Some(destinations) = &self.destinations else {
             return Ok(());
         };
-        let is_one = |authority: &Authority| destinations.iter().any(|own| own.includes(authority));
-        let mut known = [route.channel, route.request].into_iter().flatten().peekable();
-        if known.peek().is_none() {
+        let said = [route.channel.cloned(), route.request.and_then(Place::of)];
+        let mut places = said.into_iter().flatten().peekable();
+        if places.peek().is_none() {
             return Err(None);
         }
-        known.find(|authority| !is_one(authority)).map_or(Ok(()), |other| Err(Some(other)))
+        let is_elsewhere = |place: &Place| !destinations.iter().any(|own| own.includes(place));
+        match places.find(is_elsewhere) {
+            Some(place) => Err(Some(place.without_user().to_owned())),
+            None => Ok(()),
+        }
     }
-}
-
-/// Host and port: what else there is may be a password.
-fn without_user(authority: &Authority) -> &str {
-    let text = authority.as_str();
-    text.rsplit_once('@').map_or(text, |(_, place)| place)
 }
 
 /// The context that was given to this call, or else the one of the task that makes it.
@@ -181,24 +182,33 @@ fn write(
         return Ok(());
     }
     // The state of a trace goes along with that trace, and with no other.
-    let takes_trace =
-        fields.iter().any(|field| field.name == TRACEPARENT) && !headers.contains_key(TRACEPARENT);
-    let is_new = |Carried { name, .. }: &Carried| {
-        !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
+    let takes_trace = !headers.contains_key(TRACEPARENT)
+        && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::None);
+    let is_new = |Carried { name, hops, .. }: &Carried| {
+        *hops != Hops::None && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
     };
     let is_new: SmallVec<[bool; 4]> = fields.iter().map(is_new).collect();
-    let new = || fields.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(field, _)| field);
-    for Carried { name, value, .. } in new() {
+    for (Carried { name, value, .. }, _) in fields.iter().zip(is_new).filter(|(_, new)| *new) {
         headers.try_append(name, value.clone()).map_err(|_| ContextError::NoRoom)?;
     }
-    let last = new().filter(|field| field.hops == Hops::One).map(|field| field.name.as_str());
-    let last: Vec<&str> = last.collect();
+    // Whoever wrote it: a relayed call has it already. Another value begins to travel here.
+    let is_last = |Carried { name, value, hops }: &&Carried| {
+        *hops == Hops::One && headers.get_all(name).iter().any(|sent| sent == value)
+    };
+    let last: Vec<&str> = fields.iter().filter(is_last).map(|field| field.name.as_str()).collect();
     if !last.is_empty() {
         // Names of fields joined by commas are always the value of one.
         let value = HeaderValue::try_from(last.join(",")).map_err(|_| ContextError::NoRoom)?;
         insert(headers, ONE_HOP, value)?;
     }
     Ok(())
+}
+
+/// Takes out what goes no further than here.
+fn remove_arrived(headers: &mut HeaderMap, context: &CallContext) {
+    for field in context.fields().iter().filter(|field| field.hops == Hops::None) {
+        headers.remove(&field.name);
+    }
 }
 
 /// Takes out what a request holds of the context already: the metadata of the call that it is made

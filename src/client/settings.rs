@@ -26,8 +26,9 @@ pub(super) struct Settings {
     /// A call to elsewhere.
     pub(super) elsewhere: Without,
     pub(super) deadline_margin: Duration,
-    /// Whether an answer that has begun is ended by the deadline, or a cancellation.
-    pub(super) ends_answers: bool,
+    /// Whether calls are those of others, as they are: what was one hop on its way has arrived, and
+    /// whoever reads an answer ends it when its time is over.
+    pub(super) relays: bool,
 }
 
 impl Default for Settings {
@@ -37,7 +38,7 @@ impl Default for Settings {
             destinations: None,
             elsewhere: Without::default(),
             deadline_margin: DEADLINE_MARGIN,
-            ends_answers: true,
+            relays: false,
         }
     }
 }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
@@ -93,9 +92,7 @@ impl http_body::Body for Download {
             Some(Err(error)) => {
                 self.ended = true;
                 let status = status::from_upstream(&self.path, &error);
-                let mut trailers = HeaderMap::new();
-                status.add_header(&mut trailers)?;
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+                Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
             }
             frame => Poll::Ready(frame),
         }

@@ -197,11 +197,15 @@ impl Verifier {
     ///
     /// A [`TokenError`]. It is [`TokenError::Expired`] only for a token that is good otherwise.
     pub fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
-        let now = match &self.clock {
+        self.verify_at(token, self.now())
+    }
+
+    /// What the clock says.
+    pub(crate) fn now(&self) -> SystemTime {
+        match &self.clock {
             Some(clock) => clock(),
             None => SystemTime::now(),
-        };
-        self.verify_at(token, now)
+        }
     }
 
     /// Verifies a token as of some time.

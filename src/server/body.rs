@@ -2,17 +2,17 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::Status;
 use tower::BoxError;
 
-use super::ending::Ending;
+use super::ending::{Cause, Ending};
 use super::running::Running;
 use crate::alarm::Alarm;
 use crate::body::MaybeBody;
 use crate::metadata::{self, Reserved, is_connection_field};
+use crate::status;
 
 pin_project! {
     /// The body of a request, without identity metadata in its trailers. It ends with an error when
@@ -20,8 +20,8 @@ pin_project! {
     pub(crate) struct RequestBody<B> {
         #[pin]
         inner: MaybeBody<B>,
-        ending: Ending,
         alarm: Alarm,
+        cause: Cause,
     }
 }
 
@@ -32,8 +32,8 @@ pin_project! {
         #[pin]
         inner: MaybeBody<B>,
         call: Running,
-        ending: Ending,
         alarm: Alarm,
+        cause: Cause,
     }
 
     /// What a body does when it is dropped, it does in the scope of its call too.
@@ -47,7 +47,8 @@ pin_project! {
 
 impl<B> RequestBody<B> {
     pub(crate) fn new(inner: B, ending: Ending) -> Self {
-        Self { inner: MaybeBody::new(inner), ending, alarm: ending.alarm() }
+        let (alarm, cause) = ending.alarm();
+        Self { inner: MaybeBody::new(inner), alarm, cause }
     }
 }
 
@@ -56,15 +57,15 @@ impl<B: Body> ResponseBody<B> {
         if inner.is_end_stream() {
             call.finish();
         }
-        Self { inner: MaybeBody::new(inner), call, ending, alarm: ending.alarm() }
+        let (alarm, cause) = ending.of_answer().alarm();
+        Self { inner: MaybeBody::new(inner), call, alarm, cause }
     }
 }
 
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        let ending = Ending::at(None);
-        let (inner, call) = (MaybeBody::default(), Running::default());
-        Self { inner, call, ending, alarm: ending.alarm() }
+        let (alarm, cause) = Ending::at(None).alarm();
+        Self { inner: MaybeBody::default(), call: Running::default(), alarm, cause }
     }
 }
 
@@ -103,7 +104,7 @@ where
             }
         }
         this.inner.clear();
-        Poll::Ready(Some(Err(this.ending.status())))
+        Poll::Ready(Some(Err(this.cause.status())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -127,6 +128,10 @@ impl<B: Body> Body for ResponseBody<B> {
         let frame = this.call.in_scope(|| this.inner.as_mut().poll_frame(cx));
         match frame {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                if this.inner.is_end_stream() {
+                    // Nobody asks for more of it.
+                    this.call.finish();
+                }
                 if !this.alarm.is_due() {
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -142,8 +147,8 @@ impl<B: Body> Body for ResponseBody<B> {
             }
         }
         this.call.in_scope(|| this.inner.as_mut().clear());
-        this.call.expire();
-        Poll::Ready(Some(Ok(Frame::trailers(trailers(&this.ending.status())))))
+        this.call.expire(*this.cause);
+        Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&this.cause.status())))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -153,16 +158,6 @@ impl<B: Body> Body for ResponseBody<B> {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
-}
-
-/// A status as the trailers that end a stream.
-pub(crate) fn trailers(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    // It is one of this crate's, which all have their place in headers.
-    if status.add_header(&mut trailers).is_err() {
-        trailers.insert(Status::GRPC_STATUS, u16::from(status.code() as u8).into());
-    }
-    trailers
 }
 
 fn strip_trailers<D>(mut frame: Frame<D>) -> Frame<D> {

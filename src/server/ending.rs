@@ -11,17 +11,21 @@ use crate::call::CallContext;
 use crate::context::UserContext;
 use crate::deadline::Deadline;
 use crate::jwt::TokenError;
-use crate::telemetry;
 
-/// The time at which a stream is ended, and what for.
+/// How long an answer may take that begins when its token has had its time: it may be the only
+/// message of a call that has done its work.
+const LATE_ANSWER: Duration = Duration::from_secs(1);
+
+/// The time at which streams are ended, and what for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
     time: Option<Instant>,
     cause: Cause,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Cause {
+/// Why a call is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cause {
     Deadline,
     TokenExpiry,
 }
@@ -32,13 +36,19 @@ impl Ending {
         Self { time: deadline.map(Deadline::time), cause: Cause::Deadline }
     }
 
-    /// At the deadline of the call, but not later than its token, and some grace, allow.
-    pub(super) fn of(context: &CallContext, grace: Option<Duration>) -> Self {
+    /// At the deadline of the call, but not later than its token, and some grace, allow. `now` is
+    /// what the time is to whoever accepted the token.
+    pub(super) fn of(
+        context: &CallContext,
+        grace: Option<Duration>,
+        now: impl FnOnce() -> SystemTime,
+    ) -> Self {
         let deadline = context.deadline().map(Deadline::time);
         let until = context.user().and_then(UserContext::expires_at);
         let expiry = until.zip(grace).and_then(|(until, grace)| {
-            let left = until.checked_add(grace)?.duration_since(SystemTime::now());
-            Instant::now().checked_add(left.unwrap_or_default())
+            // A token that has expired was accepted with some leeway.
+            let left = until.duration_since(now()).unwrap_or_default();
+            Instant::now().checked_add(left)?.checked_add(grace)
         });
         match (deadline, expiry) {
             (Some(deadline), Some(expiry)) if deadline <= expiry => {
@@ -49,17 +59,37 @@ impl Ending {
         }
     }
 
-    pub(crate) fn alarm(self) -> Alarm {
-        Alarm::at(self.time)
+    /// That of an answer which begins now.
+    pub(super) fn of_answer(self) -> Self {
+        match self {
+            Self { time: Some(time), cause: Cause::TokenExpiry } => {
+                Self { time: Some(time.max(Instant::now() + LATE_ANSWER)), ..self }
+            }
+            other => other,
+        }
     }
 
-    /// What the caller is told when the time has come.
-    pub(crate) fn status(self) -> Status {
-        let rejection = match self.cause {
-            Cause::Deadline => Rejection::DeadlineExceeded,
-            Cause::TokenExpiry => Rejection::Token(TokenError::Expired),
-        };
-        telemetry::call_ended(rejection.reason());
-        rejection.into()
+    /// What goes off at the time, and why.
+    pub(super) fn alarm(self) -> (Alarm, Cause) {
+        (Alarm::at(self.time), self.cause)
+    }
+}
+
+impl Cause {
+    /// What the caller is told.
+    pub(super) fn status(self) -> Status {
+        self.rejection().into()
+    }
+
+    /// The reason that the caller is told.
+    pub(super) fn reason(self) -> &'static str {
+        self.rejection().reason()
+    }
+
+    fn rejection(self) -> Rejection {
+        match self {
+            Self::Deadline => Rejection::DeadlineExceeded,
+            Self::TokenExpiry => Rejection::Token(TokenError::Expired),
+        }
     }
 }

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tonic::Status;
 
 use super::body::ResponseBody;
-use super::ending::Ending;
+use super::ending::{Cause, Ending};
 use super::running::Running;
 use crate::alarm::Alarm;
 use crate::deadline::Deadline;
@@ -108,8 +108,8 @@ where
                     }
                     Some(Poll::Pending) if alarm.poll(cx).is_pending() => return Poll::Pending,
                     Some(Poll::Pending) => {
-                        call.expire();
-                        Some(Ending::at(call.context().deadline()).status())
+                        call.expire(Cause::Deadline);
+                        Some(Cause::Deadline.status())
                     }
                     None => None,
                 }

@@ -122,9 +122,8 @@ impl<'a> Intake<'a> {
             unwanted.push(name);
         };
         let mut carry = |name: &HeaderName, value: &HeaderValue| {
-            if let Some(hops) = self.hops(name, listed) {
-                fields.push(Carried { name: name.clone(), value: value.clone(), hops });
-            }
+            let (name, value) = (name.clone(), value.clone());
+            fields.push(Carried { hops: self.hops(&name, listed), name, value });
         };
 
         let parent = match self.traceparent {
@@ -160,17 +159,17 @@ impl<'a> Intake<'a> {
         fields
     }
 
-    /// How far a field goes from here; `None` when it has come as far as it should.
-    fn hops(&self, name: &HeaderName, listed: &[PropagatedField]) -> Option<Hops> {
+    /// How far a field goes from here.
+    fn hops(&self, name: &HeaderName, listed: &[PropagatedField]) -> Hops {
         let has_arrived = self
             .one_hop
             .iter()
             .any(|value| one_hop_names(value).any(|own| own == name.as_str().as_bytes()));
         if has_arrived {
-            return None;
+            return Hops::None;
         }
         let listed = listed.iter().find(|field| field.name() == name);
-        Some(listed.map_or(Hops::Every, PropagatedField::hops))
+        listed.map_or(Hops::Every, PropagatedField::hops)
     }
 
     /// The names that must be gone before the handler is called: those about identity, too, unless

@@ -143,11 +143,13 @@ impl<A: Authenticator> ServerLayer<A> {
     /// default. Then it ends with `UNAUTHENTICATED` and the reason `TOKEN_EXPIRED`, in either
     /// direction, and its client opens another one with a new token.
     ///
-    /// A grace shorter than the verifier's leeway ends some streams as soon as they are opened: those
-    /// whose token is accepted though it has expired.
+    /// A token that is accepted though it has expired, with the verifier's leeway, gives its stream the
+    /// grace from then on. A method that answers with one message is not ended; of a call that is
+    /// relayed nobody knows which kind it is, so there an answer that has not begun by then has a
+    /// second from its beginning.
     ///
     /// This is a setting of the edge: behind it, nobody knows of a token, and streams end with those
-    /// of the edge. What is answered by one message comes to its end.
+    /// of the edge.
     #[must_use]
     pub fn stream_grace(mut self, grace: Duration) -> Self {
         self.settings().stream_grace = Some(grace);
@@ -266,7 +268,8 @@ where
         );
         match admitted {
             Ok(Admitted { context, span }) => {
-                let ending = Ending::of(&context, self.settings.stream_grace);
+                let now = || self.authenticator.now();
+                let ending = Ending::of(&context, self.settings.stream_grace, now);
                 let body = Body::new(RequestBody::new(body, ending));
                 let request = Request::from_parts(parts, body);
                 let call = Running::new(context, span);

@@ -2,6 +2,7 @@
 
 use tracing::Span;
 
+use super::ending::Cause;
 use crate::call::{CallContext, Cancellation, ambient};
 use crate::status::reason;
 use crate::telemetry;
@@ -35,8 +36,10 @@ impl Running {
     }
 
     /// The call's time is over: nobody waits for what it started.
-    pub(super) fn expire(&mut self) {
+    pub(super) fn expire(&mut self, cause: Cause) {
         self.is_over = true;
+        let _entered = self.span.enter();
+        telemetry::call_ended(cause.reason());
         self.cancel();
     }
 

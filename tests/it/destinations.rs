@@ -155,7 +155,8 @@ const INCLUSIONS: [(&str, &[&str], &[&str]); 11] = [
             "inv%65ntory",
         ],
     ),
-    ("inventory:80", &["inventory:80"], &["inventory", "inventory:8080"]),
+    // A URI with the scheme http and no port means this one.
+    ("inventory:80", &["inventory:80", "inventory"], &["inventory:8080", "inventory:443"]),
     ("Inventory.Shop", &["inventory.shop", "INVENTORY.SHOP:7"], &["inventory", "shop"]),
     ("inventory.", &["inventory.", "inventory.:1"], &["inventory", "inventory.."]),
     (
@@ -246,7 +247,7 @@ async fn the_context_goes_to_a_destination_that_the_channel_is_wrapped_for() {
         bound_to([&exactly]),
         bound_to(["127.0.0.1"]),
         bound_to(["inventory", "*.shop.internal", &exactly]),
-        bound_to(["127.0.0.1"]).nothing_to_elsewhere(),
+        bound_to(["127.0.0.1"]).allow_elsewhere(),
     ] {
         let channel = layer.wrap_to(endpoint.uri(), endpoint.connect_lazy());
         for kind in Kind::ALL {
@@ -390,8 +391,8 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
     let server = probe.bare().await;
     let endpoint = server.endpoint();
     let channel = server.connect().await;
-    let outside = bound_to(["inventory:50053"]).nothing_to_elsewhere();
-    let inside = bound_to(["127.0.0.1"]).nothing_to_elsewhere();
+    let outside = bound_to(["inventory:50053"]).allow_elsewhere();
+    let inside = bound_to(["127.0.0.1"]).allow_elsewhere();
     let everything = [
         "baggage",
         "traceparent",
@@ -431,7 +432,7 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
 async fn what_is_a_calls_own_goes_to_elsewhere() {
     let probe = Probe::default();
     let server = probe.bare().await;
-    let service = bound_to([]).nothing_to_elsewhere().wrap(server.connect().await);
+    let service = bound_to([]).allow_elsewhere().wrap(server.connect().await);
     let own = [
         ("x-request-id", "r-2"),
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"),
@@ -457,7 +458,7 @@ async fn a_call_to_elsewhere_still_has_to_be_answered_by_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint =
         Endpoint::try_from(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let service = bound_to([]).nothing_to_elsewhere().wrap(endpoint.connect_lazy());
+    let service = bound_to([]).allow_elsewhere().wrap(endpoint.connect_lazy());
     let context = CallContext::default().with_deadline(Deadline::after(Duration::ZERO));
     let status = context.scope(call(Kind::Unary, service, &[])).await.unwrap_err();
     let expected = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");

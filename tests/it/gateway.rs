@@ -18,6 +18,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_passport::propagation::PropagatedField;
 use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
 use tower::ServiceExt;
 
@@ -583,4 +584,32 @@ async fn a_call_that_an_upstream_lets_expire_has_exceeded_its_deadline() {
     let request = raw::post(raw::METHOD).header("grpc-timeout", "20m").body(Body::empty());
     let answer = timeout(SOON, raw::send(gateway, request.unwrap())).await.unwrap();
     assert_eq!(answer.status().code(), Code::DeadlineExceeded, "{answer:?}");
+}
+
+/// What is for one hop has gone it when it arrives at a gateway, and goes one when it begins there.
+#[tokio::test]
+async fn a_gateway_counts_as_a_hop() {
+    let probe = Probe::default();
+    let upstream = probe.bare().await;
+    let listed = [PropagatedField::one_hop("x-debug").unwrap()];
+    let gateway = Gateway::builder().route(ORDERS, upstream.endpoint().connect_lazy());
+    let routes = gateway.build().unwrap().into_routes();
+    let layer = internal().propagate(listed);
+    let server = TestServer::start(|incoming| {
+        Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
+    })
+    .await;
+
+    let sent = [("x-user-id", "alice"), ("x-debug", "1")];
+    let marked = [sent[0], sent[1], ("x-passport-one-hop", "x-debug")];
+    for (fields, expected) in [(&sent[..], Some("x-debug")), (&marked, None)] {
+        for kind in Kind::ALL {
+            let case = format!("{fields:?}, {kind:?}");
+            call(kind, server.connect().await, fields).await.expect(&case);
+            let seen = probe.take_one().metadata;
+            let text = |name| seen.get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(text("x-debug"), expected.map(|_| "1"), "{case}");
+            assert_eq!(text("x-passport-one-hop"), expected, "{case}");
+        }
+    }
 }

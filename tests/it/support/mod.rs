@@ -1,7 +1,7 @@
 //! What the tests have in common: tokens of any kind, and a service that remembers its calls.
 
-pub mod chain;
 pub mod answering;
+pub mod chain;
 pub mod edges;
 pub mod forged;
 pub mod log;
