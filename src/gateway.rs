@@ -214,14 +214,14 @@ where
         }
         let path = path.to_owned();
         let (parts, body) = request.into_parts();
-        let (upload, uploaded) = Upload::new(Body::new(body));
+        let (upload, mut uploaded) = Upload::new(Body::new(body));
         let request = Request::from_parts(parts, Body::new(upload));
         Box::pin(async move {
             match upstream.oneshot(request).await {
                 Ok(response) => {
                     Ok(response.map(|body| Body::new(Download::new(body, path, uploaded))))
                 }
-                Err(error) => Ok(status::from_upstream(&path, &*error).into_http()),
+                Err(error) => Ok(uploaded.failure(&path, &*error).into_http()),
             }
         })
     }

@@ -1,5 +1,6 @@
 //! The bodies of a call that is relayed.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -27,32 +28,43 @@ pin_project! {
     pub(super) struct Upload {
         #[pin]
         inner: RequestBody<Body>,
-        // Dropped with the body.
-        _alive: oneshot::Sender<()>,
+        // Dropped with the body, if it was not broken off before.
+        alive: Option<oneshot::Sender<Status>>,
     }
 }
+
+/// Tells when the request's body is gone, and why it was broken off if it was.
+pub(super) struct Uploaded(oneshot::Receiver<Status>);
 
 /// The body of an upstream's response. When the connection breaks half-way, the caller gets a
 /// status in trailers, in place of a reset stream.
 pub(super) struct Download {
     inner: Body,
     path: String,
-    /// Ready when the request's body is gone.
-    uploaded: oneshot::Receiver<()>,
+    uploaded: Uploaded,
     /// Set when trailers were sent that this body made.
     ended: bool,
 }
 
 impl Upload {
     /// Also says when the body is gone.
-    pub(super) fn new(body: Body) -> (Self, oneshot::Receiver<()>) {
+    pub(super) fn new(body: Body) -> (Self, Uploaded) {
         let (alive, uploaded) = oneshot::channel();
-        (Self { inner: RequestBody::new(body, Ending::at(None)), _alive: alive }, uploaded)
+        let inner = RequestBody::new(body, Ending::at(None));
+        (Self { inner, alive: Some(alive) }, Uploaded(uploaded))
+    }
+}
+
+impl Uploaded {
+    /// What the caller is told when the upstream fails: where that follows from the end of the
+    /// request, at its deadline for instance, it is why that came.
+    pub(super) fn failure(&mut self, path: &str, error: &(dyn Error + 'static)) -> Status {
+        self.0.try_recv().unwrap_or_else(|_| status::from_upstream(path, error))
     }
 }
 
 impl Download {
-    pub(super) fn new(inner: Body, path: String, uploaded: oneshot::Receiver<()>) -> Self {
+    pub(super) fn new(inner: Body, path: String, uploaded: Uploaded) -> Self {
         Self { inner, path, uploaded, ended: false }
     }
 }
@@ -65,7 +77,15 @@ impl http_body::Body for Upload {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let Some(Err(status)) = &frame
+            && let Some(alive) = this.alive.take()
+        {
+            // When the answer is there already, nobody wants to know.
+            drop(alive.send(status.clone()));
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -91,7 +111,8 @@ impl http_body::Body for Download {
         match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
             Some(Err(error)) => {
                 self.ended = true;
-                let status = status::from_upstream(&self.path, &error);
+                let this = &mut *self;
+                let status = this.uploaded.failure(&this.path, &error);
                 Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
             }
             frame => Poll::Ready(frame),
@@ -114,7 +135,7 @@ impl http_body::Body for Download {
 impl Drop for Download {
     fn drop(&mut self) {
         let uploading =
-            matches!(self.uploaded.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+            matches!(self.uploaded.0.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         if self.is_end_stream() || !uploading {
             return;
         }
@@ -123,7 +144,7 @@ impl Drop for Download {
         };
         let answer = std::mem::take(&mut self.inner);
         let (_, never) = oneshot::channel();
-        let uploaded = std::mem::replace(&mut self.uploaded, never);
+        let uploaded = std::mem::replace(&mut self.uploaded.0, never);
         let path = std::mem::take(&mut self.path);
         runtime.spawn(async move {
             if tokio::time::timeout(DRAIN_TIME, drain(answer, uploaded)).await != Ok(true) {
@@ -134,7 +155,7 @@ impl Drop for Download {
 }
 
 /// Reads the answer until the request is gone. `false` when that takes too much.
-async fn drain(mut answer: Body, mut uploaded: oneshot::Receiver<()>) -> bool {
+async fn drain(mut answer: Body, mut uploaded: oneshot::Receiver<Status>) -> bool {
     let mut left = DRAIN_SIZE;
     std::future::poll_fn(move |cx| {
         loop {
