@@ -34,6 +34,7 @@ mod claims;
 mod clock;
 mod configuration;
 mod corpora;
+mod deadlines;
 mod destinations;
 mod edge_interceptor;
 mod gateway;

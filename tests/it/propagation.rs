@@ -1,19 +1,16 @@
 //! A call goes out on behalf of a user, or not at all: through the layer and the interceptor alike.
 
-use http::{Request, Response};
 use http_body::Frame;
 use prost::Message;
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic::body::Body;
-use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Server};
 use tonic_passport::{
     ClientLayer, ForwardedContext, PropagateInterceptor, ServerLayer, UserContext,
 };
-use tower::util::BoxCloneSyncService;
-use tower::{Layer, ServiceExt};
 
+use crate::support::doors::{Door, both};
 use crate::support::probe::{Kind, Probe, call, call_as};
 use crate::support::server::TestServer;
 use crate::support::shop::Order;
@@ -21,29 +18,15 @@ use crate::support::{assert_refused, forged, raw, token};
 
 const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
 
-/// A way out of a service.
-type Door = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
+type ChannelDoor = Door<tonic::transport::Error>;
 
-fn doors(channel: Channel) -> [(&'static str, Door); 2] {
+fn doors(channel: Channel) -> [(&'static str, ChannelDoor); 2] {
     both(channel, &ClientLayer::new(), PropagateInterceptor::new())
 }
 
-fn doors_for_anyone(channel: Channel) -> [(&'static str, Door); 2] {
+fn doors_for_anyone(channel: Channel) -> [(&'static str, ChannelDoor); 2] {
     let interceptor = PropagateInterceptor::new().allow_anonymous();
     both(channel, &ClientLayer::new().allow_anonymous(), interceptor)
-}
-
-fn both(
-    channel: Channel,
-    layer: &ClientLayer,
-    interceptor: PropagateInterceptor,
-) -> [(&'static str, Door); 2] {
-    let layered = layer.layer(channel.clone());
-    let intercepted = InterceptedService::new(channel, interceptor);
-    [
-        ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
-        ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),
-    ]
 }
 
 fn user(id: &str) -> UserContext {

@@ -2,8 +2,10 @@
 
 pub mod answering;
 pub mod chain;
+pub mod doors;
 pub mod edges;
 pub mod forged;
+pub mod guard;
 pub mod log;
 pub mod metrics;
 pub mod probe;

@@ -11,7 +11,7 @@ use tonic::client::GrpcService;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_passport::policy::MethodPath;
-use tonic_passport::{Authenticator, ServerLayer, UserContext};
+use tonic_passport::{Authenticator, CallContext, ServerLayer, UserContext};
 
 use super::server::TestServer;
 use super::shop::order_service_client::OrderServiceClient;
@@ -44,6 +44,16 @@ impl Kind {
         }
     }
 
+    /// Whether the client sends a stream.
+    pub fn sends_a_stream(self) -> bool {
+        matches!(self, Self::ClientStreaming | Self::Bidirectional)
+    }
+
+    /// Whether the server sends a stream.
+    pub fn returns_a_stream(self) -> bool {
+        matches!(self, Self::ServerStreaming | Self::Bidirectional)
+    }
+
     /// The methods that [`call`] calls, as public ones.
     pub fn paths() -> [MethodPath; 4] {
         Self::ALL.map(|kind| kind.path().parse().unwrap())
@@ -58,6 +68,10 @@ pub struct Seen {
     pub user: Option<UserContext>,
     /// The context of the task that runs the handler.
     pub current: Option<UserContext>,
+    /// What goes along with the call, from the request's extensions.
+    pub call: CallContext,
+    /// The same of the task that runs the handler.
+    pub current_call: CallContext,
     pub trailers: HeaderMap,
 }
 
@@ -111,6 +125,8 @@ impl Probe {
             metadata: request.metadata().clone().into_headers(),
             user: UserContext::from_request(request).ok(),
             current: UserContext::current(),
+            call: CallContext::from_request(request),
+            current_call: CallContext::current(),
             trailers: HeaderMap::new(),
         });
     }

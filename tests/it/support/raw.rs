@@ -3,20 +3,26 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::Future;
+use std::pin::Pin;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use tokio_stream::Stream;
+use tokio_stream::{Stream, empty, pending};
 use tonic::body::Body;
+use tonic::client::{Grpc, GrpcService};
 use tonic::service::{AxumRouter, Routes};
 use tonic::transport::Server;
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
+use tonic_passport::{Authenticator, ServerLayer};
+use tonic_prost::ProstCodec;
 use tower::{Service, ServiceExt};
 
+use super::probe::{Kind, with};
 use super::server::TestServer;
 
 /// The path of a unary method.
@@ -51,6 +57,12 @@ pub fn post(path: &str) -> http::request::Builder {
 /// The beginning of a gRPC answer.
 pub fn ok() -> http::response::Builder {
     Response::builder().header("content-type", "application/grpc")
+}
+
+/// The kind of a call that was made to one of the probe's methods.
+pub fn kind_of<B>(request: &Request<B>) -> Kind {
+    let path = request.uri().path();
+    Kind::ALL.into_iter().find(|kind| kind.path() == path).unwrap()
 }
 
 /// A message of these bytes, with its prefix.
@@ -109,4 +121,86 @@ where
         Server::builder().add_routes(routes(handler)).serve_with_incoming(incoming)
     })
     .await
+}
+
+/// A server of such a service behind a layer.
+pub async fn serve_behind<A, F, R>(layer: ServerLayer<A>, handler: F) -> TestServer
+where
+    A: Authenticator,
+    F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    TestServer::start(|incoming| {
+        Server::builder().layer(layer).add_routes(routes(handler)).serve_with_incoming(incoming)
+    })
+    .await
+}
+
+/// An answer of a message for each item, and then the status OK.
+pub fn answer<S>(messages: S) -> Response<Body>
+where
+    S: Stream<Item = ()> + Send + 'static,
+{
+    use tokio_stream::StreamExt;
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", 0.into());
+    let messages = messages.map(|()| Frame::data(message(&[])));
+    let frames = messages.chain(tokio_stream::once(Frame::trailers(trailers)));
+    ok().body(stream(frames)).unwrap()
+}
+
+/// Makes a call of this kind, whose messages are empty. Where the client sends a stream, it is one
+/// message, and then goes on without another. Answers with the stream of what comes back.
+pub async fn open<C>(
+    kind: Kind,
+    channel: C,
+    fields: &[(&str, &str)],
+) -> Result<Streaming<()>, Status>
+where
+    C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,
+    <C::ResponseBody as http_body::Body>::Error: Into<tower::BoxError> + Send,
+{
+    open_with(kind, channel, fields, pending()).await
+}
+
+/// As [`open`]; where the client sends a stream, it goes on with these messages.
+pub async fn open_with<C>(
+    kind: Kind,
+    channel: C,
+    fields: &[(&str, &str)],
+    rest: impl Stream<Item = ()> + Send + 'static,
+) -> Result<Streaming<()>, Status>
+where
+    C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,
+    <C::ResponseBody as http_body::Body>::Error: Into<tower::BoxError> + Send,
+{
+    use tokio_stream::StreamExt;
+    let rest: Pin<Box<dyn Stream<Item = ()> + Send>> =
+        if kind.sends_a_stream() { Box::pin(rest) } else { Box::pin(empty()) };
+    let request = with(fields, tokio_stream::once(()).chain(rest));
+    let mut client = Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    let path = PathAndQuery::from_static(kind.path());
+    let answer = client.streaming(request, path, ProstCodec::<(), ()>::default()).await?;
+    Ok(answer.into_inner())
+}
+
+/// As [`open`], and reads what comes back to its end: how many messages there were.
+pub async fn read<C>(kind: Kind, channel: C, fields: &[(&str, &str)]) -> (usize, Result<(), Status>)
+where
+    C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,
+    <C::ResponseBody as http_body::Body>::Error: Into<tower::BoxError> + Send,
+{
+    let mut messages = match open(kind, channel, fields).await {
+        Ok(messages) => messages,
+        Err(status) => return (0, Err(status)),
+    };
+    let mut count = 0;
+    loop {
+        match messages.message().await {
+            Ok(Some(())) => count += 1,
+            Ok(None) => return (count, Ok(())),
+            Err(status) => return (count, Err(status)),
+        }
+    }
 }

@@ -3,10 +3,21 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
+use http::{Request, Response, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+/// A client without timers.
+pub type Patient = BoxCloneSyncService<Request<Body>, Response<Body>, legacy::Error>;
 
 /// A server that accepts connections until it is dropped.
 pub struct TestServer {
@@ -36,6 +47,24 @@ impl TestServer {
 
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::try_from(format!("http://{}", self.addr)).unwrap()
+    }
+
+    /// A client that leaves it to the server to end its calls. A channel of tonic's has a timer of
+    /// its own, and would give an answer of its own.
+    pub fn patient(&self) -> Patient {
+        let authority = self.addr.to_string();
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .retry_canceled_requests(false)
+            .build(connector);
+        let client = client.map_request(move |mut request: Request<Body>| {
+            let uri = Uri::builder().scheme("http").authority(&*authority);
+            *request.uri_mut() = uri.path_and_query(request.uri().path()).build().unwrap();
+            request
+        });
+        Patient::new(client.map_response(|answer| answer.map(Body::new)))
     }
 }
 
@@ -84,5 +113,49 @@ async fn relay(listener: TcpListener, to: SocketAddr) {
             // How a connection ends is the concern of those at its ends.
             drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
         });
+    }
+}
+
+/// Accepts connections, and never says a word.
+pub struct Silent {
+    addr: SocketAddr,
+    peers: watch::Receiver<Vec<SocketAddr>>,
+    task: JoinHandle<()>,
+}
+
+impl Silent {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (sender, peers) = watch::channel(Vec::new());
+        let task = tokio::spawn(async move {
+            let mut held = Vec::new();
+            loop {
+                let (connection, peer) = listener.accept().await.unwrap();
+                held.push(connection);
+                sender.send_modify(|peers| peers.push(peer));
+            }
+        });
+        Self { addr, peers, task }
+    }
+
+    /// A channel that has not connected yet.
+    pub fn channel(&self) -> Channel {
+        Endpoint::try_from(format!("http://{}", self.addr)).unwrap().connect_lazy()
+    }
+
+    /// How many connections there were. One of its own is the last of them, and does not count.
+    pub async fn connections(&self) -> usize {
+        let last = TcpStream::connect(self.addr).await.unwrap();
+        let last = last.local_addr().unwrap();
+        let mut peers = self.peers.clone();
+        let peers = peers.wait_for(|peers| peers.contains(&last)).await.unwrap();
+        peers.len() - 1
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

@@ -1,0 +1,853 @@
+//! A call has a deadline, and so has everything that is done for it.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderValue, Request};
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tokio_stream::StreamExt;
+use tonic::body::Body;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, Server};
+use tonic::{Code, Status};
+use tonic_passport::propagation::RequestId;
+use tonic_passport::{
+    CallContext, ClientLayer, Deadline, EdgeInterceptor, ForwardedContext, Gateway,
+    PropagateInterceptor, ServerLayer, UserContext,
+};
+use tower::ServiceExt;
+
+use crate::support::doors::{Door, both};
+use crate::support::guard::Guards;
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::server::{Silent, TestServer};
+use crate::support::shop::order_service_server::OrderServiceServer;
+use crate::support::{assert_refused, raw, reason};
+
+const EXCEEDED: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+const INVALID: (Code, &str) = (Code::InvalidArgument, "TIMEOUT_INVALID");
+
+/// How long anything may take that must happen.
+const SOON: Duration = Duration::from_secs(5);
+/// What is as good as never: thirty years, as no clock reckons much further.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// How much earlier than a call itself its calls end, by default.
+const MARGIN: Duration = Duration::from_millis(5);
+
+const ALICE: (&str, &str) = ("x-user-id", "alice");
+
+fn internal() -> ServerLayer<ForwardedContext> {
+    ServerLayer::new(ForwardedContext::trust_private_network())
+}
+
+fn alice() -> UserContext {
+    UserContext::builder("alice").build().unwrap()
+}
+
+/// What goes along with a call of alice's that has so much time left.
+fn context(left: Duration) -> CallContext {
+    CallContext::default().with_user(alice()).with_deadline(Deadline::after(left))
+}
+
+#[track_caller]
+fn assert_told(answer: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+    let status = answer.expect_err(case);
+    assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
+}
+
+/// Servers of a probe behind the layer and behind the interceptor.
+async fn doors(probe: &Probe) -> [(&'static str, TestServer); 2] {
+    let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+    let service = OrderServiceServer::with_interceptor(probe.clone(), interceptor);
+    let intercepted = TestServer::start(|incoming| {
+        Server::builder().add_service(service).serve_with_incoming(incoming)
+    });
+    [("layer", probe.behind(internal()).await), ("interceptor", intercepted.await)]
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// Timeouts that leave a call the time to be answered, and what they mean.
+const GOOD: [(&str, Duration); 17] = [
+    ("5000000u", Duration::from_secs(5)),
+    ("99999999u", Duration::from_micros(99_999_999)),
+    ("5000m", Duration::from_secs(5)),
+    ("00005000m", Duration::from_secs(5)),
+    ("99999999m", Duration::from_millis(99_999_999)),
+    ("5S", Duration::from_secs(5)),
+    ("10S", Duration::from_secs(10)),
+    ("00000005S", Duration::from_secs(5)),
+    ("12345678S", Duration::from_secs(12_345_678)),
+    ("99999999S", Duration::from_secs(99_999_999)),
+    ("1M", Duration::from_secs(60)),
+    ("12345678M", Duration::from_secs(12_345_678 * 60)),
+    ("99999999M", FAR),
+    ("1H", Duration::from_secs(60 * 60)),
+    ("24H", Duration::from_secs(DAY)),
+    ("00000001H", Duration::from_secs(60 * 60)),
+    ("99999999H", FAR),
+];
+
+/// Timeouts that leave nothing: what clients in Go send then is the first.
+const NOTHING: [&str; 9] = ["0n", "0u", "0m", "0S", "0M", "0H", "00n", "00000000S", "00000000H"];
+
+const MALFORMED: [(&str, &[&str]); 48] = [
+    ("empty", &[""]),
+    ("no unit", &["5"]),
+    ("eight digits and no unit", &["12345678"]),
+    ("no digits", &["S"]),
+    ("no digits, nanoseconds", &["n"]),
+    ("nine digits", &["100000000n"]),
+    ("nine digits, hours", &["999999999H"]),
+    ("nine digits, leading zeros", &["000000005S"]),
+    ("twenty digits", &["99999999999999999999S"]),
+    ("seconds in lower case", &["1s"]),
+    ("hours in lower case", &["1h"]),
+    ("nanoseconds in upper case", &["1N"]),
+    ("microseconds in upper case", &["1U"]),
+    ("days", &["1d"]),
+    ("two letters", &["1ms"]),
+    ("the same unit twice", &["1SS"]),
+    ("two timeouts in one", &["1S1m"]),
+    ("the unit first", &["S1"]),
+    ("the unit alone in between", &["1S1"]),
+    ("an unknown unit", &["1x"]),
+    ("a sign for a unit", &["1%"]),
+    ("negative", &["-1S"]),
+    ("negative zero", &["-0S"]),
+    ("a minus behind the digits", &["1-S"]),
+    ("a plus sign", &["+1S"]),
+    ("a blank in front", &[" 1S"]),
+    ("a blank behind", &["1S "]),
+    ("a blank inside", &["1 S"]),
+    ("a blank between digits", &["1 0S"]),
+    ("a tab in front", &["\t1S"]),
+    ("a tab behind", &["1S\t"]),
+    ("a tab inside", &["1\tS"]),
+    ("a blank only", &[" "]),
+    ("hexadecimal", &["0x1S"]),
+    ("hexadecimal digits", &["aS"]),
+    ("a decimal point", &["1.5S"]),
+    ("a decimal comma", &["1,5S"]),
+    ("an exponent", &["1e3m"]),
+    ("an underscore", &["1_000m"]),
+    ("Arabic digits", &["\u{661}S"]),
+    ("full-width digits", &["\u{ff11}S"]),
+    ("a micro sign", &["1\u{b5}"]),
+    ("a full-width unit", &["1\u{ff33}"]),
+    ("no number", &["NaNS"]),
+    ("a list", &["1S,2S"]),
+    ("repeated", &["5S", "5S"]),
+    ("two different ones", &["5S", "10S"]),
+    ("one that is good, one that is not", &["5S", "x"]),
+];
+
+#[tokio::test]
+async fn a_timeout_becomes_the_deadline_of_the_call() {
+    let probe = Probe::default();
+    for (door, server) in doors(&probe).await {
+        let client = server.patient();
+        for kind in Kind::ALL {
+            for (value, meaning) in GOOD {
+                let case = format!("{door}, {kind:?}, {value}");
+                let fields = [ALICE, ("grpc-timeout", value)];
+                let before = Instant::now();
+                call(kind, client.clone(), &fields).await.expect(&case);
+                let after = Instant::now();
+
+                let seen = probe.take_one();
+                let deadline = seen.call.deadline().expect(&case).time();
+                assert!(before + meaning <= deadline, "{case}");
+                assert!(deadline <= after + meaning, "{case}");
+                if door == "layer" {
+                    assert_eq!(seen.current_call.deadline(), seen.call.deadline(), "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_timeout_has_no_deadline() {
+    let probe = Probe::default();
+    for (door, server) in doors(&probe).await {
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            call(kind, server.patient(), &[ALICE]).await.expect(&case);
+            let seen = probe.take_one();
+            assert_eq!(seen.call.deadline(), None, "{case}");
+            assert_eq!(seen.current_call.deadline(), None, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_of_nothing_is_answered_at_once_and_reaches_no_handler() {
+    let probe = Probe::default();
+    for (door, server) in doors(&probe).await {
+        let client = server.patient();
+        for kind in Kind::ALL {
+            for value in NOTHING {
+                let case = format!("{door}, {kind:?}, {value}");
+                let fields = [ALICE, ("grpc-timeout", value)];
+                let answer = timeout(SOON, call(kind, client.clone(), &fields)).await;
+                assert_refused(answer.expect(&case), EXCEEDED, &probe, &case);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_timeout_is_an_invalid_argument_and_reaches_no_handler() {
+    let probe = Probe::default();
+    for (door, server) in doors(&probe).await {
+        let client = server.patient();
+        for kind in Kind::ALL {
+            for (name, values) in MALFORMED {
+                let case = format!("{door}, {kind:?}, {name}");
+                let timeouts = values.iter().map(|value| ("grpc-timeout", *value));
+                let fields: Vec<_> = timeouts.chain([ALICE]).collect();
+                let answer = call(kind, client.clone(), &fields).await;
+                assert_refused(answer, INVALID, &probe, &case);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_timeout_is_not_sent_either() {
+    let probe = Probe::default();
+    let server = probe.bare().await;
+    let channel = server.connect().await.map_response(|answer| answer.map(Body::new));
+
+    for (door, channel) in both(channel, &ClientLayer::new(), PropagateInterceptor::new()) {
+        for kind in Kind::ALL {
+            for (name, values) in MALFORMED {
+                let case = format!("{door}, {kind:?}, {name}");
+                let fields: Vec<_> = values.iter().map(|value| ("grpc-timeout", *value)).collect();
+                let answer = alice().scope(call(kind, channel.clone(), &fields)).await;
+                assert_refused(answer, INVALID, &probe, &case);
+            }
+        }
+    }
+}
+
+/// tonic's server has a timer of its own, and answers `CANCELLED` when that comes first. Many calls,
+/// so that the two of them meet at every fraction of a timer's tick.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
+    let server = raw::serve_behind(internal(), |_| pending()).await;
+
+    let client = server.patient();
+    let mut calls = JoinSet::new();
+    for index in 0..400_u32 {
+        let (kind, client) = (Kind::ALL[index as usize % 4], client.clone());
+        calls.spawn(async move {
+            let value = format!("{}u", 20_000 + index * 97);
+            let fields = [ALICE, ("grpc-timeout", &*value)];
+            let answer = timeout(SOON, raw::read(kind, client, &fields)).await;
+            (format!("{kind:?}, {value}"), answer.unwrap())
+        });
+    }
+    while let Some(answered) = calls.join_next().await {
+        let (case, (messages, answer)) = answered.unwrap();
+        assert_told(answer, EXCEEDED, &case);
+        assert_eq!(messages, 0, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_of_any_length_is_exceeded_when_it_is_over_and_not_before() {
+    let server = raw::serve_behind(internal(), |_| pending()).await;
+    let client = server.patient();
+    let cases = [
+        ("1n", Duration::from_nanos(1)),
+        ("99999999n", Duration::from_nanos(99_999_999)),
+        ("1u", Duration::from_micros(1)),
+        ("999u", Duration::from_micros(999)),
+        ("1m", Duration::from_millis(1)),
+        ("2m", Duration::from_millis(2)),
+        ("00000100m", Duration::from_millis(100)),
+    ];
+    for kind in Kind::ALL {
+        for (value, meaning) in cases {
+            let case = format!("{kind:?}, {value}");
+            let fields = [ALICE, ("grpc-timeout", value)];
+            let before = Instant::now();
+            let answer = timeout(SOON, raw::read(kind, client.clone(), &fields)).await;
+            assert!(before.elapsed() >= meaning, "{case}");
+            assert_told(answer.expect(&case).1, EXCEEDED, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_stream_ends_at_the_deadline_after_what_was_sent() {
+    let server = raw::serve_behind(internal(), |_| async {
+        raw::answer(tokio_stream::iter([(), (), ()]).chain(tokio_stream::pending()))
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let before = Instant::now();
+        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "100m")]);
+        let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+        assert!(before.elapsed() >= Duration::from_millis(100), "{case}");
+        assert_eq!(messages, 3, "{case}");
+        assert_told(answer, EXCEEDED, &case);
+    }
+}
+
+#[tokio::test]
+async fn a_response_stream_that_is_always_ready_ends_at_the_deadline() {
+    let server = raw::serve_behind(internal(), |_| async {
+        raw::answer(tokio_stream::iter(std::iter::repeat(())))
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "50m")]);
+        let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+        assert!(messages > 0, "{case}");
+        assert_told(answer, EXCEEDED, &case);
+    }
+}
+
+/// Reads a request to its end, and tells how it came.
+async fn drain(mut body: Body) -> (usize, Result<(), Status>) {
+    let mut frames = 0;
+    while let Some(frame) = body.frame().await {
+        if let Err(status) = frame {
+            return (frames, Err(status));
+        }
+        frames += 1;
+    }
+    (frames, Ok(()))
+}
+
+#[tokio::test]
+async fn a_handler_that_waits_for_an_endless_request_stream_ends_at_the_deadline() {
+    let probe = Probe::default();
+    let server = probe.behind(internal()).await;
+
+    for kind in [Kind::ClientStreaming, Kind::Bidirectional] {
+        let case = format!("{kind:?}");
+        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "100m")]);
+        let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+        assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
+        assert_told(answer, EXCEEDED, &case);
+        assert_eq!(probe.calls(), 1, "{case}");
+        probe.take_one();
+    }
+}
+
+#[tokio::test]
+async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call() {
+    for kind in [Kind::ClientStreaming, Kind::Bidirectional] {
+        for answers in [false, true] {
+            let case = format!("{kind:?}, answers: {answers}");
+            let (tell, mut told) = mpsc::channel(1);
+            let server = raw::serve_behind(internal(), move |request| {
+                let tell = tell.clone();
+                // A task that knows nothing of the call.
+                tokio::spawn(async move { tell.send(drain(request.into_body()).await).await });
+                async move {
+                    if !answers {
+                        pending::<()>().await;
+                    }
+                    raw::answer(tokio_stream::pending())
+                }
+            })
+            .await;
+
+            let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "100m")]);
+            assert_told(timeout(SOON, answer).await.expect(&case).1, EXCEEDED, &case);
+            let (frames, end) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
+            assert_eq!(frames, 1, "{case}");
+            assert_told(end, EXCEEDED, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
+    let (short, long) = (Duration::from_secs(10), Duration::from_secs(1000));
+    let cases = [
+        ("shorter than the client's", short, Some("1000S"), short),
+        ("longer than the client's", long, Some("10S"), short),
+        ("without a client's", short, None, short),
+    ];
+    for (name, allowed, asked, expected) in cases {
+        let probe = Probe::default();
+        let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+        let service =
+            OrderServiceServer::with_interceptor(probe.clone(), interceptor.timeout(allowed));
+        let intercepted = TestServer::start(|incoming| {
+            Server::builder().add_service(service).serve_with_incoming(incoming)
+        });
+        let layered = probe.behind(internal().timeout(allowed)).await;
+        for (door, server) in [("layer", layered), ("interceptor", intercepted.await)] {
+            for kind in Kind::ALL {
+                let case = format!("{name}, {door}, {kind:?}");
+                let fields = asked.map(|value| ("grpc-timeout", value)).into_iter().chain([ALICE]);
+                let fields: Vec<_> = fields.collect();
+                let before = Instant::now();
+                call(kind, server.patient(), &fields).await.expect(&case);
+                let after = Instant::now();
+                let deadline = probe.take_one().call.deadline().expect(&case).time();
+                assert!(before + expected <= deadline, "{case}");
+                assert!(deadline <= after + expected, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
+    let layer = || internal().timeout(Duration::from_millis(100));
+    let silent = raw::serve_behind(layer(), |_| pending()).await;
+    let endless = raw::serve_behind(layer(), |_| async {
+        raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+    })
+    .await;
+
+    for (name, server, expected) in [("no answer", silent, 0), ("an endless one", endless, 1)] {
+        for kind in Kind::ALL {
+            for fields in [&[ALICE][..], &[ALICE, ("grpc-timeout", "1H")]] {
+                let case = format!("{name}, {kind:?}, {fields:?}");
+                let answer = raw::read(kind, server.patient(), fields);
+                let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+                assert_eq!(messages, expected, "{case}");
+                assert_told(answer, EXCEEDED, &case);
+            }
+        }
+    }
+}
+
+/// A gateway ends what it sends on at the deadline, and what it sends back: either may come first.
+#[tokio::test]
+async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_services() {
+    let upstream = raw::serve(|request: Request<Body>| async {
+        let kind = raw::kind_of(&request);
+        tokio::spawn(drain(request.into_body()));
+        if !kind.returns_a_stream() {
+            pending::<()>().await;
+        }
+        raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+    })
+    .await;
+    let channel = upstream.connect().await;
+    let gateway = Gateway::builder().route("shop.v1.OrderService", channel).build().unwrap();
+    let edge = TestServer::start(|incoming| {
+        let layer = internal();
+        let routes = gateway.into_routes();
+        Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
+    })
+    .await;
+    let client = edge.patient();
+
+    for round in 0..8 {
+        for kind in Kind::ALL {
+            let case = format!("{kind:?}, {round}");
+            let fields = [ALICE, ("grpc-timeout", "50m")];
+            let answer = timeout(SOON, raw::read(kind, client.clone(), &fields)).await;
+            let (messages, answer) = answer.expect(&case);
+            assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
+            assert_told(answer, EXCEEDED, &case);
+        }
+    }
+}
+
+/// What a timeout means, read as the specification says.
+fn read(value: &HeaderValue) -> Duration {
+    let (digits, unit) = value.to_str().unwrap().split_at(value.len() - 1);
+    assert!((1..=8).contains(&digits.len()), "{value:?}");
+    let number: u64 = digits.parse().unwrap();
+    match unit {
+        "n" => Duration::from_nanos(number),
+        "u" => Duration::from_micros(number),
+        "m" => Duration::from_millis(number),
+        "S" => Duration::from_secs(number),
+        "M" => Duration::from_secs(number * 60),
+        "H" => Duration::from_secs(number * 60 * 60),
+        _ => panic!("{value:?}"),
+    }
+}
+
+/// A call that goes out: the `grpc-timeout` that it went out with, when it did.
+struct Sent {
+    timeout: Option<HeaderValue>,
+    before: Instant,
+    after: Instant,
+}
+
+/// Sends requests through both doors, to a channel that shows what is sent.
+async fn send(
+    margin: Option<Duration>,
+    context: &CallContext,
+    own: Option<&str>,
+) -> [(&'static str, Result<Sent, Status>); 2] {
+    let (mut layer, mut interceptor) = (ClientLayer::new(), PropagateInterceptor::new());
+    if let Some(margin) = margin {
+        (layer, interceptor) = (layer.deadline_margin(margin), interceptor.deadline_margin(margin));
+    }
+    let seen: Arc<Mutex<Vec<Option<HeaderValue>>>> = Arc::default();
+    let log = Arc::clone(&seen);
+    let channel = tower::service_fn(move |request: Request<Body>| {
+        log.lock().unwrap().push(request.headers().get("grpc-timeout").cloned());
+        async { Ok::<_, Infallible>(raw::answer(tokio_stream::empty())) }
+    });
+    let [layer, interceptor] = both(channel, &layer, interceptor);
+
+    let ask = async |(name, door): (&'static str, Door<Infallible>)| {
+        let mut request = raw::post(raw::METHOD);
+        if let Some(own) = own {
+            request = request.header("grpc-timeout", own);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let before = Instant::now();
+        let answer = context.clone().scope(raw::send(door, request)).await;
+        let after = Instant::now();
+        let status = answer.status();
+        let mut seen = std::mem::take(&mut *seen.lock().unwrap());
+        let sent = match status.code() {
+            Code::Ok => Ok(Sent { timeout: seen.pop().unwrap(), before, after }),
+            _ => Err(status),
+        };
+        assert!(seen.is_empty(), "{name}: sent {seen:?}");
+        (name, sent)
+    };
+    [ask(layer).await, ask(interceptor).await]
+}
+
+#[tokio::test]
+async fn a_call_is_given_what_remains_less_a_margin() {
+    let day = Duration::from_secs(DAY);
+    let seconds = Duration::from_secs;
+    let cases = [
+        ("no timeout of its own", None, seconds(10), None, MARGIN),
+        ("its own is longer", None, seconds(10), Some("60S"), MARGIN),
+        ("its own is as long as can be", None, seconds(10), Some("99999999H"), MARGIN),
+        ("a margin of its own", Some(seconds(3)), seconds(10), None, seconds(3)),
+        ("its own is within the margin", Some(seconds(3)), seconds(10), Some("9S"), seconds(3)),
+        ("no margin", Some(Duration::ZERO), seconds(10), None, Duration::ZERO),
+        ("a long time", None, day, None, MARGIN),
+        ("hardly any time", None, Duration::from_millis(900), None, MARGIN),
+    ];
+    for (name, margin, left, own, expected) in cases {
+        let context = context(left);
+        let deadline = context.deadline().unwrap().time();
+        for (door, sent) in send(margin, &context, own).await {
+            let case = format!("{name}, {door}");
+            let sent = sent.expect(&case);
+            let time = read(&sent.timeout.expect(&case));
+            assert!(time + expected <= deadline - sent.before, "{case}: {time:?}");
+            // It is cut to a unit: a millisecond for what is longer than 100 seconds.
+            let unit = Duration::from_millis(1);
+            assert!(time + expected + unit >= deadline - sent.after, "{case}: {time:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_of_its_own_that_is_shorter_is_sent_as_it_is_written() {
+    let anonymous = CallContext::default().with_user(alice());
+    let contexts = [("a deadline", context(Duration::from_secs(60))), ("none", anonymous)];
+    for (name, context) in contexts {
+        for own in ["7S", "0007S", "7000m", "7000000u", "99999999n"] {
+            for (door, sent) in send(None, &context, Some(own)).await {
+                let case = format!("{name}, {own}, {door}");
+                assert_eq!(sent.expect(&case).timeout.expect(&case), own, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_any_deadline_is_sent_without_a_timeout() {
+    let context = CallContext::default().with_user(alice());
+    for (door, sent) in send(None, &context, None).await {
+        assert_eq!(sent.expect(door).timeout, None, "{door}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
+    let ms = Duration::from_millis;
+    let unbounded = CallContext::default().with_user(alice());
+    let cases = [
+        ("the deadline has passed", MARGIN, context(Duration::ZERO), None),
+        ("it is as far away as the margin", ms(1000), context(ms(1000)), None),
+        ("it is within the margin", Duration::from_secs(60), context(ms(1000)), None),
+        ("its own is shorter", Duration::from_secs(60), context(ms(1000)), Some("1m")),
+        ("its own is nothing", MARGIN, context(Duration::from_secs(60)), Some("0n")),
+        ("its own is nothing, and there is no other", MARGIN, unbounded, Some("0S")),
+    ];
+    for (name, margin, context, own) in cases {
+        let silent = Silent::start().await;
+        let layer = ClientLayer::new().deadline_margin(margin);
+        let interceptor = PropagateInterceptor::new().deadline_margin(margin);
+        for (door, channel) in both(silent.channel(), &layer, interceptor) {
+            for kind in Kind::ALL {
+                let case = format!("{name}, {door}, {kind:?}");
+                let own = own.map(|value| ("grpc-timeout", value));
+                let answer = call(kind, channel.clone(), own.as_slice());
+                let answer = timeout(SOON, context.clone().scope(answer)).await.expect(&case);
+                assert_told(answer.map(drop), EXCEEDED, &case);
+            }
+        }
+        assert_eq!(silent.connections().await, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_copied_from_the_incoming_request_is_cut() {
+    let probe = Probe::default();
+    let upstream = probe.bare().await;
+    let channel = ClientLayer::new().wrap(upstream.connect().await);
+    let server = raw::serve_behind(internal(), move |request| {
+        let (metadata, _) = request.into_parts();
+        let channel = channel.clone();
+        async move {
+            let metadata = MetadataMap::from_headers(metadata.headers).into_headers();
+            let fields: Vec<_> = metadata
+                .iter()
+                .filter(|(name, _)| *name != "te" && *name != "content-type")
+                .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+                .collect();
+            call(Kind::Unary, channel, &fields).await.unwrap();
+            raw::answer(tokio_stream::empty())
+        }
+    })
+    .await;
+
+    let stale = [ALICE, ("grpc-timeout", "60S")];
+    let (_, answer) = raw::read(Kind::Unary, server.patient(), &stale).await;
+    answer.unwrap();
+    let sent = read(&probe.take_one().metadata["grpc-timeout"]);
+    assert!(sent + MARGIN <= Duration::from_secs(60), "{sent:?}");
+    assert!(sent + SOON > Duration::from_secs(60), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_deadline_shrinks_with_every_hop() {
+    const HOPS: usize = 5;
+    let next: Arc<Mutex<Option<Channel>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<Duration>>> = Arc::default();
+    let (to, log) = (Arc::clone(&next), Arc::clone(&seen));
+    // A service that calls itself.
+    let server = raw::serve_behind(internal(), move |request| {
+        let hops = {
+            let mut seen = log.lock().unwrap();
+            seen.push(read(&request.headers()["grpc-timeout"]));
+            seen.len()
+        };
+        let channel = ClientLayer::new().wrap(to.lock().unwrap().clone().unwrap());
+        async move {
+            if hops < HOPS {
+                raw::read(Kind::Unary, channel, &[]).await.1.unwrap();
+            }
+            raw::answer(tokio_stream::empty())
+        }
+    })
+    .await;
+    *next.lock().unwrap() = Some(server.connect().await);
+
+    let fields = [ALICE, ("grpc-timeout", "60S")];
+    let (_, answer) = raw::read(Kind::Unary, server.patient(), &fields).await;
+    answer.unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!((seen.len(), seen[0]), (HOPS, Duration::from_secs(60)));
+    for hop in seen.windows(2) {
+        assert!(hop[1] + MARGIN <= hop[0], "{seen:?}");
+    }
+}
+
+/// The channel that is wrapped has a timer too, which makes an error: many calls, so that either
+/// comes first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_never_answers_has_exceeded_the_deadline() {
+    let silent = Silent::start().await;
+    let channel = ClientLayer::new().wrap(silent.channel());
+    let mut calls = JoinSet::new();
+    for index in 0..200_u32 {
+        let (kind, channel) = (Kind::ALL[index as usize % 4], channel.clone());
+        calls.spawn(async move {
+            let left = Duration::from_micros(u64::from(20_000 + index * 97));
+            let own = format!("{}u", left.as_micros());
+            let (name, context, fields) = if index % 8 < 4 {
+                ("the deadline of the call", context(left), vec![])
+            } else {
+                let context = CallContext::default().with_user(alice());
+                ("a timeout of its own", context, vec![("grpc-timeout", &*own)])
+            };
+            let answer = context.scope(raw::read(kind, channel, &fields));
+            let (_, answer) = timeout(SOON, answer).await.unwrap();
+            (format!("{name}, {kind:?}, {own}"), answer)
+        });
+    }
+    while let Some(answered) = calls.join_next().await {
+        let (case, answer) = answered.unwrap();
+        assert_told(answer, EXCEEDED, &case);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() {
+    let (guards, mut gone) = Guards::new();
+    // A server without a deadline of its own, once it has begun to answer.
+    let upstream = raw::serve(move |_| {
+        let held = guards.guard("response stream");
+        let messages = tokio_stream::once(()).chain(tokio_stream::pending()).map(move |()| {
+            let _held = &held;
+        });
+        async { raw::answer(messages) }
+    })
+    .await;
+    let channel = ClientLayer::new().wrap(upstream.connect().await);
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let opening = raw::open(kind, channel.clone(), &[]);
+        let answer = context(Duration::from_millis(100)).scope(opening).await;
+        let mut answer = answer.expect(&case);
+        // It is read outside of the scope that it was opened in.
+        assert_eq!(answer.message().await.expect(&case), Some(()), "{case}");
+        let end = timeout(SOON, answer.message()).await.expect(&case);
+        assert_told(end.map(drop), EXCEEDED, &case);
+        // The service is told so, while the answer is still kept.
+        timeout(SOON, gone.recv()).await.expect(&case).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_handler_has_the_margin_to_answer_when_what_it_called_did_not() {
+    let silent = Silent::start().await;
+    let margin = Duration::from_millis(700);
+    let channel = ClientLayer::new().deadline_margin(margin).wrap(silent.channel());
+    let server = raw::serve_behind(internal(), move |_| {
+        let channel = channel.clone();
+        async move {
+            let (_, answer) = raw::read(Kind::Unary, channel, &[]).await;
+            assert_told(answer, EXCEEDED, "the call that it makes");
+            raw::answer(tokio_stream::once(()))
+        }
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "800m")]);
+        let (messages, answer) = timeout(SOON, answer).await.unwrap();
+        assert!(answer.is_ok(), "{kind:?}: {answer:?}");
+        assert_eq!(messages, 1, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request() {
+    let probe = Probe::default();
+    let upstream = probe.bare().await;
+    let channel = upstream.connect().await;
+    let (layer, interceptor) = (ClientLayer::new(), PropagateInterceptor::new());
+    let channel = channel.map_response(|answer| answer.map(Body::new));
+    for (door, channel) in both(channel, &layer, interceptor) {
+        let (tell, mut told) = mpsc::channel(1);
+        let server = raw::serve_behind(internal(), move |_| {
+            let (channel, tell) = (channel.clone(), tell.clone());
+            let deadline = CallContext::current().deadline().unwrap().time();
+            let work = CallContext::current().detached().scope(async move {
+                // Longer than the call may take.
+                tokio::time::sleep_until(deadline + Duration::from_millis(20)).await;
+                let answer = call(Kind::Unary, channel, &[]).await;
+                tell.send((CallContext::current().deadline(), answer)).await
+            });
+            tokio::spawn(work);
+            pending()
+        })
+        .await;
+
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            let fields = [ALICE, ("x-request-id", "r-1"), ("grpc-timeout", "50m")];
+            let (_, answer) = raw::read(kind, server.patient(), &fields).await;
+            assert_told(answer, EXCEEDED, &case);
+            let (deadline, answer) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
+            answer.expect(&case);
+            assert_eq!(deadline, None, "{case}");
+            let seen = probe.take_one().metadata;
+            assert!(!seen.contains_key("grpc-timeout"), "{case}: {seen:?}");
+            assert_eq!(seen["x-user-id"], "alice", "{case}");
+            assert_eq!(seen["x-request-id"], "r-1", "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_has_the_deadline_that_it_gives_itself() {
+    let silent = Silent::start().await;
+    let channel = ClientLayer::new().wrap(silent.channel());
+    let job = |time| {
+        let id: RequestId = "job-1".parse().unwrap();
+        let job = CallContext::default().with_user(alice()).with_request_id(id);
+        job.with_deadline(Deadline::after(time))
+    };
+    let ms = Duration::from_millis;
+    for (name, job) in [
+        ("one deadline", job(ms(50))),
+        ("a later one as well", job(ms(50)).with_deadline(Deadline::after(SOON * 2))),
+        ("an earlier one as well", job(SOON * 2).with_deadline(Deadline::after(ms(50)))),
+    ] {
+        for kind in Kind::ALL {
+            let case = format!("{name}, {kind:?}");
+            let (tell, told) = oneshot::channel();
+            let call = job.clone().scope(raw::read(kind, channel.clone(), &[]));
+            tokio::spawn(async move { tell.send(call.await) });
+            let (_, answer) = timeout(SOON, told).await.expect(&case).unwrap();
+            assert_told(answer, EXCEEDED, &case);
+        }
+    }
+}
+
+/// Timeouts of every size, from nothing to beyond all reckoning.
+fn durations() -> impl Strategy<Value = Duration> {
+    (0_u32..64, any::<u64>()).prop_map(|(shift, number)| Duration::from_nanos(number >> shift))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_call_is_ever_given_more_time_than_there_is(
+        left in durations(),
+        margin in durations(),
+        own in proptest::option::of((0_u32..100_000_000, 0_usize..6)),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let own = own.map(|(number, unit)| format!("{number}{}", &"numSMH"[unit..=unit]));
+        let context = context(left);
+        let deadline = context.deadline().unwrap().time();
+        for (door, sent) in runtime.block_on(send(Some(margin), &context, own.as_deref())) {
+            match sent {
+                Ok(sent) => {
+                    let value = sent.timeout.unwrap();
+                    let time = read(&value);
+                    let left = deadline.saturating_duration_since(sent.before);
+                    prop_assert!(!time.is_zero(), "{}", door);
+                    prop_assert!(time <= left.saturating_sub(margin), "{}: {:?}", door, value);
+                    if let Some(own) = &own {
+                        prop_assert!(time <= read(&own.parse().unwrap()), "{}: {:?}", door, value);
+                    }
+                }
+                Err(status) => prop_assert_eq!(status.code(), Code::DeadlineExceeded, "{}", door),
+            }
+        }
+    }
+}
