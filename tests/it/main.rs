@@ -30,6 +30,7 @@ mod support;
 
 mod ambient;
 mod authenticator;
+mod cancellation;
 mod claims;
 mod clock;
 mod configuration;

@@ -1,0 +1,588 @@
+//! A call that is cancelled cancels what it started.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::transport::{Channel, Server};
+use tonic::{Code, Status};
+use tonic_passport::{
+    BearerToken, CallContext, ClientLayer, ForwardedContext, Gateway, PropagateInterceptor,
+    ServerLayer, UserContext,
+};
+use tower::ServiceExt;
+
+use crate::support::doors::{Door, both};
+use crate::support::guard::Guards;
+use crate::support::probe::{Kind, Probe, call};
+use crate::support::server::{Silent, TestServer};
+use crate::support::{raw, reason, token};
+
+const CANCELLED: (Code, &str) = (Code::Cancelled, "CALL_CANCELLED");
+const EXCEEDED: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+
+/// How long it may take until the last service, three hops away, knows that the first caller has
+/// left. It takes milliseconds; the rest is for machines that have other things to do.
+const BOUND: Duration = Duration::from_secs(2);
+/// How long anything else may take that must happen.
+const SOON: Duration = Duration::from_secs(5);
+
+const ALICE: (&str, &str) = ("x-user-id", "alice");
+
+fn internal() -> ServerLayer<ForwardedContext> {
+    ServerLayer::new(ForwardedContext::trust_private_network())
+}
+
+#[track_caller]
+fn assert_told(answer: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+    let status = answer.expect_err(case);
+    assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
+}
+
+/// What a service holds while it works on a call of this kind.
+fn parts(kind: Kind) -> Vec<&'static str> {
+    let answer = if kind.returns_a_stream() { "response stream" } else { "handler" };
+    let mut parts = vec![answer];
+    if kind.sends_a_stream() {
+        parts.push("request stream");
+    }
+    parts
+}
+
+/// Never comes to an end. Where the answer is a stream, it begins with a message.
+async fn never(kind: Kind) -> Response<Body> {
+    if !kind.returns_a_stream() {
+        pending::<()>().await;
+    }
+    raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+}
+
+/// The last service: it says when it was reached, never answers, and tells when it is left.
+struct Last {
+    server: TestServer,
+    reached: mpsc::UnboundedReceiver<Kind>,
+    left: mpsc::UnboundedReceiver<&'static str>,
+}
+
+impl Last {
+    async fn start() -> Self {
+        let (reach, reached) = mpsc::unbounded_channel();
+        let (guards, left) = Guards::new();
+        let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+            let (reach, guards) = (reach.clone(), guards.clone());
+            async move {
+                let kind = raw::kind_of(&request);
+                let mut body = request.into_body();
+                // The message that was sent.
+                body.frame().await.unwrap().unwrap();
+                if kind.sends_a_stream() {
+                    let reading = guards.guard("request stream");
+                    tokio::spawn(async move {
+                        let _held = reading;
+                        while let Some(Ok(_)) = body.frame().await {}
+                    });
+                }
+                reach.send(kind).unwrap();
+                if !kind.returns_a_stream() {
+                    let _held = guards.guard("handler");
+                    pending::<()>().await;
+                }
+                let held = guards.guard("response stream");
+                let messages = tokio_stream::once(()).chain(tokio_stream::pending());
+                raw::answer(messages.map(move |()| {
+                    let _held = &held;
+                }))
+            }
+        })
+        .await;
+        Self { server, reached, left }
+    }
+
+    async fn reached(&mut self, case: &str) {
+        timeout(SOON, self.reached.recv()).await.expect(case).unwrap();
+    }
+
+    /// Demands that the service knows in time that nobody waits for a call.
+    async fn assert_left(&mut self, kind: Kind, case: &str) {
+        let mut missing = parts(kind);
+        while !missing.is_empty() {
+            let left = timeout(BOUND, self.left.recv()).await;
+            let left = left.unwrap_or_else(|_| panic!("{case}: still there: {missing:?}"));
+            missing.retain(|part| Some(*part) != left);
+        }
+    }
+
+    /// Demands that the service still works on a call.
+    fn assert_not_left(&mut self, case: &str) {
+        assert!(self.left.try_recv().is_err(), "{case}");
+    }
+}
+
+/// A service in the middle that does the same as the last one, by asking it. The requests' messages
+/// are relayed, or replaced by its own.
+async fn middle(last: &TestServer, relays: bool) -> TestServer {
+    let channel = ClientLayer::new().wrap(last.connect().await);
+    raw::serve_behind(internal(), move |request: Request<Body>| {
+        let channel = channel.clone();
+        async move {
+            let kind = raw::kind_of(&request);
+            if relays {
+                let onward = raw::post(kind.path()).body(request.into_body()).unwrap();
+                let answer = channel.oneshot(onward).await.unwrap();
+                if kind.returns_a_stream() {
+                    return answer.map(Body::new);
+                }
+                answer.into_body().collect().await.unwrap();
+                return raw::answer(tokio_stream::once(()));
+            }
+            let mut answer = raw::open(kind, channel, &[]).await.unwrap();
+            if kind.returns_a_stream() {
+                return raw::answer(answer.map(Result::unwrap));
+            }
+            answer.message().await.unwrap();
+            raw::answer(tokio_stream::once(()))
+        }
+    })
+    .await
+}
+
+async fn gateway(upstream: &TestServer) -> TestServer {
+    let gateway = Gateway::builder().route("shop.v1.OrderService", upstream.connect().await);
+    let routes = gateway.build().unwrap().into_routes();
+    let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+    TestServer::start(|incoming| {
+        Server::builder().layer(edge).add_routes(routes).serve_with_incoming(incoming)
+    })
+    .await
+}
+
+/// Makes a call until it is dropped, and what it sends with it.
+fn caller(kind: Kind, channel: Channel) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let bearer = format!("Bearer {}", token::good("alice"));
+        let fields = [("authorization", bearer.as_str()), ALICE];
+        let (_sending, rest) = mpsc::channel(1);
+        let rest = ReceiverStream::new(rest);
+        if let Ok(mut answer) = raw::open_with(kind, channel, &fields, rest).await {
+            while let Ok(Some(())) = answer.message().await {}
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_drops_is_dropped_by_the_last_of_three_services_in_time() {
+    for relays in [true, false] {
+        for kind in Kind::ALL {
+            let case = format!("{kind:?}, relays: {relays}");
+            let mut last = Last::start().await;
+            let middle = middle(&last.server, relays).await;
+            let gateway = gateway(&middle).await;
+            let caller = caller(kind, gateway.connect().await);
+            last.reached(&case).await;
+            last.assert_not_left(&case);
+
+            caller.abort();
+            last.assert_left(kind, &case).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_breaks_is_dropped_by_the_last_service_in_time() {
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let mut last = Last::start().await;
+        let middle = middle(&last.server, false).await;
+        let gateway = gateway(&middle).await;
+        // Its connection is closed with it.
+        let runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = { runtime }.worker_threads(1).enable_all().build().unwrap();
+        let endpoint = gateway.endpoint();
+        let bearer = format!("Bearer {}", token::good("alice"));
+        runtime.spawn(async move {
+            let channel = endpoint.connect().await.unwrap();
+            raw::read(kind, channel, &[("authorization", &bearer)]).await
+        });
+        last.reached(&case).await;
+
+        runtime.shutdown_background();
+        last.assert_left(kind, &case).await;
+    }
+}
+
+/// Serves a handler that starts a task, hands it to the test, and never answers.
+async fn starts<T, F>(start: F) -> (TestServer, mpsc::UnboundedReceiver<T>)
+where
+    T: Send + 'static,
+    F: Fn(Kind) -> T + Clone + Send + Sync + 'static,
+{
+    let (tell, told) = mpsc::unbounded_channel();
+    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+        let kind = raw::kind_of(&request);
+        assert!(tell.send(start(kind)).is_ok());
+        async move {
+            // A request that is not read is not known to be broken off.
+            tokio::spawn(request.into_body().collect());
+            never(kind).await
+        }
+    })
+    .await;
+    (server, told)
+}
+
+#[tokio::test]
+async fn a_task_of_spawn_is_cancelled_with_its_call_and_so_is_the_call_that_it_makes() {
+    let mut last = Last::start().await;
+    let channel = ClientLayer::new().wrap(last.server.connect().await);
+    let (server, mut started) = starts(move |kind| {
+        let channel = channel.clone();
+        tonic_passport::spawn(async move { raw::read(kind, channel, &[]).await })
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        last.reached(&case).await;
+        let task = started.recv().await.unwrap();
+        assert!(!task.is_finished(), "{case}");
+
+        caller.abort();
+        let end = timeout(BOUND, task).await.expect(&case);
+        assert!(end.expect_err(&case).is_cancelled(), "{case}");
+        last.assert_left(kind, &case).await;
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (server, mut started) = starts(move |_| {
+        let tell = tell.clone();
+        tonic_passport::spawn(async move {
+            let inner = tonic_passport::spawn(async {
+                let innermost = tonic_passport::spawn(pending::<()>());
+                innermost.await
+            });
+            tell.send(inner).unwrap();
+        })
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        // The task in between has ended by itself.
+        started.recv().await.unwrap().await.expect(&case);
+        let inner = told.recv().await.unwrap();
+        caller.abort();
+        let end = timeout(BOUND, inner).await.expect(&case);
+        assert!(end.expect_err(&case).is_cancelled(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
+    let mut last = Last::start().await;
+    let channel = ClientLayer::new().wrap(last.server.connect().await);
+    let (server, mut started) = starts(move |kind| {
+        let channel = channel.clone();
+        let call = async move { raw::read(kind, channel, &[]).await.1 };
+        tokio::spawn(CallContext::current().scope(call))
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        last.reached(&case).await;
+        let task = started.recv().await.unwrap();
+        assert!(!task.is_finished(), "{case}");
+
+        caller.abort();
+        let answer = timeout(BOUND, task).await.expect(&case);
+        assert_told(answer.expect(&case), CANCELLED, &case);
+        last.assert_left(kind, &case).await;
+    }
+}
+
+#[tokio::test]
+async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
+    const CALLS: usize = 3;
+    let mut last = Last::start().await;
+    let channel = ClientLayer::new().wrap(last.server.connect().await);
+    let (server, mut started) = starts(move |kind| {
+        let mut set = JoinSet::new();
+        for _ in 0..CALLS {
+            let channel = channel.clone();
+            let call = async move { raw::read(kind, channel, &[]).await.1 };
+            set.spawn(CallContext::current().scope(call));
+        }
+        set
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        for _ in 0..CALLS {
+            last.reached(&case).await;
+        }
+        caller.abort();
+        let set = started.recv().await.unwrap();
+        let answers = timeout(BOUND, set.join_all()).await.expect(&case);
+        assert_eq!(answers.len(), CALLS, "{case}");
+        for answer in answers {
+            assert_told(answer, CANCELLED, &case);
+        }
+        for _ in 0..CALLS {
+            last.assert_left(kind, &case).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_cancels_what_the_call_started() {
+    let mut last = Last::start().await;
+    let channel = ClientLayer::new().wrap(last.server.connect().await);
+    let (server, mut started) = starts(move |kind| {
+        let channel = channel.clone();
+        let work = tonic_passport::spawn(pending::<()>());
+        let call = async move { raw::read(kind, channel, &[]).await.1 };
+        (CallContext::current(), work, tokio::spawn(CallContext::current().scope(call)))
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let fields = [ALICE, ("grpc-timeout", "200m")];
+        let answer = raw::read(kind, server.patient(), &fields).await.1;
+        assert_told(answer, EXCEEDED, &case);
+        let (context, work, call) = started.recv().await.unwrap();
+        assert!(context.is_cancelled(), "{case}");
+        let end = timeout(BOUND, work).await.expect(&case);
+        assert!(end.expect_err(&case).is_cancelled(), "{case}");
+        // It had to be answered a little earlier.
+        let answer = timeout(BOUND, call).await.expect(&case);
+        assert_told(answer.expect(&case), EXCEEDED, &case);
+        last.reached(&case).await;
+        last.assert_left(kind, &case).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_answered_leaves_its_tasks_running_to_the_end() {
+    let probe = Probe::default();
+    let upstream = probe.bare().await;
+    let channel = ClientLayer::new().wrap(upstream.connect().await);
+    let go_on = Arc::new(Notify::new());
+    let (tell, mut started) = mpsc::unbounded_channel();
+    let notified = Arc::clone(&go_on);
+    let server = raw::serve_behind(internal(), move |_| {
+        let (channel, notified) = (channel.clone(), Arc::clone(&notified));
+        let task = tonic_passport::spawn(async move {
+            notified.notified().await;
+            let answer = call(Kind::Unary, channel, &[]).await;
+            (CallContext::current().is_cancelled(), answer)
+        });
+        tell.send(task).unwrap();
+        async { raw::answer(tokio_stream::once(())) }
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        // The connection is closed when the answer is there.
+        let answer = raw::read(kind, server.connect().await, &[ALICE]).await.1;
+        assert!(answer.is_ok(), "{case}: {answer:?}");
+        go_on.notify_one();
+        let task = started.recv().await.unwrap();
+        let (is_cancelled, answer) = timeout(SOON, task).await.expect(&case).expect(&case);
+        assert!(!is_cancelled, "{case}");
+        answer.expect(&case);
+        assert_eq!(probe.take_one().metadata["x-user-id"], "alice", "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
+    let go_on = Arc::new(Notify::new());
+    let (tell, mut started) = mpsc::unbounded_channel();
+    let notified = Arc::clone(&go_on);
+    let server = raw::serve_behind(internal(), move |_| {
+        let notified = Arc::clone(&notified);
+        let task = tonic_passport::spawn(async move { notified.notified().await });
+        tell.send(task).unwrap();
+        async { Status::failed_precondition("no tea").into_http() }
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let answer = raw::read(kind, server.connect().await, &[ALICE]).await.1;
+        assert_eq!(answer.expect_err(&case).code(), Code::FailedPrecondition, "{case}");
+        go_on.notify_one();
+        let task = started.recv().await.unwrap();
+        timeout(SOON, task).await.expect(&case).expect(&case);
+    }
+}
+
+#[tokio::test]
+async fn detached_work_goes_on_when_its_call_is_cancelled() {
+    let probe = Probe::default();
+    let upstream = probe.bare().await;
+    let channel = ClientLayer::new().wrap(upstream.connect().await);
+    let go_on = Arc::new(Notify::new());
+    let notified = Arc::clone(&go_on);
+    let (server, mut started) = starts(move |_| {
+        let (channel, notified) = (channel.clone(), Arc::clone(&notified));
+        let detached = CallContext::current().detached();
+        let work = async move {
+            notified.notified().await;
+            // Neither is what it starts itself part of the call.
+            let call = async move { call(Kind::Unary, channel, &[]).await };
+            let answer = tonic_passport::spawn(call).await.unwrap();
+            (CallContext::current().is_cancelled(), answer)
+        };
+        (CallContext::current(), tokio::spawn(detached.scope(work)))
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        let (context, task) = started.recv().await.unwrap();
+        caller.abort();
+        timeout(BOUND, context.cancelled()).await.expect(&case);
+
+        go_on.notify_one();
+        let (is_cancelled, answer) = timeout(SOON, task).await.expect(&case).expect(&case);
+        assert!(!is_cancelled, "{case}");
+        answer.expect(&case);
+        let seen = probe.take_one().metadata;
+        assert_eq!(seen["x-user-id"], "alice", "{case}");
+        let id = context.request_id().unwrap();
+        assert_eq!(seen["x-request-id"], id.as_str(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialled() {
+    let silent = Silent::start().await;
+    let doors = both(silent.channel(), &ClientLayer::new(), PropagateInterceptor::new());
+    for (door, channel) in doors {
+        let (server, mut started) = starts(move |kind| {
+            let channel: Door<_> = channel.clone();
+            let survivor = async move {
+                let context = CallContext::current();
+                let before = context.is_cancelled();
+                context.cancelled().await;
+                // For the task's own call, and for one on behalf of somebody else within it.
+                let own = raw::read(kind, channel.clone(), &[]).await.1;
+                let bob = UserContext::builder("bob").build().unwrap();
+                let other = bob.scope(raw::read(kind, channel, &[])).await.1;
+                (before, own, other)
+            };
+            tokio::spawn(CallContext::current().scope(survivor))
+        })
+        .await;
+
+        for kind in Kind::ALL {
+            let case = format!("{door}, {kind:?}");
+            let caller = caller(kind, server.connect().await);
+            let task = started.recv().await.unwrap();
+            caller.abort();
+            let (before, own, other) = timeout(BOUND, task).await.expect(&case).expect(&case);
+            assert!(!before, "{case}");
+            assert_told(own, CANCELLED, &case);
+            assert_told(other, CANCELLED, &case);
+        }
+    }
+    assert_eq!(silent.connections().await, 0);
+}
+
+#[tokio::test]
+async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
+    let (server, mut started) = starts(|_| CallContext::current()).await;
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        let context = started.recv().await.unwrap();
+        let bob = UserContext::builder("bob").build().unwrap();
+        let derived = context.clone().with_user(bob);
+        let detached = context.clone().detached();
+        for context in [&context, &derived, &detached] {
+            assert!(!context.is_cancelled(), "{case}");
+        }
+
+        caller.abort();
+        for context in [&context, &derived] {
+            timeout(BOUND, context.cancelled()).await.expect(&case);
+            assert!(context.is_cancelled(), "{case}");
+            // It stays so.
+            timeout(BOUND, context.cancelled()).await.expect(&case);
+        }
+        assert!(!detached.is_cancelled(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn one_call_that_is_cancelled_leaves_the_others_alone() {
+    let (server, mut started) =
+        starts(|_| (CallContext::current(), tonic_passport::spawn(pending::<()>()))).await;
+    let channel = server.connect().await;
+    let first = caller(Kind::Unary, channel.clone());
+    let (first_context, first_task) = started.recv().await.unwrap();
+    let second = caller(Kind::Unary, channel);
+    let (second_context, second_task) = started.recv().await.unwrap();
+
+    first.abort();
+    assert!(timeout(BOUND, first_task).await.unwrap().unwrap_err().is_cancelled());
+    assert!(first_context.is_cancelled());
+    assert!(!second_context.is_cancelled());
+    assert!(!second_task.is_finished());
+
+    second.abort();
+    assert!(timeout(BOUND, second_task).await.unwrap().unwrap_err().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_cancels_what_it_started() {
+    let mut last = Last::start().await;
+    let channel = ClientLayer::new().wrap(last.server.connect().await);
+    let (tell, mut started) = mpsc::unbounded_channel();
+    let go_on = Arc::new(Notify::new());
+    let notified = Arc::clone(&go_on);
+    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+        let (channel, tell, kind) = (channel.clone(), tell.clone(), raw::kind_of(&request));
+        let notified = Arc::clone(&notified);
+        async move {
+            let call = async move { raw::read(kind, channel, &[]).await };
+            tell.send(tonic_passport::spawn(call)).unwrap();
+            notified.notified().await;
+            panic!("a handler of a test panics")
+        }
+    })
+    .await;
+
+    for kind in Kind::ALL {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        last.reached(&case).await;
+        go_on.notify_one();
+        let task = started.recv().await.unwrap();
+        let end = timeout(BOUND, task).await.expect(&case);
+        assert!(end.expect_err(&case).is_cancelled(), "{case}");
+        last.assert_left(kind, &case).await;
+        // And the caller does not wait for ever.
+        timeout(SOON, caller).await.expect(&case).expect(&case);
+    }
+}
