@@ -53,6 +53,7 @@ mod revocation;
 mod rotation_under_load;
 mod server_layer;
 mod shop;
+mod streams_and_tokens;
 mod telemetry;
 mod testing;
 mod threat_model;
