@@ -79,6 +79,10 @@ use crate::telemetry::{self, Outcome};
 /// # drop(server);
 /// ```
 ///
+/// tonic's server ends calls by their `grpc-timeout` as well. Where the layer is around a single
+/// service, that may come first now and then, and the call is answered `CANCELLED`; around the whole
+/// server, the layer's `DEADLINE_EXCEEDED` does.
+///
 /// # Order of layers
 ///
 /// The layer that is added first sees a request first. What stands before this one, a trace layer
