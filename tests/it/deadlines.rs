@@ -243,7 +243,6 @@ async fn a_malformed_timeout_is_not_sent_either() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
     let server = raw::serve_behind(internal(), |_| pending()).await;
-
     let client = server.patient();
     let mut calls = JoinSet::new();
     for index in 0..400_u32 {
@@ -419,16 +418,23 @@ async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
     })
     .await;
 
-    for (name, server, expected) in [("no answer", silent, 0), ("an endless one", endless, 1)] {
+    let mut calls = JoinSet::new();
+    for (name, server, expected) in [("no answer", &silent, 0), ("an endless one", &endless, 1)] {
         for kind in Kind::ALL {
             for fields in [&[ALICE][..], &[ALICE, ("grpc-timeout", "1H")]] {
                 let case = format!("{name}, {kind:?}, {fields:?}");
-                let answer = raw::read(kind, server.patient(), fields);
-                let (messages, answer) = timeout(SOON, answer).await.expect(&case);
-                assert_eq!(messages, expected, "{case}");
-                assert_told(answer, EXCEEDED, &case);
+                let client = server.patient();
+                calls.spawn(async move {
+                    let answer = timeout(SOON, raw::read(kind, client, fields)).await;
+                    let (messages, answer) = answer.expect(&case);
+                    assert_eq!(messages, expected, "{case}");
+                    assert_told(answer, EXCEEDED, &case);
+                });
             }
         }
+    }
+    while let Some(answered) = calls.join_next().await {
+        answered.unwrap();
     }
 }
 
@@ -454,15 +460,22 @@ async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_se
     .await;
     let client = edge.patient();
 
+    let mut calls = JoinSet::new();
     for round in 0..8 {
         for kind in Kind::ALL {
-            let case = format!("{kind:?}, {round}");
-            let fields = [ALICE, ("grpc-timeout", "50m")];
-            let answer = timeout(SOON, raw::read(kind, client.clone(), &fields)).await;
-            let (messages, answer) = answer.expect(&case);
-            assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
-            assert_told(answer, EXCEEDED, &case);
+            let client = client.clone();
+            calls.spawn(async move {
+                let case = format!("{kind:?}, {round}");
+                let fields = [ALICE, ("grpc-timeout", "200m")];
+                let answer = timeout(SOON, raw::read(kind, client, &fields)).await;
+                let (messages, answer) = answer.expect(&case);
+                assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
+                assert_told(answer, EXCEEDED, &case);
+            });
         }
+    }
+    while let Some(answered) = calls.join_next().await {
+        answered.unwrap();
     }
 }
 

@@ -239,8 +239,8 @@ async fn a_stream_that_is_opened_within_the_grace_has_what_is_left_of_it() {
     let tokens = Tokens::new();
     for kind in STREAMS {
         let case = format!("{kind:?}");
-        let end = SystemTime::now() + Duration::from_millis(500);
-        let (bearer, grace) = tokens.ending_in(Duration::from_millis(500));
+        let end = SystemTime::now() + Duration::from_millis(300);
+        let (bearer, grace) = tokens.ending_in(Duration::from_millis(300));
         let service = Service::behind(tokens.edge().stream_grace(grace)).await;
         let mut stream = service.open(kind, &[("authorization", &bearer)]).await;
         stream.assert_alive(&case).await;
@@ -390,7 +390,7 @@ async fn a_stream_that_ends_at_the_edge_ends_in_the_services_behind_it() {
     .await;
     let tokens = Tokens::new();
     // Either end of a call that is relayed may come first.
-    for round in 0..8 {
+    for round in 0..5 {
         for kind in [Kind::ServerStreaming, Kind::Bidirectional, Kind::ClientStreaming] {
             let case = format!("{kind:?}, {round}");
             let channel = upstream.connect().await;
