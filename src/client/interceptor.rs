@@ -59,9 +59,9 @@ impl PropagateInterceptor {
 
 impl Interceptor for PropagateInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let extensions = std::mem::take(request.extensions_mut());
+        let mut extensions = std::mem::take(request.extensions_mut());
         let headers = request.metadata_mut().as_mut();
-        let propagated = propagate(&self.settings, Route::default(), headers, &extensions);
+        let propagated = propagate(&self.settings, Route::default(), headers, &mut extensions);
         *request.extensions_mut() = extensions;
         propagated?;
         Ok(request)

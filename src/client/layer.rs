@@ -69,9 +69,12 @@ use super::settings::{Settings, Without};
 /// ServiceBuilder: retry, hedge, or balance │ ClientLayer │ channel
 /// ```
 ///
-/// Where it stands inside of one, a second `ClientLayer` around the channel does the same. What hands
-/// requests to another task, as tower's `Buffer` does, needs a [`ScopeLayer`](crate::ScopeLayer)
-/// around it.
+/// Where it stands inside of one, a second `ClientLayer` around the channel does the same. A timeout
+/// that a call brings along itself needs both: it is that of each attempt otherwise, since only the
+/// layer outside knows when the call began.
+///
+/// What hands requests to another task, as tower's `Buffer` does, needs a
+/// [`ScopeLayer`](crate::ScopeLayer) around it.
 #[derive(Clone, Debug, Default)]
 pub struct ClientLayer {
     settings: Arc<Settings>,
@@ -202,7 +205,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let route = Route { channel: self.destination.as_ref(), request: Some(&parts.uri) };
-        let state = match propagate(&self.settings, route, &mut parts.headers, &parts.extensions) {
+        let (headers, extensions) = (&mut parts.headers, &mut parts.extensions);
+        let state = match propagate(&self.settings, route, headers, extensions) {
             Ok(outgoing) => {
                 let (body, awaited) = RequestBody::new(body, outgoing.context.clone());
                 let future = self.inner.call(Request::from_parts(parts, Body::new(body)));

@@ -38,7 +38,7 @@ pub(super) fn propagate(
     settings: &Settings,
     route: Route<'_>,
     headers: &mut HeaderMap,
-    extensions: &Extensions,
+    extensions: &mut Extensions,
 ) -> Result<Outgoing, Status> {
     let Own { timeout, has_id } = strip(headers)?;
     let context = context(extensions);
@@ -61,7 +61,8 @@ pub(super) fn propagate(
     if settings.relays {
         remove_arrived(headers, &context);
     }
-    let deadline = deadline(headers, timeout, context.deadline(), settings.deadline_margin)?;
+    let outer = context.deadline();
+    let deadline = deadline(headers, extensions, timeout, outer, settings.deadline_margin)?;
     if is_meant {
         write(headers, has_id, user, &context).map_err(Rejection::from)?;
     } else {
@@ -134,10 +135,16 @@ fn strip(headers: &mut HeaderMap) -> Result<Own, Status> {
     }
 }
 
+/// By when a call must be answered, as it says itself: in its extensions, for the layers that each
+/// attempt of it passes in turn.
+#[derive(Clone, Copy)]
+struct OwnDeadline(Deadline);
+
 /// By when a call must be answered: what it says itself, but not later than the one that it is made
 /// for, less a margin.
 fn deadline(
     headers: &mut HeaderMap,
+    extensions: &mut Extensions,
     own: Option<Duration>,
     outer: Option<Deadline>,
     margin: Duration,
@@ -146,7 +153,9 @@ fn deadline(
         return Ok(None);
     }
     let now = Instant::now();
+    let begun = own.and_then(|_| extensions.get()).map(|OwnDeadline(own)| own.remaining_at(now));
     let left = outer.map(|outer| outer.remaining_at(now).saturating_sub(margin));
+    let left = left.into_iter().chain(begun).min();
     let (value, timeout) = match (own, left) {
         (Some(own), left) if left.is_none_or(|left| own <= left) => (None, own),
         (_, left) => {
@@ -157,10 +166,14 @@ fn deadline(
     if timeout.is_zero() {
         return Err(Rejection::DeadlineExceeded.into());
     }
-    if let Some(value) = value {
-        insert(headers, GRPC_TIMEOUT, value).map_err(Rejection::from)?;
+    let deadline = Deadline::counted_from(now, timeout);
+    match value {
+        Some(value) => insert(headers, GRPC_TIMEOUT, value).map_err(Rejection::from)?,
+        None => {
+            extensions.insert(OwnDeadline(deadline));
+        }
     }
-    Ok(Some(Deadline::counted_from(now, timeout)))
+    Ok(Some(deadline))
 }
 
 /// Writes the context. What the request says itself, of the trace for instance, is left alone.
