@@ -29,6 +29,7 @@ mod sample {
 mod support;
 
 mod ambient;
+mod attempts;
 mod authenticator;
 mod cancellation;
 mod claims;

@@ -1,0 +1,365 @@
+//! What makes several attempts of one call, tower's retries, hedging and load balancing, sends the
+//! same context with each of them, and the time that is left by then.
+
+use std::future::{Ready, pending, ready};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tonic_passport::{CallContext, ClientLayer, Deadline, ScopeLayer, UserContext};
+use tower::balance::p2c::Balance;
+use tower::buffer::Buffer;
+use tower::discover::ServiceList;
+use tower::hedge::{self, Hedge};
+use tower::load::{CompleteOnResponse, PendingRequests};
+use tower::retry::{self, Retry};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, ServiceExt};
+
+use crate::support::chain::values;
+use crate::support::probe::{Kind, call, call_as};
+use crate::support::server::TestServer;
+use crate::support::{context_of, raw};
+
+/// How long a service takes to fail, and a client waits before it hedges.
+const HELD: Duration = Duration::from_millis(5);
+/// By how much the time that is left differs at least, from one attempt to the next.
+const APART: Duration = Duration::from_millis(1);
+
+/// A request that can be sent again: all of it, extensions and body too, can be copied.
+type Repeatable = Request<Full<Bytes>>;
+type Answer = Response<Body>;
+
+/// Tries again what could not be answered, for as long as it takes.
+#[derive(Clone)]
+struct Again;
+
+impl<E> retry::Policy<Repeatable, Answer, E> for Again {
+    type Future = Ready<()>;
+
+    fn retry(&mut self, _: &mut Repeatable, answer: &mut Result<Answer, E>) -> Option<Ready<()>> {
+        let answer = answer.as_ref().ok()?;
+        (answer.headers().get("grpc-status")? == "14").then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Repeatable) -> Option<Repeatable> {
+        Some(request.clone())
+    }
+}
+
+impl hedge::Policy<Repeatable> for Again {
+    fn clone_request(&self, request: &Repeatable) -> Option<Repeatable> {
+        Some(request.clone())
+    }
+
+    fn can_retry(&self, _: &Repeatable) -> bool {
+        true
+    }
+}
+
+/// What a server makes of an attempt.
+enum Reaction {
+    Answer,
+    Fail,
+    Hang,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    server: usize,
+    metadata: HeaderMap,
+}
+
+/// Servers that remember all attempts.
+#[derive(Clone, Default)]
+struct Servers {
+    seen: Arc<Mutex<Vec<Attempt>>>,
+}
+
+impl Servers {
+    /// `react` is shown all attempts so far, at any server.
+    async fn start(
+        &self,
+        server: usize,
+        react: impl Fn(&[Attempt]) -> Reaction + Clone + Send + Sync + 'static,
+    ) -> TestServer {
+        let servers = self.clone();
+        raw::serve(move |request| {
+            let reaction = {
+                let mut seen = servers.seen.lock().unwrap();
+                seen.push(Attempt { server, metadata: request.into_parts().0.headers });
+                react(&seen)
+            };
+            async move {
+                match reaction {
+                    Reaction::Answer => {
+                        let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
+                        let body = raw::message_and(&[], trailers.into_iter().collect());
+                        raw::ok().body(body).unwrap()
+                    }
+                    Reaction::Fail => {
+                        // The time that is measured.
+                        tokio::time::sleep(HELD).await;
+                        Status::unavailable("try again").into_http()
+                    }
+                    Reaction::Hang => pending().await,
+                }
+            }
+        })
+        .await
+    }
+
+    fn take(&self) -> Vec<Attempt> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+}
+
+/// A way on which a request can be sent again.
+type Way = BoxCloneSyncService<Repeatable, Answer, BoxError>;
+/// A way for clients of any kind.
+type Client = BoxCloneSyncService<Request<Body>, Answer, BoxError>;
+
+/// To a server, with a layer around the channel.
+async fn to(server: &TestServer) -> Way {
+    let service = ClientLayer::new().wrap(server.connect().await);
+    let service = service.map_request(|request: Repeatable| request.map(Body::new));
+    Way::new(service.map_response(|answer| answer.map(Body::new)).map_err(BoxError::from))
+}
+
+/// Retries what fails.
+fn retrying(way: Way) -> Way {
+    Way::new(Retry::new(Again, way))
+}
+
+/// Sends a second request when the first one has not been answered after a while.
+fn hedging(way: Way) -> Way {
+    let latencies = [u64::try_from(HELD.as_millis()).unwrap()];
+    Way::new(tower::service_fn(move |request| {
+        let period = Duration::from_secs(60);
+        Hedge::new_with_mock_latencies(way.clone(), Again, 1, 0.5, period, &latencies)
+            .oneshot(request)
+    }))
+}
+
+/// Sends each request to the server that has less to do.
+fn balancing<const N: usize>(ways: [Way; N]) -> Way {
+    let loaded = |way| PendingRequests::new(way, CompleteOnResponse::default());
+    let ways = ServiceList::new::<Repeatable>(ways.map(loaded));
+    // It works in a task of its own.
+    Way::new(ScopeLayer::new().layer(Buffer::new(Balance::new(ways), 16)))
+}
+
+/// How the layer and the attempts are arranged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Arrangement {
+    /// Each attempt passes the layer around the channel.
+    Outside,
+    /// There is another layer around them, which each call passes.
+    Between,
+}
+
+impl Arrangement {
+    const ALL: [Self; 2] = [Self::Outside, Self::Between];
+
+    fn client(self, attempts: Way) -> Client {
+        let client = Client::new(tower::service_fn(move |request: Request<Body>| {
+            let attempts = attempts.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await?.to_bytes();
+                attempts.oneshot(Request::from_parts(parts, Full::new(body))).await
+            }
+        }));
+        match self {
+            Self::Outside => client,
+            Self::Between => {
+                let service = ClientLayer::new().wrap(client);
+                Client::new(service.map_response(|answer| answer.map(Body::new)))
+            }
+        }
+    }
+}
+
+const SENT: [(&str, &str); 4] = [
+    ("x-user-tenant", "acme"),
+    ("x-request-id", "r-1"),
+    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("baggage", "plan=gold"),
+];
+
+/// What goes along with the calls that alice makes.
+async fn context() -> CallContext {
+    context_of(&SENT, []).await.with_deadline(Deadline::after(Duration::from_secs(60)))
+}
+
+fn timeout(metadata: &HeaderMap) -> Duration {
+    let text = metadata["grpc-timeout"].to_str().unwrap();
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number = number.parse().unwrap();
+    match unit {
+        "S" => Duration::from_secs(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        unit => panic!("{unit}: too coarse for a minute"),
+    }
+}
+
+/// Demands that these are attempts of one call of alice's, each with less time than the one before.
+#[track_caller]
+fn assert_attempts(seen: &[Attempt], case: &str) {
+    assert!(seen.len() > 1, "{case}: {seen:?}");
+    for Attempt { metadata, .. } in seen {
+        assert_eq!(values(metadata, "x-user-id"), ["alice"], "{case}");
+        for (name, value) in SENT {
+            assert_eq!(values(metadata, name), [value], "{case}: {name}");
+        }
+        assert!(timeout(metadata) < Duration::from_secs(60), "{case}: {metadata:?}");
+    }
+    for pair in seen.windows(2) {
+        let [earlier, later] = [0, 1].map(|index| timeout(&pair[index].metadata));
+        assert!(later + APART <= earlier, "{case}: {earlier:?}, and then {later:?}");
+    }
+}
+
+fn fail_until(times: usize) -> impl Fn(&[Attempt]) -> Reaction + Clone + Send + Sync + 'static {
+    move |seen| if seen.len() < times { Reaction::Fail } else { Reaction::Answer }
+}
+
+#[tokio::test]
+async fn retries_send_the_same_context_and_the_time_that_is_left() {
+    let servers = Servers::default();
+    let server = servers.start(0, fail_until(3)).await;
+    for arrangement in Arrangement::ALL {
+        let client = arrangement.client(retrying(to(&server).await));
+        let case = format!("{arrangement:?}");
+        context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
+        let seen = servers.take();
+        assert_eq!(seen.len(), 3, "{case}: {seen:?}");
+        assert_attempts(&seen, &case);
+    }
+}
+
+/// Without the layer around them, nobody knows when the call began: its timeout is that of each
+/// attempt.
+#[tokio::test]
+async fn a_timeout_of_the_calls_own_shrinks_where_the_layer_is_around_the_attempts() {
+    let servers = Servers::default();
+    let server = servers.start(0, fail_until(3)).await;
+    let own = [("grpc-timeout", "50S")];
+    for (context, case) in
+        [(context().await, "a later deadline"), (context_of(&SENT, []).await, "no deadline")]
+    {
+        let attempts = retrying(to(&server).await);
+        let client = Arrangement::Outside.client(attempts.clone());
+        context.clone().scope(call(Kind::Unary, client, &own)).await.expect(case);
+        let timeouts: Vec<_> =
+            servers.take().iter().map(|attempt| timeout(&attempt.metadata)).collect();
+        assert_eq!(timeouts, [Duration::from_secs(50); 3], "{case}");
+
+        let client = Arrangement::Between.client(attempts);
+        context.scope(call(Kind::Unary, client, &own)).await.expect(case);
+        let seen = servers.take();
+        assert_eq!(seen.len(), 3, "{case}: {seen:?}");
+        assert_attempts(&seen, case);
+        assert!(timeout(&seen[0].metadata) <= Duration::from_secs(50), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn attempts_for_a_user_in_the_requests_extensions_are_all_for_that_user() {
+    let servers = Servers::default();
+    let server = servers.start(0, fail_until(3)).await;
+    let bob = UserContext::builder("bob").build().unwrap();
+    for arrangement in Arrangement::ALL {
+        for (attempts, make) in [
+            ("retrying", retrying as fn(Way) -> Way),
+            ("balancing", |way| retrying(balancing([way]))),
+        ] {
+            let case = format!("{attempts}, {arrangement:?}");
+            let client = arrangement.client(make(to(&server).await));
+            let calling = call_as(Kind::Unary, client, &[], Some(bob.clone()));
+            context().await.scope(calling).await.expect(&case);
+            let seen = servers.take();
+            assert_eq!(seen.len(), 3, "{case}");
+            for Attempt { metadata, .. } in seen {
+                assert_eq!(values(&metadata, "x-user-id"), ["bob"], "{case}");
+                assert_eq!(values(&metadata, "x-user-tenant"), Vec::<&str>::new(), "{case}");
+                assert_eq!(values(&metadata, "x-request-id"), ["r-1"], "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn hedged_requests_send_the_same_context_and_the_time_that_is_left() {
+    let servers = Servers::default();
+    let first_hangs =
+        |seen: &[Attempt]| if seen.len() < 2 { Reaction::Hang } else { Reaction::Answer };
+    let server = servers.start(0, first_hangs).await;
+    for arrangement in Arrangement::ALL {
+        let case = format!("{arrangement:?}");
+        let client = arrangement.client(hedging(to(&server).await));
+        context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
+        let seen = servers.take();
+        assert_eq!(seen.len(), 2, "{case}: {seen:?}");
+        assert_attempts(&seen, &case);
+    }
+}
+
+/// Two servers, of which none answers before both have been asked.
+async fn pair(servers: &Servers, otherwise: fn() -> Reaction) -> [TestServer; 2] {
+    let react = move |seen: &[Attempt]| {
+        let were_asked = [0, 1].map(|server| seen.iter().any(|attempt| attempt.server == server));
+        if were_asked == [true; 2] { Reaction::Answer } else { otherwise() }
+    };
+    [servers.start(0, react).await, servers.start(1, react).await]
+}
+
+#[tokio::test]
+async fn retries_at_other_servers_send_the_same_context_and_the_time_that_is_left() {
+    let servers = Servers::default();
+    let [first, second] = pair(&servers, || Reaction::Fail).await;
+    for arrangement in Arrangement::ALL {
+        let case = format!("{arrangement:?}");
+        let ways = [to(&first).await, to(&second).await];
+        let client = arrangement.client(retrying(balancing(ways)));
+        context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
+        let seen = servers.take();
+        assert_attempts(&seen, &case);
+        assert!(seen.iter().any(|attempt| attempt.server != seen[0].server), "{case}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn hedged_requests_to_other_servers_send_the_same_context_and_the_time_that_is_left() {
+    let servers = Servers::default();
+    let [first, second] = pair(&servers, || Reaction::Hang).await;
+    for arrangement in Arrangement::ALL {
+        let case = format!("{arrangement:?}");
+        let ways = [to(&first).await, to(&second).await];
+        let client = arrangement.client(hedging(balancing(ways)));
+        context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
+        let seen = servers.take();
+        assert_eq!(seen.len(), 2, "{case}: {seen:?}");
+        assert_attempts(&seen, &case);
+        assert_ne!(seen[0].server, seen[1].server, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn no_attempt_is_made_when_no_time_is_left_for_it() {
+    let servers = Servers::default();
+    let server = servers.start(0, |_| Reaction::Fail).await;
+    for arrangement in Arrangement::ALL {
+        let case = format!("{arrangement:?}");
+        let client = arrangement.client(retrying(to(&server).await));
+        let short = context().await.with_deadline(Deadline::after(HELD * 40));
+        let status = short.scope(call(Kind::Unary, client, &[])).await.expect_err(&case);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{case}: {status:?}");
+        assert_attempts(&servers.take(), &case);
+    }
+}
