@@ -47,6 +47,7 @@ mod isolation;
 mod key_sets;
 mod keys;
 mod neighbours;
+mod opentelemetry;
 mod propagated_fields;
 mod propagation;
 mod real_issuers;
