@@ -37,6 +37,8 @@ const CALLS: u64 = 3000;
 const AT_ONCE: usize = 256;
 const USERS: u64 = 100;
 const CONNECTIONS: usize = 4;
+/// Longer than any call takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How one of the services reaches the next.
 type Client = ClientService<Channel>;
@@ -276,7 +278,7 @@ async fn make(seed: u64, number: u64, token: Option<Arc<str>>, channel: Channel)
         call(kind, channel, &fields).await
     };
     let answer = match patience {
-        None => work.await,
+        None => timeout(PATIENCE, work).await.expect("a call that nobody gives up ends"),
         Some(patience) => match timeout(patience, work).await {
             Ok(answer) => answer,
             Err(_) => return End::Left,
