@@ -159,19 +159,15 @@ impl OrderService for Relay {
         request: Request<Streaming<CreateOrderRequest>>,
     ) -> Result<Response<ImportOrdersResponse>, Status> {
         let relayed = self.handle(request, |mut messages, next| async move {
-            match next {
-                Some(mut next) => {
-                    let messages = messages.map_while(Result::ok);
-                    Ok(next.import_orders(messages).await?.into_inner())
-                }
-                None => {
-                    let mut orders = Vec::new();
-                    while messages.message().await?.is_some() {
-                        orders.push(order());
-                    }
-                    Ok(ImportOrdersResponse { orders })
-                }
+            if let Some(mut next) = next {
+                let messages = messages.map_while(Result::ok);
+                return Ok(next.import_orders(messages).await?.into_inner());
             }
+            let mut orders = Vec::new();
+            while messages.message().await?.is_some() {
+                orders.push(order());
+            }
+            Ok(ImportOrdersResponse { orders })
         });
         relayed.await
     }
@@ -183,18 +179,15 @@ impl OrderService for Relay {
         request: Request<Streaming<Item>>,
     ) -> Result<Response<Answers<ItemAvailability>>, Status> {
         let relayed = self.handle(request, |items, next| async move {
-            let answers: Answers<ItemAvailability> = match next {
-                Some(mut next) => {
-                    let items = items.map_while(Result::ok);
-                    Box::pin(next.check_items(items).await?.into_inner())
-                }
-                None => {
-                    let checked_for = order().created_by;
-                    Box::pin(items.map(move |item| {
-                        let (sku, checked_for) = (item?.sku, checked_for.clone());
-                        Ok(ItemAvailability { sku, available: true, checked_for })
-                    }))
-                }
+            let answers: Answers<ItemAvailability> = if let Some(mut next) = next {
+                let items = items.map_while(Result::ok);
+                Box::pin(next.check_items(items).await?.into_inner())
+            } else {
+                let checked_for = order().created_by;
+                Box::pin(items.map(move |item| {
+                    let (sku, checked_for) = (item?.sku, checked_for.clone());
+                    Ok(ItemAvailability { sku, available: true, checked_for })
+                }))
             };
             Ok(answers)
         });
