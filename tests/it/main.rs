@@ -10,6 +10,13 @@
     reason = "these are tests"
 )]
 
+#[allow(dead_code, reason = "more is measured than is counted here")]
+#[path = "../../benches/support/job.rs"]
+mod job;
+/// Calls in process, with layers around and without.
+#[allow(dead_code, reason = "more is measured than is counted here")]
+#[path = "../../benches/support/layers.rs"]
+mod layers;
 /// The parts of the sample shop.
 #[allow(dead_code, reason = "programs do more than these tests")]
 #[path = "../../examples/shop"]
@@ -28,6 +35,7 @@ mod sample {
 }
 mod support;
 
+mod allocations;
 mod ambient;
 mod attempts;
 mod authenticator;
