@@ -55,7 +55,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::util::BoxCloneSyncService;
@@ -213,7 +213,9 @@ where
             return Box::pin(async { Ok(status::metadata_too_large().into_http()) });
         }
         let path = path.to_owned();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // Where it goes is the route's to say: the client's word for it is no destination.
+        parts.uri = parts.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
         let (upload, mut uploaded) = Upload::new(Body::new(body));
         let request = Request::from_parts(parts, Body::new(upload));
         Box::pin(async move {

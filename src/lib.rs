@@ -134,7 +134,7 @@
 //! |---|---|---|
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
 //! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that were ended before they came to their end |
-//! | `passport_fields_dropped_total` | `name` (`baggage`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
+//! | `passport_fields_dropped_total` | `name` (`baggage`, `listed`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
 //! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; the error is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
 //! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |

@@ -251,6 +251,6 @@ fn reject_alias(present: &[Attribute], key: &HeaderName) -> Result<(), ContextEr
     Ok(())
 }
 
-fn field_size(key: &HeaderName, value: &HeaderValue) -> usize {
+pub(crate) fn field_size(key: &HeaderName, value: &HeaderValue) -> usize {
     key.as_str().len() + value.len() + OVERHEAD
 }

@@ -109,6 +109,9 @@ impl CallContext {
     /// Calls a function with this context as the thread's own: for threads that block, and for what
     /// is called from the middle of another scope.
     ///
+    /// Whatever else the thread runs meanwhile runs in it too: a runtime is entered around the scope,
+    /// not within, as `runtime.block_on(context.scope(future))`.
+    ///
     /// ```
     /// use tonic_passport::{CallContext, UserContext};
     ///

@@ -48,7 +48,7 @@ impl End {
     }
 
     /// As [`poll`](Self::poll), for what never has to wait.
-    pub(super) fn has_come(&mut self) -> Option<Status> {
+    pub(super) fn has_come(&self) -> Option<Status> {
         if self.context.is_cancelled() {
             return Some(status::call_cancelled());
         }

@@ -208,7 +208,9 @@ fn write(
     let is_last = |Carried { name, value, hops }: &&Carried| {
         *hops == Hops::One && headers.get_all(name).iter().any(|sent| sent == value)
     };
-    let last: Vec<&str> = fields.iter().filter(is_last).map(|field| field.name.as_str()).collect();
+    let mut last: Vec<&str> =
+        fields.iter().filter(is_last).map(|field| field.name.as_str()).collect();
+    last.dedup();
     if !last.is_empty() {
         // Names of fields joined by commas are always the value of one.
         let value = HeaderValue::try_from(last.join(",")).map_err(|_| ContextError::NoRoom)?;

@@ -12,9 +12,9 @@ use crate::context::UserContext;
 use crate::deadline::Deadline;
 use crate::jwt::TokenError;
 
-/// How long an answer may take that begins when its token has had its time: it may be the only
-/// message of a call that has done its work.
-const LATE_ANSWER: Duration = Duration::from_secs(1);
+/// How long a request, or an answer, may take that begins when its token has had its time: it may be
+/// the only message of a call, and the answer to one that has done its work.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The time at which streams are ended, and what for.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,8 @@ impl Ending {
         let until = context.user().and_then(UserContext::expires_at);
         let expiry = until.zip(grace).and_then(|(until, grace)| {
             // A token that has expired was accepted with some leeway.
-            let left = until.duration_since(now()).unwrap_or_default();
-            Instant::now().checked_add(left)?.checked_add(grace)
+            let left = until.checked_add(grace)?.duration_since(now()).unwrap_or_default();
+            Instant::now().checked_add(left.max(LATE))
         });
         match (deadline, expiry) {
             (Some(deadline), Some(expiry)) if deadline <= expiry => {
@@ -63,7 +63,7 @@ impl Ending {
     pub(super) fn of_answer(self) -> Self {
         match self {
             Self { time: Some(time), cause: Cause::TokenExpiry } => {
-                Self { time: Some(time.max(Instant::now() + LATE_ANSWER)), ..self }
+                Self { time: Some(time.max(Instant::now() + LATE)), ..self }
             }
             other => other,
         }

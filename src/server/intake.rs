@@ -7,12 +7,18 @@ use smallvec::SmallVec;
 
 use crate::call::Fields;
 use crate::deadline::{InvalidTimeout, parse_timeout};
-use crate::metadata::{Reserved, folded, is_connection_field};
+use crate::metadata::{Reserved, field_size, folded, is_connection_field};
 use crate::propagation::{
     BAGGAGE, Carried, Hops, PropagatedField, RequestId, TRACEPARENT, TRACESTATE, is_baggage,
     is_traceparent, is_tracestate, one_hop_names,
 };
 use crate::telemetry;
+
+/// How much may be carried of the fields that are listed, in bytes: a quarter of what is taken of all
+/// metadata, as of the user.
+const MAX_LISTED: usize = 4 * 1024;
+/// How much is read of the names of fields that go no further, in bytes.
+const MAX_ONE_HOP: usize = 1024;
 
 /// Names of fields that the handler must not see.
 pub(super) type Names = SmallVec<[HeaderName; 4]>;
@@ -121,9 +127,13 @@ impl<'a> Intake<'a> {
             telemetry::field_dropped(label);
             unwanted.push(name);
         };
-        let mut carry = |name: &HeaderName, value: &HeaderValue| {
-            let (name, value) = (name.clone(), value.clone());
-            fields.push(Carried { hops: self.hops(&name, listed), name, value });
+        let mut carry = |name: &HeaderName, values: &[&HeaderValue]| {
+            let hops = self.hops(name, listed);
+            fields.extend(values.iter().map(|value| Carried {
+                name: name.clone(),
+                value: (*value).clone(),
+                hops,
+            }));
         };
 
         let parent = match self.traceparent {
@@ -135,25 +145,34 @@ impl<'a> Intake<'a> {
             }
         };
         if let Some(parent) = parent {
-            carry(&TRACEPARENT, parent);
+            carry(&TRACEPARENT, &[parent]);
         }
         if !self.tracestate.is_empty() {
             // The state of a trace is worth nothing without the trace (Trace Context, section 4.3).
             if parent.is_some() && is_tracestate(&self.tracestate) {
-                self.tracestate.iter().for_each(|value| carry(&TRACESTATE, value));
+                carry(&TRACESTATE, &self.tracestate);
             } else {
                 drop_field(TRACESTATE, "tracestate");
             }
         }
         if !self.baggage.is_empty() {
             if is_baggage(&self.baggage) {
-                self.baggage.iter().for_each(|value| carry(&BAGGAGE, value));
+                carry(&BAGGAGE, &self.baggage);
             } else {
                 drop_field(BAGGAGE, "baggage");
             }
         }
-        for (name, value) in &self.listed {
-            carry(name, value);
+        let size = |(name, value): &(&HeaderName, &HeaderValue)| field_size(name, value);
+        let is_small = self.listed.iter().map(size).sum::<usize>() <= MAX_LISTED;
+        // What is too large together is dropped together: nobody has to guess what is missing.
+        for field in listed {
+            let of_this = self.listed.iter().filter(|(name, _)| *name == field.name());
+            let values: SmallVec<[&HeaderValue; 4]> = of_this.map(|(_, value)| *value).collect();
+            match (values.is_empty(), is_small) {
+                (true, _) => {}
+                (false, true) => carry(field.name(), &values),
+                (false, false) => drop_field(field.name().clone(), "listed"),
+            }
         }
         self.unwanted.append(&mut unwanted);
         fields
@@ -161,10 +180,12 @@ impl<'a> Intake<'a> {
 
     /// How far a field goes from here.
     fn hops(&self, name: &HeaderName, listed: &[PropagatedField]) -> Hops {
-        let has_arrived = self
-            .one_hop
-            .iter()
-            .any(|value| one_hop_names(value).any(|own| own == name.as_str().as_bytes()));
+        let size = self.one_hop.iter().map(|value| value.len()).sum::<usize>();
+        let has_arrived = size <= MAX_ONE_HOP
+            && self
+                .one_hop
+                .iter()
+                .any(|value| one_hop_names(value).any(|own| own == name.as_str().as_bytes()));
         if has_arrived {
             return Hops::None;
         }

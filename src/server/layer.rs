@@ -147,10 +147,9 @@ impl<A: Authenticator> ServerLayer<A> {
     /// default. Then it ends with `UNAUTHENTICATED` and the reason `TOKEN_EXPIRED`, in either
     /// direction, and its client opens another one with a new token.
     ///
-    /// A token that is accepted though it has expired, with the verifier's leeway, gives its stream the
-    /// grace from then on. A method that answers with one message is not ended; of a call that is
-    /// relayed nobody knows which kind it is, so there an answer that has not begun by then has a
-    /// second from its beginning.
+    /// A call that is let in when that time is over already, with the verifier's leeway, has a second.
+    /// A method that answers with one message is not ended; of a call that is relayed nobody knows
+    /// which kind it is, so there an answer that begins late has a second, too.
     ///
     /// This is a setting of the edge: behind it, nobody knows of a token, and streams end with those
     /// of the edge.
@@ -168,7 +167,8 @@ impl<A: Authenticator> ServerLayer<A> {
     }
 
     /// Lists further fields that go along with the calls that are made on behalf of a request, and
-    /// how far; see [`propagation`](crate::propagation) for those that do in any case. Listing one
+    /// how far; see [`propagation`](crate::propagation) for those that do in any case. When they are
+    /// larger than 4 KiB together, counted as gRPC counts metadata, all of them are dropped. Listing one
     /// of them changes how far it goes: `baggage` for instance, but not the request's id.
     #[must_use]
     pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
