@@ -145,3 +145,13 @@ async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
         }
     }
 }
+
+/// As a unit test of a handler puts it there.
+#[test]
+fn a_user_in_a_requests_extensions_is_its_caller_where_there_is_no_layer() {
+    let mut request = tonic::Request::new(());
+    assert!(UserContext::from_request(&request).is_err());
+    let alice = UserContext::builder("alice").build().unwrap();
+    request.extensions_mut().insert(alice.clone());
+    assert_eq!(UserContext::from_request(&request).unwrap(), alice);
+}

@@ -1,11 +1,13 @@
 //! A call that is cancelled cancels what it started.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -311,6 +313,68 @@ async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
         let answer = timeout(BOUND, task).await.expect(&case);
         assert_told(answer.expect(&case), CANCELLED, &case);
         last.assert_left(kind, &case).await;
+    }
+}
+
+/// A handler makes a call, and hands its answer to a task that knows nothing of any scope.
+#[tokio::test]
+async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled() {
+    let mut last = Last::start().await;
+    let channel = ClientLayer::new().wrap(last.server.connect().await);
+    let (tell, mut started) = mpsc::unbounded_channel();
+    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+        let (channel, tell) = (channel.clone(), tell.clone());
+        async move {
+            let kind = raw::kind_of(&request);
+            let asked = raw::post(kind.path())
+                .body(raw::stream(tokio_stream::once(Frame::data(raw::message(b"")))));
+            let mut answer = channel.oneshot(asked.unwrap()).await.unwrap().into_body();
+            answer.frame().await.unwrap().unwrap();
+            let reading = tokio::spawn(async move {
+                assert_eq!(UserContext::current(), None);
+                answer.collect().await.map(|body| body.trailers().cloned())
+            });
+            tell.send(reading).unwrap();
+            tokio::spawn(request.into_body().collect());
+            never(kind).await
+        }
+    })
+    .await;
+
+    for kind in [Kind::ServerStreaming, Kind::Bidirectional] {
+        let case = format!("{kind:?}");
+        let caller = caller(kind, server.connect().await);
+        let reading = started.recv().await.unwrap();
+        last.reached(&case).await;
+        assert!(!reading.is_finished(), "{case}");
+
+        caller.abort();
+        let trailers = timeout(BOUND, reading).await.expect(&case).unwrap().unwrap();
+        let code = trailers.expect(&case)["grpc-status"].clone();
+        assert_eq!(code.as_bytes(), b"1", "{case}: CANCELLED");
+        last.assert_left(Kind::ServerStreaming, &case).await;
+    }
+}
+
+/// Not all that answers over HTTP says at the end, by trailers, that it is the end.
+#[tokio::test]
+async fn an_answer_that_ends_with_its_last_message_was_answered() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let handler = tower::service_fn(move |_: Request<Body>| {
+        tell.send(CallContext::current()).unwrap();
+        let answer = Full::new(raw::message(b"x"));
+        async move { Ok::<_, Infallible>(Response::new(answer)) }
+    });
+    let request = || raw::post(raw::METHOD).header("x-user-id", "alice").body(Body::empty());
+
+    for (reads, is_cancelled) in [(0, true), (1, false)] {
+        let answer = internal().wrap(handler.clone()).oneshot(request().unwrap()).await.unwrap();
+        let mut body = answer.into_body();
+        for _ in 0..reads {
+            assert!(body.frame().await.unwrap().unwrap().is_data());
+        }
+        drop(body);
+        assert_eq!(told.recv().await.unwrap().is_cancelled(), is_cancelled, "{reads} frames read");
     }
 }
 

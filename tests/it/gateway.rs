@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_passport::propagation::PropagatedField;
-use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
+use tonic_passport::{BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer};
 use tower::ServiceExt;
 
 use crate::support::probe::{Kind, Probe, call, with};
@@ -610,6 +610,31 @@ async fn a_gateway_counts_as_a_hop() {
             let text = |name| seen.get(name).map(|value| value.to_str().unwrap());
             assert_eq!(text("x-debug"), expected.map(|_| "1"), "{case}");
             assert_eq!(text("x-passport-one-hop"), expected, "{case}");
+        }
+    }
+}
+
+/// An upstream that is bound to destinations is told by its own channel where that goes: what a client
+/// puts into `:authority` is no destination.
+#[tokio::test]
+async fn a_client_has_no_say_in_where_a_relayed_call_goes() {
+    let probe = Probe::default();
+    let upstream = probe.bare().await;
+    let bound = ClientLayer::new().destinations(["inventory".parse().unwrap()]);
+    let gateway = Gateway::builder().route(ORDERS, bound.wrap(upstream.connect().await));
+    let routes = gateway.build().unwrap().into_routes();
+    let server = TestServer::start(|incoming| {
+        Server::builder().layer(internal()).add_routes(routes).serve_with_incoming(incoming)
+    })
+    .await;
+
+    for claimed in ["http://inventory", "http://edge.example.com"] {
+        let endpoint = server.endpoint().origin(claimed.parse().unwrap());
+        let channel = endpoint.connect().await.unwrap();
+        for kind in Kind::ALL {
+            let answer = call(kind, channel.clone(), &[("x-user-id", "alice")]).await;
+            let expected = (Code::Internal, "DESTINATION_NOT_ALLOWED");
+            assert_refused(answer, expected, &probe, &format!("{claimed}, {kind:?}"));
         }
     }
 }

@@ -565,6 +565,46 @@ async fn a_client_that_names_fields_for_one_hop_stops_its_own() {
     }
 }
 
+/// So that nobody can have all metadata of a service's connection to others refused.
+#[tokio::test]
+async fn listed_fields_that_are_too_large_together_are_dropped_and_counted() {
+    let list = [every_hop("x-experiment"), every_hop("x-other")];
+    // A field counts as gRPC counts metadata.
+    let room = 4096 - "x-experiment".len() - 32 - "x-other".len() - 32 - "1".len();
+    for (length, is_small) in [(room, true), (room + 1, false)] {
+        for doors in Doors::ALL {
+            let case = format!("{doors:?}, {length}");
+            let metrics = Metrics::start();
+            let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+            let large = "x".repeat(length);
+            let fields = [("x-experiment", &*large), ("x-other", "1")];
+            for seen in chain.call(&fields, &case).await {
+                for name in ["x-experiment", "x-other"] {
+                    assert_eq!(seen.contains_key(name), is_small, "{case}: {name}");
+                }
+            }
+            let expected = if is_small { BTreeMap::new() } else { counts("listed", 2) };
+            assert_eq!(dropped(&metrics), expected, "{case}");
+        }
+    }
+}
+
+/// A request must not be able to say so much that looking it up takes long.
+#[tokio::test]
+async fn a_list_of_fields_for_one_hop_that_is_too_large_says_nothing() {
+    let list = [every_hop("x-experiment")];
+    for doors in Doors::ALL {
+        let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+        for (length, travels) in [(1024, false), (1025, true)] {
+            let case = format!("{doors:?}, {length}");
+            let marks = format!("{},x-experiment", ",".repeat(length - ",x-experiment".len()));
+            let fields = [("x-passport-one-hop", &*marks), ("x-experiment", "blue")];
+            let [_, second, _] = chain.call(&fields, &case).await;
+            assert_eq!(second.contains_key("x-experiment"), travels, "{case}");
+        }
+    }
+}
+
 #[test]
 fn fields_that_somebody_else_decides_about_cannot_be_listed() {
     let reserved = [

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::transport::Server;
 use tonic::{Code, Status};
-use tonic_passport::testing::TestIssuer;
+use tonic_passport::testing::{Clock, TestIssuer};
 use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
 
 use crate::support::guard::Guards;
@@ -291,6 +291,29 @@ async fn streams_outlive_tokens_where_they_are_let_and_for_thirty_seconds_by_def
     }
     for (case, stream) in &mut open {
         stream.assert_alive(case).await;
+    }
+}
+
+/// The verifier's clock stands still, a day ago, at a time when the token was good.
+#[tokio::test]
+async fn what_time_it_is_the_verifiers_clock_says() {
+    let tokens = Tokens::new();
+    let clock = Clock::at(SystemTime::now() - Duration::from_secs(24 * 60 * 60));
+    let verifier = tokens.0.verifier().clock(clock.source());
+    let layer = ServerLayer::new(BearerToken::new(verifier)).stream_grace(Duration::ZERO);
+    let service = Service::behind(layer).await;
+
+    let bearer = |lifetime| {
+        let token = tokens.0.token("alice").issued_at(clock.now());
+        format!("Bearer {}", token.expires_in(Duration::from_secs(lifetime)).sign())
+    };
+    let (lasting, expiring) = (bearer(60 * 60), bearer(1));
+    for kind in [Kind::ServerStreaming, Kind::Bidirectional] {
+        let case = format!("{kind:?}");
+        let mut lasting = service.open(kind, &[("authorization", &lasting)]).await;
+        let mut expiring = service.open(kind, &[("authorization", &expiring)]).await;
+        expiring.assert_expires(&case).await;
+        lasting.assert_alive(&case).await;
     }
 }
 
