@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How one of the services reaches the next.
 type Client = ClientService<Channel>;
 
-/// Chance, as far as a seed determines it (Steele, Lea and Flood: `SplitMix64`).
+/// Chance, as far as a seed determines it: the generator `SplitMix64`.
 #[derive(Clone, Debug)]
 struct Dice(u64);
 
