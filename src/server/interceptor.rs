@@ -44,7 +44,7 @@ impl<A: Authenticator> EdgeInterceptor<A> {
     /// [`ServerLayer::propagate`](crate::ServerLayer::propagate).
     #[must_use]
     pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
-        Arc::make_mut(&mut self.settings).fields.extend(fields);
+        Arc::make_mut(&mut self.settings).propagate(fields);
         self
     }
 

@@ -172,7 +172,7 @@ impl<A: Authenticator> ServerLayer<A> {
     /// of them changes how far it goes: `baggage` for instance, but not the request's id.
     #[must_use]
     pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
-        self.settings().fields.extend(fields);
+        self.settings().propagate(fields);
         self
     }
 

@@ -56,6 +56,14 @@ impl Settings {
         self.exceptions.get(path).copied().unwrap_or_default()
     }
 
+    /// Lists fields. Of one that is listed already, what is said last counts.
+    pub(super) fn propagate(&mut self, fields: impl IntoIterator<Item = PropagatedField>) {
+        for field in fields {
+            self.fields.retain(|listed| listed.name() != field.name());
+            self.fields.push(field);
+        }
+    }
+
     pub(super) fn except(&mut self, methods: impl IntoIterator<Item = MethodPath>, access: Access) {
         self.exceptions.extend(methods.into_iter().map(|method| (method, access)));
     }

@@ -565,6 +565,23 @@ async fn a_client_that_names_fields_for_one_hop_stops_its_own() {
     }
 }
 
+#[tokio::test]
+async fn of_a_field_that_is_listed_twice_what_was_said_last_counts() {
+    let cases = [
+        ([one_hop("x-debug"), every_hop("x-debug")], [1, 1, 1]),
+        ([every_hop("x-debug"), one_hop("x-debug")], [1, 1, 0]),
+    ];
+    for doors in Doors::ALL {
+        for (list, expected) in &cases {
+            let chain = Chain::start(doors, [Station::listing(list); 3]).await;
+            let case = format!("{doors:?}, {list:?}");
+            let seen = chain.call(&[("x-debug", "1")], &case).await;
+            let times = seen.each_ref().map(|seen| values(seen, "x-debug").len());
+            assert_eq!(times, *expected, "{case}");
+        }
+    }
+}
+
 /// So that nobody can have all metadata of a service's connection to others refused.
 #[tokio::test]
 async fn listed_fields_that_are_too_large_together_are_dropped_and_counted() {
