@@ -62,16 +62,19 @@ impl UserContext {
     /// ```
     pub fn from_request<T>(request: &Request<T>) -> Result<UserContext, Rejection> {
         let extensions = request.extensions();
-        let user = extensions.get::<CallContext>().and_then(CallContext::user);
+        let call = extensions.get::<CallContext>();
         // Without a layer, a test of a handler may have put one there.
-        user.or_else(|| extensions.get()).cloned().ok_or(Rejection::ContextMissing)
+        let user = call.and_then(CallContext::user).or_else(|| extensions.get());
+        if call.is_none() && user.is_none() {
+            tracing::warn!("no layer has seen this request: was the service mounted without it?");
+        }
+        user.cloned().ok_or(Rejection::ContextMissing)
     }
 }
 
 impl CallContext {
-    /// The context that the [`ServerLayer`](crate::ServerLayer) or
-    /// [`EdgeInterceptor`](crate::EdgeInterceptor) in front of a service made for this request; an
-    /// empty one where there is neither.
+    /// The context that the [`ServerLayer`] or [`EdgeInterceptor`] in front of a service made for this
+    /// request; an empty one where there is neither.
     ///
     /// Behind an interceptor, a handler does not run in a scope, and opens one where it makes calls:
     ///

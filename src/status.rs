@@ -205,8 +205,8 @@ impl From<AccessDenied> for Status {
 /// Says to the developer of a service how to mend it.
 pub(crate) fn not_propagated() -> Status {
     let message = "no user context to propagate: start the task with tonic_passport::spawn, make the \
-                   call within UserContext::scope, put a UserContext into the request's extensions, \
-                   or allow anonymous calls";
+                   call within CallContext::scope or UserContext::scope, put a UserContext into the \
+                   request's extensions, or allow anonymous calls";
     status(Code::Internal, reason::CONTEXT_NOT_PROPAGATED, message, [])
 }
 

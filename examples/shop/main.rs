@@ -79,7 +79,7 @@ What a service is told of its caller:
 A token that has expired:
 
   TOKEN=$(curl -s '{identity_provider}/token/buyer?expires_in=-1')
-  grpcurl -plaintext -H "authorization: Bearer $TOKEN" {gateway} shop.v1.UserService/WhoAmI
+  grpcurl -plaintext -H "authorization: Bearer $TOKEN" {gateway} shop.v1.OrderService/ListOrders
 
 A call straight to a service, past the gateway:
 

@@ -49,13 +49,13 @@ pub(super) fn propagate(
     let is_meant = match settings.permit(route) {
         Ok(()) => true,
         Err(elsewhere) if settings.elsewhere == Without::Refuse => {
-            return Err(told(status::destination_not_allowed(elsewhere.as_deref())));
+            return Err(told(status::destination_not_allowed(elsewhere.as_deref()), route));
         }
         Err(_) => false,
     };
     let user = context.user().filter(|_| is_meant);
     if user.is_none() && is_meant && settings.anonymous == Without::Refuse {
-        return Err(told(status::not_propagated()));
+        return Err(told(status::not_propagated(), route));
     }
 
     if settings.relays {
@@ -247,7 +247,7 @@ fn insert(
 }
 
 /// Says in the log, too, what the developer of a service has to mend.
-fn told(status: Status) -> Status {
-    tracing::error!("{}", status.message());
+fn told(status: Status, route: Route<'_>) -> Status {
+    tracing::error!(method = route.request.map(Uri::path), "{}", status.message());
     status
 }

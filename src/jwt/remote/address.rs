@@ -73,7 +73,8 @@ impl Resolve for PublicResolver {
             let usable: Vec<SocketAddr> =
                 found.filter(|address| allowed || is_public(address.ip())).collect();
             if usable.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
+                let problem = "has no public address (RemoteKeys::allow_host exempts a host)";
+                return Err(format!("{} {problem}", name.as_str()).into());
             }
             Ok(Box::new(usable.into_iter()) as Addrs)
         })

@@ -39,7 +39,7 @@ enum Source {
 /// Why a key set could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("{url}: not an address of the public network")]
+    #[error("{url}: not an address of the public network (RemoteKeys::allow_host exempts a host)")]
     Address { url: Url },
     #[error("the discovery document is of the issuer {issuer:?}")]
     ForeignIssuer { issuer: String },
@@ -49,7 +49,7 @@ pub(super) enum FetchError {
     Keys(#[from] KeyError),
     #[error("the discovery document is malformed: {0}")]
     Malformed(&'static str),
-    #[error("{url}: only https is fetched")]
+    #[error("{url}: only https is fetched (RemoteKeys::allow_host exempts a host)")]
     Scheme { url: Url },
     #[error("{url}: answered {status}")]
     Status { url: Url, status: StatusCode },
