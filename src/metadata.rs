@@ -132,6 +132,11 @@ impl UserContext {
         Err(ContextError::NoRoom)
     }
 
+    /// How many fields it is written as, at most.
+    pub(crate) fn fields(&self) -> usize {
+        4 + self.parts().attributes.len()
+    }
+
     /// Shows each field that the context is written as, for as long as the answer is `true`. Whether
     /// it was to the end.
     fn try_each_field(&self, mut f: impl FnMut(HeaderName, &HeaderValue) -> bool) -> bool {

@@ -183,6 +183,9 @@ fn write(
     user: Option<&UserContext>,
     context: &CallContext,
 ) -> Result<(), ContextError> {
+    // Room for all of it at once, before there is much to move.
+    let own = user.map_or(0, UserContext::fields) + context.fields().len() + 1;
+    headers.try_reserve(own).map_err(|_| ContextError::NoRoom)?;
     if let Some(user) = user {
         user.append_to(headers)?;
     }

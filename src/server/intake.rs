@@ -174,7 +174,9 @@ impl<'a> Intake<'a> {
                 (false, false) => drop_field(field.name().clone(), "listed"),
             }
         }
-        self.unwanted.append(&mut unwanted);
+        if !unwanted.is_empty() {
+            self.unwanted.append(&mut unwanted);
+        }
         fields
     }
 
