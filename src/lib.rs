@@ -157,6 +157,7 @@ mod body;
 mod byte_set;
 mod context;
 mod deadline;
+mod drain;
 mod telemetry;
 
 pub mod authenticate;

@@ -1,17 +1,21 @@
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http_body::{Body, Frame, SizeHint};
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tonic::Status;
+use tonic::body::Body;
 
 use super::end::End;
 use crate::body::MaybeBody;
 use crate::call::{CallContext, ambient};
+use crate::drain::drain;
 use crate::status;
 
 /// Held by those who wait for the answer to a request.
@@ -36,15 +40,12 @@ pin_project! {
     }
 }
 
-pin_project! {
-    /// The body of a response of a [`ClientService`](super::ClientService). It ends with a status in
-    /// trailers when the deadline passes, or the call that it is made for is cancelled.
-    pub struct ResponseBody<B> {
-        #[pin]
-        inner: MaybeBody<B>,
-        end: End,
-        awaited: Option<Awaited>,
-    }
+/// The body of a response of a [`ClientService`](super::ClientService). It ends with a status in
+/// trailers when the deadline passes, or the call that it is made for is cancelled.
+pub struct ResponseBody {
+    inner: Body,
+    end: End,
+    awaited: Option<Awaited>,
 }
 
 impl<B> RequestBody<B> {
@@ -55,13 +56,33 @@ impl<B> RequestBody<B> {
     }
 }
 
-impl<B> ResponseBody<B> {
-    pub(super) fn new(inner: B, end: End, awaited: Option<Awaited>) -> Self {
-        Self { inner: MaybeBody::new(inner), end, awaited }
+impl ResponseBody {
+    pub(super) fn new(inner: Body, end: End, awaited: Option<Awaited>) -> Self {
+        Self { inner, end, awaited }
+    }
+
+    /// Nobody waits for the rest. The peer is told so: the stream is reset when the answer is dropped,
+    /// and the request has ended or was broken off.
+    fn give_up(&mut self) {
+        let answer = mem::take(&mut self.inner);
+        let Some(awaited) = self.awaited.take() else {
+            return;
+        };
+        let is_sending = !awaited.is_closed();
+        drop(awaited);
+        if is_sending && !answer.is_end_stream() {
+            drain(answer, pending::<()>());
+        }
     }
 }
 
-impl<B: Body<Error = Status>> Body for RequestBody<B> {
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl<B: http_body::Body<Error = Status>> http_body::Body for RequestBody<B> {
     type Data = B::Data;
     type Error = Status;
 
@@ -94,28 +115,28 @@ impl<B: Body<Error = Status>> Body for RequestBody<B> {
     }
 }
 
-impl<B> fmt::Debug for ResponseBody<B> {
+impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").finish_non_exhaustive()
     }
 }
 
-impl<B> Default for ResponseBody<B> {
+impl Default for ResponseBody {
     fn default() -> Self {
-        Self { inner: MaybeBody::default(), end: End::never(), awaited: None }
+        Self { inner: Body::default(), end: End::never(), awaited: None }
     }
 }
 
-impl<B: Body> Body for ResponseBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Status;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let status = match this.inner.as_mut().poll_frame(cx) {
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        let status = match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.end.has_come() {
                 None => return Poll::Ready(Some(Ok(frame))),
                 Some(status) => status,
@@ -124,15 +145,16 @@ impl<B: Body> Body for ResponseBody<B> {
                 None => return Poll::Ready(Some(Err(error))),
                 Some(status) => status,
             },
-            Poll::Ready(end) => return Poll::Ready(end),
+            Poll::Ready(end) => {
+                this.inner = Body::default();
+                return Poll::Ready(end);
+            }
             Poll::Pending => match this.end.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(status) => status,
             },
         };
-        // Nobody waits for the rest: the peer is told so.
-        this.inner.clear();
-        *this.awaited = None;
+        this.give_up();
         Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
     }
 

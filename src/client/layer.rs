@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tonic::Status;
 use tonic::body::Body;
+use tower::BoxError;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -59,6 +61,11 @@ use super::settings::{Settings, Without};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Answers that nobody reads
+///
+/// When the answer is dropped, the request is broken off, too, if it is a stream that has not come to
+/// its end: a call is over when nobody waits for its answer.
 ///
 /// # Retries, hedging, load balancing
 ///
@@ -193,8 +200,10 @@ impl<S> Layer<S> for ClientLayer {
 impl<S, B> Service<Request<Body>> for ClientService<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<ResponseBody>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -222,8 +231,10 @@ where
 impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<ResponseBody>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -234,7 +245,8 @@ where
                     let end = mem::replace(end, End::never());
                     let end = if *ends_answer { end } else { End::never() };
                     let awaited = awaited.take();
-                    let response = response.map(|body| ResponseBody::new(body, end, awaited));
+                    let response =
+                        response.map(|body| ResponseBody::new(Body::new(body), end, awaited));
                     return Poll::Ready(Ok(response));
                 }
                 Poll::Ready(Err(error)) => match end.of_error() {

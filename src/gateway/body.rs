@@ -1,27 +1,19 @@
 //! The bodies of a call that is relayed.
 
 use std::error::Error;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::drain::drain;
 use crate::server::{Ending, RequestBody};
 use crate::status;
-
-/// How much is read of an answer that nobody waits for any more, in bytes: more than the windows of
-/// one stream hold, by default.
-const DRAIN_SIZE: usize = 4 * 1024 * 1024;
-/// For how long it is read.
-const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 pin_project! {
     /// The body of a request on its way to an upstream, without identity in its trailers.
@@ -128,10 +120,7 @@ impl http_body::Body for Download {
     }
 }
 
-/// A caller who leaves while both directions are full would leave a stream behind that holds the
-/// connection's window for ever: hyper notices that the request was broken off when it asks for
-/// more of it, which it does not before the upstream took some, which it does not before its answer
-/// was read. So some of the answer is read, and thrown away, until the request is gone.
+/// A caller who leaves while both directions are full must not leave a stream behind.
 impl Drop for Download {
     fn drop(&mut self) {
         let uploading =
@@ -139,40 +128,8 @@ impl Drop for Download {
         if self.is_end_stream() || !uploading {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        let answer = std::mem::take(&mut self.inner);
         let (_, never) = oneshot::channel();
         let uploaded = std::mem::replace(&mut self.uploaded.0, never);
-        let path = std::mem::take(&mut self.path);
-        runtime.spawn(async move {
-            if tokio::time::timeout(DRAIN_TIME, drain(answer, uploaded)).await != Ok(true) {
-                tracing::warn!(path, "a service goes on with a call that its caller has left");
-            }
-        });
+        drain(std::mem::take(&mut self.inner), uploaded);
     }
-}
-
-/// Reads the answer until the request is gone. `false` when that takes too much.
-async fn drain(mut answer: Body, mut uploaded: oneshot::Receiver<Status>) -> bool {
-    let mut left = DRAIN_SIZE;
-    std::future::poll_fn(move |cx| {
-        loop {
-            if Pin::new(&mut uploaded).poll(cx).is_ready() {
-                return Poll::Ready(true);
-            }
-            match ready!(Pin::new(&mut answer).poll_frame(cx)) {
-                None | Some(Err(_)) => return Poll::Ready(true),
-                Some(Ok(frame)) => {
-                    let read = frame.data_ref().map_or(0, Bytes::len);
-                    let Some(rest) = left.checked_sub(read) else {
-                        return Poll::Ready(false);
-                    };
-                    left = rest;
-                }
-            }
-        }
-    })
-    .await
 }

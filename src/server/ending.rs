@@ -21,6 +21,8 @@ const LATE: Duration = Duration::from_secs(1);
 pub(crate) struct Ending {
     time: Option<Instant>,
     cause: Cause,
+    /// The deadline, which nothing puts off.
+    deadline: Option<Instant>,
 }
 
 /// Why a call is over.
@@ -33,7 +35,8 @@ pub(crate) enum Cause {
 impl Ending {
     /// At this deadline.
     pub(crate) fn at(deadline: Option<Deadline>) -> Self {
-        Self { time: deadline.map(Deadline::time), cause: Cause::Deadline }
+        let deadline = deadline.map(Deadline::time);
+        Self { time: deadline, cause: Cause::Deadline, deadline }
     }
 
     /// At the deadline of the call, but not later than its token, and some grace, allow. `now` is
@@ -50,20 +53,25 @@ impl Ending {
             let left = until.checked_add(grace)?.duration_since(now()).unwrap_or_default();
             Instant::now().checked_add(left.max(LATE))
         });
-        match (deadline, expiry) {
+        Self { time: deadline, cause: Cause::Deadline, deadline }.or_expiry_at(expiry)
+    }
+
+    /// At the deadline, or when the token has had its time: whichever is earlier.
+    fn or_expiry_at(self, expiry: Option<Instant>) -> Self {
+        match (self.deadline, expiry) {
             (Some(deadline), Some(expiry)) if deadline <= expiry => {
-                Self { time: Some(deadline), cause: Cause::Deadline }
+                Self { time: Some(deadline), cause: Cause::Deadline, ..self }
             }
-            (_, Some(expiry)) => Self { time: Some(expiry), cause: Cause::TokenExpiry },
-            (deadline, None) => Self { time: deadline, cause: Cause::Deadline },
+            (_, Some(_)) => Self { time: expiry, cause: Cause::TokenExpiry, ..self },
+            (deadline, None) => Self { time: deadline, cause: Cause::Deadline, ..self },
         }
     }
 
     /// That of an answer which begins now.
     pub(super) fn of_answer(self) -> Self {
         match self {
-            Self { time: Some(time), cause: Cause::TokenExpiry } => {
-                Self { time: Some(time.max(Instant::now() + LATE)), ..self }
+            Self { time: Some(time), cause: Cause::TokenExpiry, .. } => {
+                self.or_expiry_at(Some(time.max(Instant::now() + LATE)))
             }
             other => other,
         }

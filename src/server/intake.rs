@@ -183,8 +183,9 @@ impl<'a> Intake<'a> {
     /// How far a field goes from here.
     fn hops(&self, name: &HeaderName, listed: &[PropagatedField]) -> Hops {
         let size = self.one_hop.iter().map(|value| value.len()).sum::<usize>();
-        let has_arrived = size <= MAX_ONE_HOP
-            && self
+        // What is too large to be read may name any of them.
+        let has_arrived = size > MAX_ONE_HOP
+            || self
                 .one_hop
                 .iter()
                 .any(|value| one_hop_names(value).any(|own| own == name.as_str().as_bytes()));

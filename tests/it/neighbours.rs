@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::Request;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint, Server};
-use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
+use tonic_passport::{BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer};
+use tower::ServiceExt;
 
 use crate::sample::behind_gateway;
 use crate::support::probe::{Kind, Probe, call, with};
@@ -16,7 +19,7 @@ use crate::support::server::TestServer;
 use crate::support::shop::Item;
 use crate::support::shop::order_service_client::OrderServiceClient;
 use crate::support::shop::order_service_server::{OrderServiceServer, SERVICE_NAME};
-use crate::support::token;
+use crate::support::{raw, token};
 
 /// Longer than anything takes that is not held up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -123,6 +126,30 @@ async fn callers_who_left_hold_up_no_other() {
     let (_upstream, gateway) = start(Server::builder(), channel).await;
     drop(Hoarders::start(gateway.addr).await);
     assert!(is_served("alice", &gateway).await);
+}
+
+/// The same of a service that asks another one for its callers, message by message.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_who_left_hold_up_no_other_of_a_service_that_relays() {
+    let service = OrderServiceServer::new(Probe::default());
+    let inside = ServerLayer::new(ForwardedContext::trust_private_network());
+    let upstream = TestServer::start(|incoming| {
+        Server::builder().layer(inside).add_service(service).serve_with_incoming(incoming)
+    })
+    .await;
+    let channel = ClientLayer::new().wrap(upstream.connect().await);
+    let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+    let relay = raw::serve_behind(edge, move |request: Request<Body>| {
+        let channel = channel.clone();
+        async move {
+            let asked = raw::post(request.uri().path()).body(request.into_body()).unwrap();
+            channel.oneshot(asked).await.unwrap().map(Body::new)
+        }
+    })
+    .await;
+
+    drop(Hoarders::start(relay.addr).await);
+    assert!(is_served("alice", &relay).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

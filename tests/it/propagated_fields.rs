@@ -608,13 +608,13 @@ async fn listed_fields_that_are_too_large_together_are_dropped_and_counted() {
 
 /// A request must not be able to say so much that looking it up takes long.
 #[tokio::test]
-async fn a_list_of_fields_for_one_hop_that_is_too_large_says_nothing() {
+async fn a_list_of_fields_for_one_hop_that_is_too_large_to_be_read_may_name_any_of_them() {
     let list = [every_hop("x-experiment")];
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
-        for (length, travels) in [(1024, false), (1025, true)] {
+        for (length, travels) in [(1024, true), (1025, false)] {
             let case = format!("{doors:?}, {length}");
-            let marks = format!("{},x-experiment", ",".repeat(length - ",x-experiment".len()));
+            let marks = ",".repeat(length);
             let fields = [("x-passport-one-hop", &*marks), ("x-experiment", "blue")];
             let [_, second, _] = chain.call(&fields, &case).await;
             assert_eq!(second.contains_key("x-experiment"), travels, "{case}");

@@ -356,6 +356,23 @@ async fn whichever_is_earlier_ends_a_stream_its_deadline_or_its_token() {
     }
 }
 
+/// An answer that begins when the token has had its time has a second, but no more than its call.
+#[tokio::test]
+async fn an_answer_that_begins_late_ends_at_the_deadline_all_the_same() {
+    let tokens = Tokens::new();
+    let (bearer, grace) = tokens.ending_in(Duration::from_millis(1100));
+    let late = |_: Request<Body>| async {
+        // Later than the token, which has a second at least, and earlier than the deadline.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        raw::answer(tokio_stream::pending())
+    };
+    let server = raw::serve_behind(tokens.edge().stream_grace(grace), late).await;
+    let fields = [("authorization", &*bearer), ("grpc-timeout", "1300m")];
+    let (_, end) = raw::read(Kind::ServerStreaming, server.patient(), &fields).await;
+    let status = end.unwrap_err();
+    assert_eq!((status.code(), &*reason(&status)), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+}
+
 #[tokio::test]
 async fn a_stream_that_is_always_ready_ends_with_its_token_too() {
     let tokens = Tokens::new();
