@@ -3,6 +3,7 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -103,7 +104,10 @@ impl<B: http_body::Body<Error = Status>> http_body::Body for RequestBody<B> {
             return frame;
         }
         ambient::enter(this.context, || this.inner.clear());
-        Poll::Ready(Some(Err(status::call_cancelled())))
+        let mut status = status::call_cancelled();
+        // What hyper resets the stream with.
+        status.set_source(Arc::new(h2::Error::from(h2::Reason::CANCEL)));
+        Poll::Ready(Some(Err(status)))
     }
 
     fn is_end_stream(&self) -> bool {

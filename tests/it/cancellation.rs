@@ -356,6 +356,27 @@ async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled(
     }
 }
 
+/// A service must not take it for a failure that its caller did not wait.
+#[tokio::test]
+async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+        let tell = tell.clone();
+        tokio::spawn(async move {
+            let end = request.into_body().collect().await.map(drop);
+            tell.send(end.unwrap_err().code()).unwrap();
+        });
+        never(Kind::Bidirectional)
+    })
+    .await;
+    let channel = ClientLayer::new().wrap(server.connect().await);
+    let alice = UserContext::builder("alice").build().unwrap();
+    let body = raw::stream(tokio_stream::pending());
+    let request = raw::post(Kind::Bidirectional.path()).body(body).unwrap();
+    drop(alice.scope(channel.oneshot(request)).await.unwrap());
+    assert_eq!(timeout(BOUND, told.recv()).await.unwrap(), Some(Code::Cancelled));
+}
+
 /// Not all that answers over HTTP says at the end, by trailers, that it is the end.
 #[tokio::test]
 async fn an_answer_that_ends_with_its_last_message_was_answered() {
