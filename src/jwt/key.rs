@@ -119,7 +119,11 @@ impl VerificationKey {
         let Some(parameters) = rsa_parameters(algorithm) else {
             return Self::point(algorithm, der, "pem");
         };
-        let key = RsaPublicKey::from_der(der).map_err(|_| malformed("not an RSA key"))?;
+        // What was found is the key within; what is around it is to be DER as well, to the letter.
+        let block = pem::parse(pem).map_err(|_| malformed("not a block of PEM"))?;
+        let key = RsaPublicKey::from_der(der)
+            .and_then(|_| RsaPublicKey::from_der(block.contents()))
+            .map_err(|_| malformed("not an RSA key"))?;
         let n = key.modulus().big_endian_without_leading_zero();
         let e = key.exponent().big_endian_without_leading_zero();
         Self::rsa(algorithm, parameters, n, e)
