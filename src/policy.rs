@@ -74,7 +74,7 @@ impl MethodPath {
 }
 
 /// The bytes that an identifier has.
-const IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
+static IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
 
 /// Whether this is the full name of a service: identifiers joined by dots.
 pub(crate) fn is_service_name(name: &str) -> bool {

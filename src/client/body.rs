@@ -79,7 +79,9 @@ impl ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        self.give_up();
+        if !self.inner.is_end_stream() {
+            self.give_up();
+        }
     }
 }
 

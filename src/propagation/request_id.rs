@@ -13,7 +13,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
 /// The bytes that an id may have.
-const PLAIN: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
+static PLAIN: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
 
 /// What all calls have in common that are made on behalf of one request: its id, `x-request-id`.
 ///
