@@ -5,9 +5,8 @@
 //! it, which it does not before the peer took some, which it does not before its answer was read. So
 //! some of the answer is read, and thrown away, until the stream is reset.
 
-use std::future::Future;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,16 +20,13 @@ const SIZE: usize = 4 * 1024 * 1024;
 /// For how long it is read.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Reads the answer in a task of its own, until the request is `gone` or the answer ends.
-pub(crate) fn drain<F>(answer: Body, gone: F)
-where
-    F: Future<Output: Send> + Send + Unpin + 'static,
-{
+/// Reads the answer in a task of its own, until it ends: with the stream, when that is reset.
+pub(crate) fn drain(answer: Body) {
     let Ok(runtime) = Handle::try_current() else {
         return;
     };
     let reading = async move {
-        if tokio::time::timeout(TIME, read(answer, gone)).await != Ok(true) {
+        if tokio::time::timeout(TIME, read(answer)).await != Ok(true) {
             tracing::warn!("a service goes on with a call that its caller has left");
         }
     };
@@ -39,24 +35,13 @@ where
 }
 
 /// `false` when it takes too much.
-async fn read(mut answer: Body, mut gone: impl Future + Unpin) -> bool {
+async fn read(mut answer: Body) -> bool {
     let mut left = SIZE;
-    std::future::poll_fn(move |cx| {
-        loop {
-            if Pin::new(&mut gone).poll(cx).is_ready() {
-                return Poll::Ready(true);
-            }
-            match ready!(Pin::new(&mut answer).poll_frame(cx)) {
-                None | Some(Err(_)) => return Poll::Ready(true),
-                Some(Ok(frame)) => {
-                    let read = frame.data_ref().map_or(0, Bytes::len);
-                    let Some(rest) = left.checked_sub(read) else {
-                        return Poll::Ready(false);
-                    };
-                    left = rest;
-                }
-            }
-        }
-    })
-    .await
+    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut answer).poll_frame(cx)).await {
+        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+            return false;
+        };
+        left = rest;
+    }
+    true
 }

@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl ResponseBody {
         let is_sending = !awaited.is_closed();
         drop(awaited);
         if is_sending && !answer.is_end_stream() {
-            drain(answer, pending::<()>());
+            drain(answer);
         }
     }
 }

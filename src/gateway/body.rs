@@ -5,13 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::drain::drain;
 use crate::server::{Ending, RequestBody};
 use crate::status;
 
@@ -20,12 +19,11 @@ pin_project! {
     pub(super) struct Upload {
         #[pin]
         inner: RequestBody<Body>,
-        // Dropped with the body, if it was not broken off before.
-        alive: Option<oneshot::Sender<Status>>,
+        broken_off: Option<oneshot::Sender<Status>>,
     }
 }
 
-/// Tells when the request's body is gone, and why it was broken off if it was.
+/// Tells why the request's body was broken off, if it was.
 pub(super) struct Uploaded(oneshot::Receiver<Status>);
 
 /// The body of an upstream's response. When the connection breaks half-way, the caller gets a
@@ -39,11 +37,11 @@ pub(super) struct Download {
 }
 
 impl Upload {
-    /// Also says when the body is gone.
+    /// Also says why the body was broken off, if it is.
     pub(super) fn new(body: Body) -> (Self, Uploaded) {
-        let (alive, uploaded) = oneshot::channel();
+        let (broken_off, uploaded) = oneshot::channel();
         let inner = RequestBody::new(body, Ending::at(None));
-        (Self { inner, alive: Some(alive) }, Uploaded(uploaded))
+        (Self { inner, broken_off: Some(broken_off) }, Uploaded(uploaded))
     }
 }
 
@@ -72,10 +70,10 @@ impl http_body::Body for Upload {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(cx));
         if let Some(Err(status)) = &frame
-            && let Some(alive) = this.alive.take()
+            && let Some(broken_off) = this.broken_off.take()
         {
             // When the answer is there already, nobody wants to know.
-            drop(alive.send(status.clone()));
+            drop(broken_off.send(status.clone()));
         }
         Poll::Ready(frame)
     }
@@ -117,19 +115,5 @@ impl http_body::Body for Download {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-/// A caller who leaves while both directions are full must not leave a stream behind.
-impl Drop for Download {
-    fn drop(&mut self) {
-        let uploading =
-            matches!(self.uploaded.0.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-        if self.is_end_stream() || !uploading {
-            return;
-        }
-        let (_, never) = oneshot::channel();
-        let uploaded = std::mem::replace(&mut self.uploaded.0, never);
-        drain(std::mem::take(&mut self.inner), uploaded);
     }
 }
