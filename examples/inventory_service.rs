@@ -20,6 +20,7 @@ mod shop {
 }
 
 use shop::inventory_service;
+use shop::proto::FILE_DESCRIPTOR_SET;
 use shop::startup::{self, Failure};
 
 /// Serves `InventoryService`.
@@ -35,5 +36,5 @@ async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     startup::log();
     let listener = startup::bind("the inventory service", args.listen).await?;
-    Ok(inventory_service::serve(listener).await?)
+    Ok(inventory_service::serve(listener, FILE_DESCRIPTOR_SET).await?)
 }

@@ -21,6 +21,7 @@ mod shop {
 
 use shop::behind_gateway::channel;
 use shop::order_service;
+use shop::proto::FILE_DESCRIPTOR_SET;
 use shop::startup::{self, Failure};
 
 /// Serves `OrderService`.
@@ -44,5 +45,5 @@ async fn main() -> Result<(), Failure> {
     let listener = startup::bind("the order service", args.listen).await?;
     let inventory = channel(&args.inventory)?;
     let users = channel(&args.users)?;
-    Ok(order_service::serve(listener, inventory, users).await?)
+    Ok(order_service::serve(listener, FILE_DESCRIPTOR_SET, inventory, users).await?)
 }

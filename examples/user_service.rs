@@ -19,6 +19,7 @@ mod shop {
     pub(crate) mod user_service;
 }
 
+use shop::proto::FILE_DESCRIPTOR_SET;
 use shop::startup::{self, Failure};
 use shop::user_service;
 
@@ -35,5 +36,5 @@ async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     startup::log();
     let listener = startup::bind("the user service", args.listen).await?;
-    Ok(user_service::serve(listener).await?)
+    Ok(user_service::serve(listener, FILE_DESCRIPTOR_SET).await?)
 }

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use http::{Extensions, HeaderName, HeaderValue};
 
-use crate::context::{ContextError, UserContext};
+use crate::context::{AccessDenied, ContextError, UserContext};
 use crate::jwt::TokenError;
 use crate::metadata::is_reserved;
 
@@ -232,6 +232,20 @@ pub enum Rejection {
         /// The field's name.
         name: HeaderName,
     },
+
+    /// The policy does not let the caller call the method.
+    #[error("the policy denies it")]
+    PolicyDenied {
+        /// What is missing.
+        #[source]
+        denied: AccessDenied,
+        /// Whether the caller is told that.
+        is_told: bool,
+    },
+
+    /// A handler demands that a policy has let its caller in, and none has.
+    #[error("no policy has decided about the call")]
+    PolicyMissing,
 
     /// The field `grpc-timeout` is there more than once, or is no timeout: one to eight digits and
     /// one of the units `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).

@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) request_id: Option<RequestId>,
     pub(crate) fields: Fields,
     pub(crate) life: Life,
+    /// Whether a policy has let in the call that the context came in with.
+    pub(crate) is_authorized: bool,
 }
 
 /// Further fields that go along with a call.
@@ -108,6 +110,11 @@ impl CallContext {
     /// Which request it is part of.
     pub fn request_id(&self) -> Option<&RequestId> {
         self.inner.as_ref()?.request_id.as_ref()
+    }
+
+    /// Whether a policy has let the call in.
+    pub(crate) fn is_authorized(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.is_authorized)
     }
 
     pub(crate) fn fields(&self) -> &[Carried] {
@@ -223,6 +230,8 @@ impl CallContext {
                     Life::Within(context) => Life::Within(context.clone()),
                     Life::Call(_) => Life::Within(self.clone()),
                 },
+                // That was said of the call as it came in.
+                is_authorized: false,
             },
         };
         change(&mut inner);

@@ -1,15 +1,98 @@
-//! Which method needs what.
+//! Which method needs what: the [`Policy`].
 //!
-//! Every method needs an authenticated caller. Those that do not are named one by one, with
-//! [`ServerLayer::public_methods`](crate::ServerLayer::public_methods) and
-//! [`ServerLayer::optional_methods`](crate::ServerLayer::optional_methods); [`HEALTH`] and
-//! [`REFLECTION`] are lists of the public ones that most servers have.
+//! Every method has a [`Rule`], and what has none is called by nobody. The rules are declared beside
+//! the methods, as an option in their protocol buffers, and read from the compiled descriptor set;
+//! or in code, for those who do not own the protocol buffers, and to override what is declared there.
+//!
+//! ```proto
+//! import "passport/v1/policy.proto";
+//!
+//! service OrderService {
+//!   option (passport.v1.default_rule) = { permission: "orders:read" };
+//!
+//!   rpc GetOrder(GetOrderRequest) returns (Order);
+//!   rpc CreateOrder(CreateOrderRequest) returns (Order) {
+//!     option (passport.v1.rule) = { permission: "orders:create" };
+//!   }
+//! }
+//! ```
+//!
+//! ```
+//! use tonic_passport::policy::{HEALTH, PolicyError};
+//! use tonic_passport::{Authenticator, Policy, Rule, ServerLayer};
+//!
+//! fn layer<A: Authenticator>(
+//!     authenticator: A,
+//!     descriptor_set: &[u8], // what tonic-prost-build, protox, protoc or buf have written
+//! ) -> Result<ServerLayer<A>, PolicyError> {
+//!     let policy = Policy::builder()
+//!         .descriptor_set(descriptor_set)
+//!         .services(["shop.v1.OrderService"]) // what this server serves
+//!         .public(HEALTH)
+//!         .rule("/shop.v1.OrderService/GetOrder", Rule::role("auditor"))
+//!         .build()?; // an error when a method has no rule
+//!     Ok(ServerLayer::new(authenticator).policy(policy))
+//! }
+//! # let closure = |_: &tonic_passport::authenticate::Credentials<'_>| Ok(None);
+//! # assert!(layer(closure, b"no descriptor set").is_err());
+//! ```
+//!
+//! | in the protocol buffers | in code | who may call |
+//! |---|---|---|
+//! | `{ public: true }` | [`Rule::public`] | anybody; no credential is looked at, and nobody is known |
+//! | `{ optional: true }` | [`Rule::optional`] | anybody; who says who they are is known |
+//! | `{ authenticated: true }` | [`Rule::authenticated`] | every known caller |
+//! | `{ permission: "orders:read" }` | [`Rule::permission`] | who has the permission |
+//! | `{ role: "admin" }` | [`Rule::role`] | who has the role |
+//! | `{ any_of: { permissions: ["a", "b"] roles: "c" } }` | [`Rule::any_of`] | who has at least one of them |
+//! | `{ all_of: { permissions: "a" any_of: { … } } }` | [`Rule::all_of`] | who has all of them |
+//!
+//! # Coverage
+//!
+//! [`PolicyBuilder::build`] fails when a method of a descriptor set, or of the services that
+//! [`PolicyBuilder::services`] names, has no rule, and names all that have none. It fails for every
+//! rule that cannot be what was meant, too: see [`PolicyError`]. At run time, a method that the policy
+//! does not know is denied. Health and reflection are exempt by rules that are explicit, too:
+//! `.public(HEALTH)` and `.public(REFLECTION)`.
+//!
+//! `passport policy check FILE`, a program of this package, prints the table of a descriptor set,
+//! and fails when a method has no rule.
+//!
+//! # What depends on data
+//!
+//! Whether a caller may read this order is not the method's to say. [`Guarded`] is for what only some
+//! may have, and [`Authorized`] is the proof that a caller was found to be one of them.
+//!
+//! # Audit, counts, and policies that only look on
+//!
+//! Each decision is an event of [tracing], and is shown to the policy's [sinks](AuditSink): see
+//! [`AuditEvent`]. [`Policy::table`] has the rules, and how often each of them allowed a call or denied
+//! one. A policy that [`ServerLayer::shadow_policy`](crate::ServerLayer::shadow_policy) is given
+//! decides and reports the same, and denies nothing.
+//!
+//! [tracing]: https://docs.rs/tracing
 
-use std::borrow::{Borrow, Cow};
-use std::fmt;
-use std::str::FromStr;
+mod audit;
+mod authorized;
+mod builder;
+mod descriptor;
+mod engine;
+mod error;
+mod path;
+mod rule;
+mod table;
 
-use crate::byte_set::ByteSet;
+pub use audit::{AuditEvent, AuditSink};
+pub use authorized::{Authorized, Guarded};
+pub use builder::PolicyBuilder;
+pub use engine::Policy;
+pub(crate) use engine::{Ruling, Verdict};
+pub use error::{InvalidRule, PolicyError};
+pub(crate) use path::is_service_name;
+pub use path::{InvalidMethodPath, MethodPath};
+pub(crate) use rule::Access;
+pub use rule::{Rule, RuleOrigin};
+pub use table::{Row, Table};
 
 /// The methods of the standard health service (`grpc.health.v1.Health`).
 pub const HEALTH: [MethodPath; 3] = [
@@ -20,116 +103,12 @@ pub const HEALTH: [MethodPath; 3] = [
 
 /// The methods of the standard reflection service, in both of its versions.
 ///
-/// Reflection tells anyone who may call it what services, methods and messages there are.
+/// Reflection tells anyone who may call it what services, methods and messages there are, and what
+/// the options of methods say.
 pub const REFLECTION: [MethodPath; 2] = [
     MethodPath::new_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
     MethodPath::new_static("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
 ];
-
-/// The path of a gRPC method: `/package.Service/Method`.
-///
-/// Only the canonical spelling is one: letters, digits, `_` and `.`, exactly two slashes, no query
-/// and no escapes. What else may reach a server as a path is refused before any decision is made,
-/// because a rule for one spelling must not be evaded with another.
-///
-/// ```
-/// use tonic_passport::policy::MethodPath;
-///
-/// assert!("/shop.v1.OrderService/GetOrder".parse::<MethodPath>().is_ok());
-/// assert!("/shop.v1.OrderService/GetOrder/".parse::<MethodPath>().is_err());
-/// assert!("/shop.v1.OrderService/%47etOrder".parse::<MethodPath>().is_err());
-/// ```
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct MethodPath(Cow<'static, str>);
-
-/// The text is not the canonical path of a gRPC method.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{path:?} is not of the form /package.Service/Method")]
-pub struct InvalidMethodPath {
-    path: String,
-}
-
-impl InvalidMethodPath {
-    /// The text.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
-
-impl MethodPath {
-    const fn new_static(path: &'static str) -> Self {
-        Self(Cow::Borrowed(path))
-    }
-
-    /// The path as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether this text is the canonical path of a method.
-    pub(crate) fn is_canonical(path: &str) -> bool {
-        let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-        parts.is_some_and(|(service, method)| is_service_name(service) && is_identifier(method))
-    }
-}
-
-/// The bytes that an identifier has.
-static IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
-
-/// Whether this is the full name of a service: identifiers joined by dots.
-pub(crate) fn is_service_name(name: &str) -> bool {
-    let mut before = b'.';
-    for byte in name.bytes() {
-        if !IDENTIFIER.contains(byte) && (byte != b'.' || before == b'.') {
-            return false;
-        }
-        before = byte;
-    }
-    before != b'.'
-}
-
-fn is_identifier(name: &str) -> bool {
-    !name.is_empty() && IDENTIFIER.contains_all(name.as_bytes())
-}
-
-impl FromStr for MethodPath {
-    type Err = InvalidMethodPath;
-
-    fn from_str(path: &str) -> Result<Self, Self::Err> {
-        if Self::is_canonical(path) {
-            Ok(Self(Cow::Owned(path.to_owned())))
-        } else {
-            Err(InvalidMethodPath { path: path.to_owned() })
-        }
-    }
-}
-
-impl TryFrom<&str> for MethodPath {
-    type Error = InvalidMethodPath;
-
-    fn try_from(path: &str) -> Result<Self, Self::Error> {
-        path.parse()
-    }
-}
-
-impl AsRef<str> for MethodPath {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for MethodPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Hashes and compares as its text does, so that a set of paths can be asked for a `&str`.
-impl Borrow<str> for MethodPath {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@
 //! | cancels what a call started when its caller leaves | yes | no |
 //! | [`CallContext::current`] in handlers and their streams | yes | no: a handler opens a [scope](CallContext::from_request) |
 //! | a tracing span around the handler | yes | no |
-//! | has public and optional methods | yes | no: an interceptor does not see the method |
+//! | has a [policy](crate::policy) | yes | no: an interceptor does not see the method |
 //! | refuses paths that are not canonical | yes | no |
 
 use tonic::Request;
@@ -22,6 +22,7 @@ use tonic::Request;
 use crate::authenticate::Rejection;
 use crate::call::CallContext;
 use crate::context::UserContext;
+use crate::policy::Authorized;
 
 mod body;
 mod core;
@@ -69,6 +70,38 @@ impl UserContext {
             tracing::warn!("no layer has seen this request: was the service mounted without it?");
         }
         user.cloned().ok_or(Rejection::ContextMissing)
+    }
+}
+
+impl Authorized<UserContext> {
+    /// The caller of this request, whom a [policy](crate::ServerLayer::policy) has let in: for
+    /// handlers that leave it to the policy to ask for permissions, and must not run without one.
+    ///
+    /// ```
+    /// use tonic::{Request, Response, Status};
+    /// use tonic_passport::policy::Authorized;
+    ///
+    /// /// The policy asks for `orders:create`.
+    /// async fn create_order(request: Request<()>) -> Result<Response<String>, Status> {
+    ///     let user = Authorized::from_request(&request)?;
+    ///     Ok(Response::new(user.id().to_owned()))
+    /// }
+    /// # drop(create_order(Request::new(())));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ContextMissing`] when it is not known who is calling: the method is public, or the
+    /// service was mounted without the layer. [`Rejection::PolicyMissing`] when the layer has no
+    /// policy, or there is an [`EdgeInterceptor`] in its place.
+    pub fn from_request<T>(request: &Request<T>) -> Result<Self, Rejection> {
+        UserContext::from_request(request)?;
+        let call = CallContext::from_request(request);
+        let Some(user) = call.user().filter(|_| call.is_authorized()) else {
+            tracing::warn!("no policy has let this call in: has the layer got one?");
+            return Err(Rejection::PolicyMissing);
+        };
+        Ok(Self::new(user.clone()))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | reason | code | when |
 //! |---|---|---|
+//! | `ACCESS_DENIED` | `PERMISSION_DENIED` | a check of your own says so |
 //! | `AUTHENTICATION_UNAVAILABLE` | `UNAVAILABLE` | a strategy of your own cannot tell at the moment |
 //! | `CALL_CANCELLED` | `CANCELLED` | a service made a call on behalf of one that was cancelled |
 //! | `CONTEXT_INVALID` | `UNAUTHENTICATED` | a context key is repeated, aliased, malformed or forged |
@@ -9,14 +10,16 @@
 //! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a service made a call without a user; the message tells its developer how to mend it |
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
-//! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential |
+//! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential, or a policy that you ask yourself knows no caller |
 //! | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` | the call was not answered in time, or no time was left to make it |
 //! | `DESTINATION_NOT_ALLOWED` | `INTERNAL` | a service made a call to a destination that its client layer is not for; the message names it |
 //! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer, or the newest of them, are not to be had yet; with a `RetryInfo` |
 //! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
-//! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission` |
+//! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission`, or what is named in `required`; or the policy does not let them call the method, and does not [tell](crate::policy::PolicyBuilder::tell_requirements) why |
+//! | `POLICY_MISSING` | `INTERNAL` | a handler demands that a policy has let its caller in, and its server has none; the message tells its developer how to mend it |
 //! | `ROLE_MISSING` | `PERMISSION_DENIED` | the user lacks the role named in `role` |
+//! | `RULE_MISSING` | `PERMISSION_DENIED` | the policy has no rule for the method |
 //! | `SERVICE_UNKNOWN` | `UNIMPLEMENTED` | a gateway has no route to the service |
 //! | `TIMEOUT_INVALID` | `INVALID_ARGUMENT` | `grpc-timeout` is repeated, or no timeout |
 //! | `TOKEN_EXPIRED` | `UNAUTHENTICATED` | the token is good otherwise; or it was, and a stream has outlived it |
@@ -48,6 +51,7 @@ pub const DOMAIN: &str = "tonic-passport";
 /// The reasons, for clients that act on them.
 #[expect(missing_docs, reason = "the table above says what each means")]
 pub mod reason {
+    pub const ACCESS_DENIED: &str = "ACCESS_DENIED";
     pub const AUTHENTICATION_UNAVAILABLE: &str = "AUTHENTICATION_UNAVAILABLE";
     pub const CALL_CANCELLED: &str = "CALL_CANCELLED";
     pub const CONTEXT_INVALID: &str = "CONTEXT_INVALID";
@@ -62,7 +66,9 @@ pub mod reason {
     pub const METADATA_TOO_LARGE: &str = "METADATA_TOO_LARGE";
     pub const METHOD_PATH_INVALID: &str = "METHOD_PATH_INVALID";
     pub const PERMISSION_MISSING: &str = "PERMISSION_MISSING";
+    pub const POLICY_MISSING: &str = "POLICY_MISSING";
     pub const ROLE_MISSING: &str = "ROLE_MISSING";
+    pub const RULE_MISSING: &str = "RULE_MISSING";
     pub const SERVICE_UNKNOWN: &str = "SERVICE_UNKNOWN";
     pub const TIMEOUT_INVALID: &str = "TIMEOUT_INVALID";
     pub const TOKEN_EXPIRED: &str = "TOKEN_EXPIRED";
@@ -119,6 +125,25 @@ impl Rejection {
             Self::DeadlineExceeded => {
                 answer(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed")
             }
+            Self::PolicyDenied { denied: AccessDenied::RuleMissing { .. }, .. } => answer(
+                Code::PermissionDenied,
+                reason::RULE_MISSING,
+                "there is no rule for the method",
+            ),
+            // Not even whether it is a permission or a role.
+            Self::PolicyDenied { is_told: false, .. } => answer(
+                Code::PermissionDenied,
+                reason::PERMISSION_MISSING,
+                "the caller may not call the method",
+            ),
+            Self::PolicyDenied { denied, .. } => {
+                answer(denied.code(), denied.reason(), "the caller may not call the method")
+            }
+            Self::PolicyMissing => answer(
+                Code::Internal,
+                reason::POLICY_MISSING,
+                "no policy has let this call in: give one to the ServerLayer in front of the service",
+            ),
             Self::TimeoutInvalid => answer(
                 Code::InvalidArgument,
                 reason::TIMEOUT_INVALID,
@@ -176,6 +201,9 @@ impl Rejection {
 
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
+        if let Rejection::PolicyDenied { denied, is_told: true } = rejection {
+            return denied.into();
+        }
         let Answer { code, reason, message, challenge } = rejection.answer();
         let mut details = error_info(reason, []);
         if let Some(retry_after) = rejection.retry_after() {
@@ -191,14 +219,39 @@ impl From<Rejection> for Status {
 
 impl From<AccessDenied> for Status {
     fn from(denied: AccessDenied) -> Self {
-        let message = denied.to_string();
-        let (reason, detail) = match denied {
-            AccessDenied::PermissionMissing { permission } => {
-                (reason::PERMISSION_MISSING, ("permission", permission))
-            }
-            AccessDenied::RoleMissing { role } => (reason::ROLE_MISSING, ("role", role)),
+        let (code, reason, message) = (denied.code(), denied.reason(), denied.to_string());
+        let (name, value) = match denied {
+            AccessDenied::Anonymous
+            | AccessDenied::NotAllowed
+            | AccessDenied::RuleMissing { .. } => return status(code, reason, &message, []),
+            AccessDenied::PermissionMissing { permission } => ("permission", permission),
+            AccessDenied::RequirementMissing { required } => ("required", required),
+            AccessDenied::RoleMissing { role } => ("role", role),
         };
-        status(Code::PermissionDenied, reason, &message, [detail])
+        status(code, reason, &message, [(name, value)])
+    }
+}
+
+impl AccessDenied {
+    fn code(&self) -> Code {
+        match self {
+            // To say who they are would help.
+            Self::Anonymous => Code::Unauthenticated,
+            _ => Code::PermissionDenied,
+        }
+    }
+
+    /// The reason that a caller is told.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Anonymous => reason::CREDENTIAL_MISSING,
+            Self::NotAllowed => reason::ACCESS_DENIED,
+            Self::PermissionMissing { .. } | Self::RequirementMissing { .. } => {
+                reason::PERMISSION_MISSING
+            }
+            Self::RoleMissing { .. } => reason::ROLE_MISSING,
+            Self::RuleMissing { .. } => reason::RULE_MISSING,
+        }
     }
 }
 

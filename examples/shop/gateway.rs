@@ -7,7 +7,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic_passport::jwt::Verifier;
 use tonic_passport::policy::{HEALTH, REFLECTION};
-use tonic_passport::{BearerToken, Gateway, ServerLayer};
+use tonic_passport::{BearerToken, Gateway, Policy, Rule, ServerLayer};
 use tower::BoxError;
 use tower::util::MapRequestLayer;
 
@@ -24,9 +24,14 @@ pub(crate) async fn serve(
     orders: Channel,
     users: Channel,
 ) -> Result<(), BoxError> {
-    let layer = ServerLayer::new(BearerToken::new(verifier))
-        .public_methods(HEALTH)
-        .public_methods(REFLECTION);
+    let policy = Policy::builder()
+        .name("gateway")
+        .public(HEALTH)
+        .public(REFLECTION)
+        // What its callers may do is each service's own to decide.
+        .other_services(Rule::authenticated())
+        .build()?;
+    let layer = ServerLayer::new(BearerToken::new(verifier)).policy(policy);
     let gateway = Gateway::builder().route(ORDERS, orders).route(USERS, users).build()?;
 
     Server::builder()

@@ -51,7 +51,7 @@ async fn main() -> Result<(), Failure> {
         std::future::pending().await
     };
     tokio::select! {
-        served = shop.serve() => Ok(served?),
+        served = shop.serve(proto::FILE_DESCRIPTOR_SET) => Ok(served?),
         announced = announced => announced,
     }
 }

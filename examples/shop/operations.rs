@@ -1,13 +1,28 @@
-//! What whoever operates the shop expects of each of its servers: health and reflection.
+//! What whoever operates the shop expects of each of its servers: a policy, health and reflection.
 
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
+use tonic_passport::Policy;
+use tonic_passport::policy::{HEALTH, PolicyError, REFLECTION};
 use tower::BoxError;
 
 use super::proto;
 
-/// Adds health and reflection to the routes of a server of these services. Both must be public
-/// methods there.
+/// The policy of a server of this service: what its protocol buffers say, and health and reflection
+/// for everyone. A method that they say nothing of is an error here, and the server does not start.
+pub(crate) fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, PolicyError> {
+    Policy::builder()
+        .name(service)
+        .descriptor_set(descriptor_set)
+        .services([service])
+        .public(HEALTH)
+        .public(REFLECTION)
+        // Whoever tries the shop wants to know.
+        .tell_requirements()
+        .build()
+}
+
+/// Adds health and reflection to the routes of a server of these services.
 pub(crate) async fn add_to(routes: Routes, services: &[&str]) -> Result<Routes, BoxError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     for service in services {

@@ -1,4 +1,4 @@
-//! Orders: decides what the caller may do, and calls two more services on their behalf.
+//! Orders: calls two more services on behalf of its callers, who may do what its policy says.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,8 +12,10 @@ use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_passport::client::ClientService;
-use tonic_passport::policy::{HEALTH, REFLECTION};
-use tonic_passport::{ClientLayer, ForwardedContext, ServerLayer, UserContext};
+use tonic_passport::policy::Guarded;
+use tonic_passport::{
+    AccessDenied, Authorized, ClientLayer, ForwardedContext, ServerLayer, UserContext,
+};
 use tower::BoxError;
 
 use super::access_log::log_call;
@@ -34,16 +36,17 @@ const MAX_ITEMS: usize = 100;
 
 type Propagated = ClientService<Channel>;
 
-/// Serves `OrderService`, which calls the two others.
+/// Serves `OrderService`, which calls the two others, by the rules of this descriptor set.
 pub(crate) async fn serve(
     listener: TcpListener,
+    descriptor_set: &[u8],
     inventory: Channel,
     users: Channel,
 ) -> Result<(), BoxError> {
     // Whoever calls a method here is who the gateway says it is ...
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-        .public_methods(HEALTH)
-        .public_methods(REFLECTION);
+        // ... what they may do here is written beside each method, in order.proto ...
+        .policy(operations::policy(SERVICE_NAME, descriptor_set)?);
     // ... and what this service calls in turn, it calls on their behalf.
     let propagate = ClientLayer::new();
     let service = Orders {
@@ -76,9 +79,8 @@ impl OrderService for Orders {
         &self,
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<Order>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("CreateOrder", &user, &request);
-        user.require_permission("orders:create")?;
 
         let wanted = self.placed.reservation(request.into_inner())?;
         let mut inventory = self.inventory.clone();
@@ -94,16 +96,12 @@ impl OrderService for Orders {
         &self,
         request: Request<GetOrderRequest>,
     ) -> Result<Response<Order>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("GetOrder", &user, &request);
-        user.require_permission("orders:read")?;
 
         let id = request.into_inner().id;
         let order = self.placed.find(&id).ok_or_else(|| Status::not_found("no such order"))?;
-        if order.created_by != user.id() {
-            user.require_role("admin")?;
-        }
-        Ok(Response::new(order))
+        Ok(Response::new(user.authorize(order)?.into_inner()))
     }
 
     type ListOrdersStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
@@ -112,9 +110,8 @@ impl OrderService for Orders {
         &self,
         request: Request<ListOrdersRequest>,
     ) -> Result<Response<Self::ListOrdersStream>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("ListOrders", &user, &request);
-        user.require_permission("orders:read")?;
 
         let mut inventory = self.inventory.clone();
         let reservations =
@@ -131,9 +128,8 @@ impl OrderService for Orders {
         &self,
         request: Request<Streaming<CreateOrderRequest>>,
     ) -> Result<Response<ImportOrdersResponse>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("ImportOrders", &user, &request);
-        user.require_permission("orders:create")?;
 
         let mut requests = request.into_inner();
         let mut wanted = Vec::new();
@@ -164,9 +160,8 @@ impl OrderService for Orders {
         &self,
         request: Request<Streaming<Item>>,
     ) -> Result<Response<Self::CheckItemsStream>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("CheckItems", &user, &request);
-        user.require_permission("orders:read")?;
 
         // A broken request stream ends the outgoing one; the caller has gone by then.
         let lines = request.into_inner().map_while(Result::ok).map(stock_line);
@@ -179,6 +174,16 @@ impl OrderService for Orders {
             })
         });
         Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// An order is for whoever placed it, and for administrators.
+impl Guarded for Order {
+    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        if self.created_by == user.id() {
+            return Ok(());
+        }
+        user.require_role("admin")
     }
 }
 

@@ -4,5 +4,5 @@
 
 tonic::include_proto!("shop.v1");
 
-/// The compiled protocol buffers, for reflection.
+/// The compiled protocol buffers, for policies and reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shop.v1.bin"));

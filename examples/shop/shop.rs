@@ -74,8 +74,9 @@ impl Shop {
         })
     }
 
-    /// Serves all five, until the program is stopped or the first of them fails.
-    pub(crate) async fn serve(self) -> Result<(), BoxError> {
+    /// Serves all five by the rules of this descriptor set, until the program is stopped or the first of
+    /// them fails.
+    pub(crate) async fn serve(self, descriptor_set: &[u8]) -> Result<(), BoxError> {
         let addresses = self.addresses()?;
         let url = format!("http://{}", addresses.identity_provider);
         let provider = IdentityProvider::new(url, AUDIENCE.to_owned())?;
@@ -90,11 +91,12 @@ impl Shop {
             ),
             order_service::serve(
                 self.orders,
+                descriptor_set,
                 channel(addresses.inventory)?,
                 channel(addresses.users)?
             ),
-            inventory_service::serve(self.inventory),
-            user_service::serve(self.users),
+            inventory_service::serve(self.inventory, descriptor_set),
+            user_service::serve(self.users, descriptor_set),
         )?;
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
-use tonic_passport::policy::{HEALTH, REFLECTION};
-use tonic_passport::{ForwardedContext, ServerLayer, UserContext};
+use tonic_passport::policy::Guarded;
+use tonic_passport::{AccessDenied, Authorized, ForwardedContext, ServerLayer, UserContext};
 use tower::BoxError;
 
 use super::access_log::{log_call, metadata_names};
@@ -15,11 +15,10 @@ use super::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceSe
 use super::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
 use super::{behind_gateway, operations};
 
-/// Serves `UserService`.
-pub(crate) async fn serve(listener: TcpListener) -> Result<(), BoxError> {
+/// Serves `UserService`, by the rules of this descriptor set.
+pub(crate) async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-        .public_methods(HEALTH)
-        .public_methods(REFLECTION);
+        .policy(operations::policy(SERVICE_NAME, descriptor_set)?);
 
     let routes = Routes::new(UserServiceServer::new(Users::default()));
     let routes = operations::add_to(routes, &[SERVICE_NAME]).await?;
@@ -38,7 +37,7 @@ impl UserService for Users {
         &self,
         request: Request<WhoAmIRequest>,
     ) -> Result<Response<WhoAmIResponse>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("WhoAmI", &user, &request);
 
         Ok(Response::new(WhoAmIResponse {
@@ -49,16 +48,23 @@ impl UserService for Users {
     }
 
     async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<User>, Status> {
-        let user = UserContext::from_request(&request)?;
+        let user = Authorized::from_request(&request)?;
         log_call("GetUser", &user, &request);
 
-        let id = request.into_inner().id;
-        if id == user.id() {
-            return Ok(Response::new(self.remember(&user)));
+        let wanted = user.authorize(request.into_inner())?;
+        self.remember(&user);
+        let found = self.lock().get(&wanted.id).cloned();
+        found.map(Response::new).ok_or_else(|| Status::not_found("no such user"))
+    }
+}
+
+/// Users may ask for themselves, and administrators for everyone.
+impl Guarded for GetUserRequest {
+    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        if self.id == user.id() {
+            return Ok(());
         }
-        user.require_role("admin")?;
-        let other = self.lock().get(&id).cloned();
-        other.map(Response::new).ok_or_else(|| Status::not_found("no such user"))
+        user.require_role("admin")
     }
 }
 

@@ -89,6 +89,14 @@ pub enum ContextError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessDenied {
+    /// It is not known who is calling.
+    #[error("the caller must be known")]
+    Anonymous,
+
+    /// The user may not do this, for a reason that is no permission or role: for checks of your own.
+    #[error("the user may not do this")]
+    NotAllowed,
+
     /// The user lacks a permission.
     #[error("the permission {permission:?} is required")]
     PermissionMissing {
@@ -96,10 +104,24 @@ pub enum AccessDenied {
         permission: String,
     },
 
+    /// The user lacks what a rule of several parts asks for.
+    #[error("{required} is required")]
+    RequirementMissing {
+        /// The rule, for people: `any of (role "admin", permission "orders:read")`.
+        required: String,
+    },
+
     /// The user lacks a role.
     #[error("the role {role:?} is required")]
     RoleMissing {
         /// The role's name.
         role: String,
+    },
+
+    /// The policy has no rule for the method.
+    #[error("there is no rule for {method}")]
+    RuleMissing {
+        /// The method's path.
+        method: String,
     },
 }

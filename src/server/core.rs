@@ -7,11 +7,12 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::intake::Intake;
-use super::settings::{Access, Settings};
+use super::settings::Settings;
 use crate::authenticate::{Authenticator, Credentials, Rejection};
 use crate::call::{CallContext, Cancellation, Inner, Life};
 use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, InvalidTimeout};
+use crate::policy::{Access, Policy, Ruling, Verdict};
 use crate::propagation::{REQUEST_ID, RequestId};
 use crate::status;
 use crate::telemetry::{self, Outcome};
@@ -59,29 +60,44 @@ pub(super) fn admit<A: Authenticator>(
         inserted.map_err(|_| ContextError::NoRoom)?;
     }
     let life = Life::Call(Cancellation::default());
-    let context = CallContext::new(Inner { user, deadline, request_id: Some(id), fields, life });
+    let is_authorized = method.is_some() && settings.policy.is_some();
+    let request_id = Some(id);
+    let context =
+        CallContext::new(Inner { user, deadline, request_id, fields, life, is_authorized });
     extensions.insert(context.clone());
     Ok(Admitted { context, span })
 }
 
-/// Tells by when the call must be answered and who is calling, and writes the outcome into the log.
-fn decide<A: Authenticator>(
+/// Tells by when the call must be answered, who is calling, and whether they may; and writes the
+/// outcome into the log.
+fn decide<'a, A: Authenticator>(
     authenticator: &A,
-    settings: &Settings,
-    method: Option<&str>,
+    settings: &'a Settings,
+    method: Option<&'a str>,
     intake: &Intake<'_>,
     request_id: &RequestId,
     extensions: &Extensions,
 ) -> Result<(Option<Deadline>, Option<UserContext>), Rejection> {
     let span = telemetry::authenticate(method, request_id);
     let _entered = span.enter();
-    let access = method.map_or(Access::Required, |method| settings.access(method));
+    let ruling = |policy: &'a Option<Policy>| Some(policy.as_ref()?.ruling(method?));
+    let rulings = Rulings { enforced: ruling(&settings.policy), shadow: ruling(&settings.shadow) };
+    let access = rulings.access();
     let answer = deadline(intake.timeout(), settings.timeout).and_then(|deadline| {
-        Ok((deadline, authenticate(authenticator, access, intake, extensions)?))
+        let authenticate = || {
+            let names = authenticator.credential_names();
+            authenticator.authenticate(&Credentials::new(&intake.identity, names, extensions))
+        };
+        let user = if access == Access::Public { None } else { authenticate()? };
+        if let Some(user) = &user {
+            telemetry::record_user(&span, user, settings.record_email);
+        }
+        rulings.report(user.as_ref(), authenticate);
+        rulings.enforce(user.as_ref(), || authenticator.challenge())?;
+        Ok((deadline, user))
     });
     match &answer {
-        Ok((_, Some(user))) => {
-            telemetry::record_user(&span, user, settings.record_email);
+        Ok((_, Some(_))) => {
             telemetry::record_outcome(&span, Outcome::Accepted);
             tracing::debug!("request accepted");
         }
@@ -114,19 +130,49 @@ fn deadline(
     Ok(Some(Deadline::counted_from(Instant::now(), timeout)))
 }
 
-fn authenticate<A: Authenticator>(
-    authenticator: &A,
-    access: Access,
-    intake: &Intake<'_>,
-    extensions: &Extensions,
-) -> Result<Option<UserContext>, Rejection> {
-    if access == Access::Public {
-        return Ok(None);
+/// What the policies say of a method.
+struct Rulings<'a> {
+    enforced: Option<Ruling<'a>>,
+    /// That of the policy that only looks on.
+    shadow: Option<Ruling<'a>>,
+}
+
+impl Rulings<'_> {
+    fn access(&self) -> Access {
+        self.enforced.map_or(Access::Required, |ruling| ruling.access())
     }
-    let names = authenticator.credential_names();
-    match authenticator.authenticate(&Credentials::new(&intake.identity, names, extensions))? {
-        Some(user) => Ok(Some(user)),
-        None if access == Access::Optional => Ok(None),
-        None => Err(authenticator.challenge()),
+
+    /// Demands that this caller may call the method.
+    fn enforce(
+        &self,
+        user: Option<&UserContext>,
+        challenge: impl FnOnce() -> Rejection,
+    ) -> Result<(), Rejection> {
+        let Some(ruling) = self.enforced else {
+            return if user.is_some() { Ok(()) } else { Err(challenge()) };
+        };
+        match ruling.decide(user, false) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Anonymous => Err(challenge()),
+            Verdict::Denied => Err(Rejection::PolicyDenied {
+                denied: ruling.denied(),
+                is_told: ruling.tells_requirements(),
+            }),
+        }
+    }
+
+    /// Has the policy that only looks on say what it would, with what it would know of the caller.
+    fn report(
+        &self,
+        user: Option<&UserContext>,
+        authenticate: impl FnOnce() -> Result<Option<UserContext>, Rejection>,
+    ) {
+        let Some(ruling) = self.shadow else { return };
+        match (ruling.access(), self.access()) {
+            (Access::Public, _) => ruling.decide(None, true),
+            // Nobody has asked who is calling. A bad credential would have been refused.
+            (_, Access::Public) => ruling.decide(authenticate().ok().flatten().as_ref(), true),
+            _ => ruling.decide(user, true),
+        };
     }
 }

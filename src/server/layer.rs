@@ -16,9 +16,9 @@ use super::core::{self, Admitted};
 use super::ending::Ending;
 use super::future::ResponseFuture;
 use super::running::Running;
-use super::settings::{Access, Settings};
+use super::settings::Settings;
 use crate::authenticate::Authenticator;
-use crate::policy::MethodPath;
+use crate::policy::{MethodPath, Policy};
 use crate::propagation::PropagatedField;
 use crate::status::{self, reason};
 use crate::telemetry::{self, Outcome};
@@ -33,8 +33,8 @@ use crate::telemetry::{self, Outcome};
 ///    passed, is refused
 /// 3. the [`Authenticator`] tells who is calling, unless the method is public; what it rejects is
 ///    answered here, and no handler sees it
-/// 4. a caller without a credential is refused, unless the method is public or authentication is
-///    optional there
+/// 4. the [`Policy`] tells whether they may call this method. Without one, every caller who is known
+///    may
 /// 5. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
 ///    spelling, also on public methods; in trailers too. In its place, the context is written as
 ///    `x-user-*` metadata
@@ -48,13 +48,16 @@ use crate::telemetry::{self, Outcome};
 /// ```
 /// use tonic::transport::Server;
 /// use tonic_passport::policy::{HEALTH, REFLECTION};
-/// use tonic_passport::{ForwardedContext, ServerLayer};
+/// use tonic_passport::{ForwardedContext, Policy, Rule, ServerLayer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-///     .public_methods(HEALTH)
-///     .public_methods(REFLECTION)
-///     .optional_methods(["/shop.v1.CatalogService/ListProducts".parse()?]);
+/// let policy = Policy::builder()
+///     .public(HEALTH)
+///     .public(REFLECTION)
+///     .rule("/shop.v1.CatalogService/ListProducts", Rule::optional())
+///     .rule("/shop.v1.CatalogService/AddProduct", Rule::permission("products:add"))
+///     .build()?;
+/// let layer = ServerLayer::new(ForwardedContext::trust_private_network()).policy(policy);
 ///
 /// let server = Server::builder().layer(layer);
 /// # drop(server);
@@ -102,25 +105,31 @@ pub struct ServerService<S, A> {
 }
 
 impl<A: Authenticator> ServerLayer<A> {
-    /// A layer that authenticates with this strategy. Every method needs an authenticated caller.
+    /// A layer that authenticates with this strategy. Every method needs an authenticated caller, until
+    /// there is a [`policy`](Self::policy).
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
     }
 
-    /// Exempts methods from authentication: no credential is looked at, and the handler has no
-    /// context, whoever calls. Made for health, reflection, and logging in or refreshing a token,
-    /// which an expired token must not stand in the way of.
+    /// Sets which method needs what. A call that the policy does not allow is answered here, with
+    /// `PERMISSION_DENIED` and an `ErrorInfo`; or as one without a credential, where it is not known
+    /// who is calling. No handler sees it.
     #[must_use]
-    pub fn public_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self {
-        self.except(methods, Access::Public)
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.settings().policy = Some(policy);
+        self
     }
 
-    /// Names methods that anonymous callers may call too, where the others are known. A credential
-    /// that is there is checked, and when it is bad the call is refused. The handler asks for
-    /// `UserContext::from_request(&request).ok()`.
+    /// Sets a policy that only looks on: it decides about each call whose credential is not refused,
+    /// reports and counts that, and has no effect. What it would deny is an
+    /// [event](crate::policy::AuditEvent), a metric, and in its [table](Policy::table).
+    ///
+    /// On methods that are public here and would not be, it looks at credentials that nobody else
+    /// looks at. A bad one counts as none.
     #[must_use]
-    pub fn optional_methods(self, methods: impl IntoIterator<Item = MethodPath>) -> Self {
-        self.except(methods, Access::Optional)
+    pub fn shadow_policy(mut self, policy: Policy) -> Self {
+        self.settings().shadow = Some(policy);
+        self
     }
 
     /// Adds the caller's e-mail address to the tracing span `authenticate`, which otherwise names
@@ -183,11 +192,6 @@ impl<A: Authenticator> ServerLayer<A> {
             authenticator: Arc::clone(&self.authenticator),
             settings: Arc::clone(&self.settings),
         }
-    }
-
-    fn except(mut self, methods: impl IntoIterator<Item = MethodPath>, access: Access) -> Self {
-        self.settings().except(methods, access);
-        self
     }
 
     fn settings(&mut self) -> &mut Settings {

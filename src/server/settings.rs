@@ -1,31 +1,20 @@
 //! What a door is configured with, besides the strategy.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::policy::MethodPath;
+use crate::policy::Policy;
 use crate::propagation::PropagatedField;
 
 /// How long a stream may go on once the token that opened it has expired, by default: as long as a
 /// verifier accepts such a token, by default.
 const STREAM_GRACE: Duration = Duration::from_secs(30);
 
-/// What a method needs to know of its caller.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Access {
-    /// Who it is, if they say so.
-    Optional,
-    /// Nothing.
-    Public,
-    /// Who it is.
-    #[default]
-    Required,
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// The methods that do not need an authenticated caller.
-    pub(super) exceptions: HashMap<MethodPath, Access>,
+    /// Which method needs what. Without it, they all need an authenticated caller.
+    pub(super) policy: Option<Policy>,
+    /// A policy that only looks on.
+    pub(super) shadow: Option<Policy>,
     /// Whether the caller's e-mail address goes into the span.
     pub(super) record_email: bool,
     /// How long a call may take at most.
@@ -39,7 +28,8 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            exceptions: HashMap::new(),
+            policy: None,
+            shadow: None,
             record_email: false,
             timeout: None,
             stream_grace: Some(STREAM_GRACE),
@@ -49,22 +39,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(super) fn access(&self, path: &str) -> Access {
-        if self.exceptions.is_empty() {
-            return Access::default();
-        }
-        self.exceptions.get(path).copied().unwrap_or_default()
-    }
-
     /// Lists fields. Of one that is listed already, what is said last counts.
     pub(super) fn propagate(&mut self, fields: impl IntoIterator<Item = PropagatedField>) {
         for field in fields {
             self.fields.retain(|listed| listed.name() != field.name());
             self.fields.push(field);
         }
-    }
-
-    pub(super) fn except(&mut self, methods: impl IntoIterator<Item = MethodPath>, access: Access) {
-        self.exceptions.extend(methods.into_iter().map(|method| (method, access)));
     }
 }

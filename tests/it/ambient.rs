@@ -28,6 +28,7 @@ use tower::{BoxError, Layer, Service, ServiceExt};
 use crate::support::answering::Answering;
 use crate::support::log::Log;
 use crate::support::probe::{Kind, Probe, call};
+use crate::support::rules::optional;
 use crate::support::server::TestServer;
 use crate::support::shop::order_service_client::OrderServiceClient;
 use crate::support::shop::order_service_server::OrderServiceServer;
@@ -78,7 +79,7 @@ where
     Fut: Future<Output = Result<String, Status>> + Send + 'static,
 {
     let service = OrderServiceServer::new(Answering(answer));
-    let layer = internal().optional_methods(Kind::paths());
+    let layer = internal().policy(optional(Kind::paths()));
     TestServer::start(|incoming| {
         Server::builder().layer(layer).add_service(service).serve_with_incoming(incoming)
     })
@@ -297,7 +298,7 @@ async fn a_call_hides_the_scope_around_it() {
     for place in places() {
         let name = place.name;
         let service = OrderServiceServer::new(Answering(asking(place)));
-        let service = internal().optional_methods(Kind::paths()).wrap(service);
+        let service = internal().policy(optional(Kind::paths())).wrap(service);
         let around = async {
             for kind in Kind::ALL {
                 for (of_call, fields) in CALLS {

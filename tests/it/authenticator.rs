@@ -8,6 +8,7 @@ use tonic_passport::authenticate::{Authenticator, Credentials, Rejection};
 use tonic_passport::{ServerLayer, UserContext};
 
 use crate::support::probe::{Kind, Probe, call};
+use crate::support::rules::optional;
 use crate::support::{assert_refused, forged};
 
 const INVALID: (Code, &str) = (Code::Unauthenticated, "CREDENTIAL_INVALID");
@@ -100,7 +101,7 @@ async fn a_strategy_may_be_chosen_at_run_time() {
 #[tokio::test]
 async fn a_repeated_credential_is_not_an_anonymous_caller() {
     let probe = Probe::default();
-    let layer = ServerLayer::new(by_authorization).optional_methods(Kind::paths());
+    let layer = ServerLayer::new(by_authorization).policy(optional(Kind::paths()));
     let server = probe.behind(layer).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
@@ -116,7 +117,7 @@ async fn a_repeated_credential_is_not_an_anonymous_caller() {
 #[tokio::test]
 async fn a_named_credential_is_taken_in_every_spelling() {
     let probe = Probe::default();
-    let layer = ServerLayer::new(ByApiKey::new()).optional_methods(Kind::paths());
+    let layer = ServerLayer::new(ByApiKey::new()).policy(optional(Kind::paths()));
     let server = probe.behind(layer).await;
     let channel = server.connect().await;
     for name in ["x_api_key", "x.api.key", "xapikey", "x-api--key", "X-API_KEY"] {
@@ -135,7 +136,7 @@ async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
         identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
     };
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(unnamed).optional_methods(Kind::paths())).await;
+    let server = probe.behind(ServerLayer::new(unnamed).policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         for fields in [&[][..], &[("x-api-key", "guess")]] {

@@ -11,6 +11,7 @@ use tonic::transport::Server;
 use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
 
 use crate::support::probe::{Probe, with};
+use crate::support::rules::optional;
 use crate::support::server::TestServer;
 use crate::support::shop::Item;
 use crate::support::shop::order_service_client::OrderServiceClient;
@@ -39,8 +40,8 @@ async fn call(server: &TestServer, fields: &str, body: &str) -> String {
 
 /// A gateway that takes HTTP/1, in front of a service that takes anonymous callers too.
 async fn start(probe: &Probe) -> (TestServer, TestServer) {
-    let inside = ServerLayer::new(ForwardedContext::trust_private_network())
-        .optional_methods([raw::METHOD.parse().unwrap()]);
+    let inside =
+        ServerLayer::new(ForwardedContext::trust_private_network()).policy(optional([raw::METHOD]));
     let upstream = probe.behind(inside).await;
     let routes = Gateway::builder().route(SERVICE_NAME, upstream.connect().await).build().unwrap();
     let routes = routes.into_routes();

@@ -19,6 +19,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tower::util::MapRequestLayer;
 
 use crate::support::probe::{Kind, Probe, call, with};
+use crate::support::rules::{optional, public};
 use crate::support::server::TestServer;
 use crate::support::{assert_refused, forged, raw, token};
 
@@ -26,7 +27,7 @@ const INVALID: (Code, &str) = (Code::Unauthenticated, "CONTEXT_INVALID");
 
 /// An edge where anonymous callers may call everything too.
 fn edge() -> ServerLayer<BearerToken> {
-    ServerLayer::new(bearer_token()).optional_methods(Kind::paths())
+    ServerLayer::new(bearer_token()).policy(optional(Kind::paths()))
 }
 
 fn bearer_token() -> BearerToken {
@@ -198,7 +199,8 @@ async fn forged_identity_reaches_neither_health_nor_reflection() {
         recorder.lock().unwrap().push(request.headers().clone());
         request
     });
-    let layer = ServerLayer::new(bearer_token()).public_methods(HEALTH).public_methods(REFLECTION);
+    let layer =
+        ServerLayer::new(bearer_token()).policy(public(HEALTH.into_iter().chain(REFLECTION)));
     let (_, health) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure().build_v1().unwrap();
     let server = TestServer::start(|incoming| {
@@ -273,7 +275,7 @@ async fn identity_in_request_trailers_never_reaches_the_handler() {
 async fn a_strict_edge_refuses_forged_identity_in_every_spelling() {
     let probe = Probe::default();
     let layer = ServerLayer::new(bearer_token().reject_forged_metadata());
-    let server = probe.behind(layer.optional_methods(Kind::paths())).await;
+    let server = probe.behind(layer.policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     let token = bearer(json!({}));
 
@@ -378,7 +380,7 @@ async fn identity_in_responses_never_reaches_the_client() {
 #[tokio::test]
 async fn an_internal_service_refuses_a_repeated_key() {
     let probe = Probe::default();
-    let server = probe.behind(internal().optional_methods(Kind::paths())).await;
+    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for name in forged::CONTEXT {
@@ -399,7 +401,7 @@ async fn an_internal_service_refuses_a_repeated_key() {
 #[tokio::test]
 async fn an_internal_service_refuses_an_aliased_key() {
     let probe = Probe::default();
-    let server = probe.behind(internal().optional_methods(Kind::paths())).await;
+    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     let mut aliases: Vec<String> =
         forged::CONTEXT.into_iter().flat_map(forged::aliases_of).collect();
@@ -424,7 +426,7 @@ async fn an_internal_service_refuses_an_aliased_key() {
 #[tokio::test]
 async fn an_internal_service_refuses_malformed_values() {
     let probe = Probe::default();
-    let server = probe.behind(internal().optional_methods(Kind::paths())).await;
+    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     let everywhere = [
         "",
@@ -467,7 +469,7 @@ async fn an_internal_service_refuses_malformed_values() {
 #[tokio::test]
 async fn an_internal_service_refuses_a_context_without_an_id() {
     let probe = Probe::default();
-    let server = probe.behind(internal().optional_methods(Kind::paths())).await;
+    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for name in &forged::CONTEXT[1..] {
@@ -547,7 +549,7 @@ async fn a_context_over_its_budget_is_refused_until_the_budget_is_raised() {
 #[tokio::test]
 async fn a_method_with_optional_authentication_takes_anonymous_callers_and_known_ones() {
     let probe = Probe::default();
-    let server = probe.behind(internal().optional_methods(Kind::paths())).await;
+    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for kind in Kind::ALL {
@@ -563,9 +565,9 @@ async fn a_method_with_optional_authentication_takes_anonymous_callers_and_known
 #[tokio::test]
 async fn a_public_method_is_told_nothing_of_its_caller() {
     let probe = Probe::default();
-    let edge = ServerLayer::new(bearer_token()).public_methods(Kind::paths());
+    let edge = ServerLayer::new(bearer_token()).policy(public(Kind::paths()));
     let edge = probe.behind(edge).await;
-    let inside = probe.behind(internal().public_methods(Kind::paths())).await;
+    let inside = probe.behind(internal().policy(public(Kind::paths()))).await;
     let token = bearer(json!({}));
 
     for server in [edge, inside] {

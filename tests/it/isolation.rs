@@ -27,6 +27,7 @@ use tonic_passport::{
 use crate::sample::behind_gateway;
 use crate::support::answering::Answering;
 use crate::support::probe::{Kind, call};
+use crate::support::rules::optional;
 use crate::support::server::TestServer;
 use crate::support::shop::order_service_server::{OrderServiceServer, SERVICE_NAME};
 use crate::support::token;
@@ -224,7 +225,7 @@ impl Servers {
             let hop = Hop { seed, number, next, happened: Arc::clone(happened) };
             let answering = Answering(move |context| hop.clone().answer(context));
             let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-                .optional_methods(Kind::paths());
+                .policy(optional(Kind::paths()));
             let service = OrderServiceServer::new(answering);
             let server = TestServer::start(|incoming| {
                 let mut server = behind_gateway::server().layer(layer);
@@ -238,7 +239,7 @@ impl Servers {
         let upstream = channel_to(services.last().unwrap());
         let gateway = Gateway::builder().route(SERVICE_NAME, upstream).build().unwrap();
         let layer = ServerLayer::new(BearerToken::new(token::verifier()));
-        let layer = layer.optional_methods(Kind::paths());
+        let layer = layer.policy(optional(Kind::paths()));
         let gateway = TestServer::start(|incoming| {
             let mut server = behind_gateway::server().layer(layer);
             server.add_routes(gateway.into_routes()).serve_with_incoming(incoming)

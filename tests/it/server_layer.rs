@@ -17,7 +17,7 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Server};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_passport::policy::{HEALTH, MethodPath, REFLECTION};
+use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{BearerToken, ForwardedContext, ServerLayer, UserContext};
 use tonic_prost::ProstCodec;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -29,6 +29,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::support::log::Log;
 use crate::support::probe::{Kind, Probe, call};
+use crate::support::rules::{optional, public};
 use crate::support::server::TestServer;
 use crate::support::shop::order_service_server::OrderServiceServer;
 use crate::support::{assert_refused, forged, raw, reason, token};
@@ -97,24 +98,24 @@ async fn concurrent_calls_of_many_users_never_mix() {
 
 #[tokio::test]
 async fn only_the_methods_that_are_named_are_public() {
-    for public in Kind::ALL {
+    for exempt in Kind::ALL {
         let probe = Probe::default();
-        let server = probe.behind(edge().public_methods([public.path().parse().unwrap()])).await;
+        let server = probe.behind(edge().policy(public([exempt.path()]))).await;
         let channel = server.connect().await;
 
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != public) {
-            let case = format!("{kind:?} where {public:?} is public");
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != exempt) {
+            let case = format!("{kind:?} where {exempt:?} is public");
             assert_refused(call(kind, channel.clone(), &[]).await, MISSING, &probe, &case);
         }
-        assert_eq!(call(public, channel, &[]).await.unwrap(), "", "{public:?}");
-        assert_eq!(probe.take_one().user, None, "{public:?}");
+        assert_eq!(call(exempt, channel, &[]).await.unwrap(), "", "{exempt:?}");
+        assert_eq!(probe.take_one().user, None, "{exempt:?}");
     }
 }
 
 #[tokio::test]
 async fn a_bad_credential_is_refused_where_authentication_is_optional_too() {
     let probe = Probe::default();
-    let server = probe.behind(edge().optional_methods(Kind::paths())).await;
+    let server = probe.behind(edge().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for kind in Kind::ALL {
@@ -132,7 +133,7 @@ async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
     let reflection = || Reflection::configure().register_encoded_file_descriptor_set(shop);
     let v1 = reflection().build_v1().unwrap();
     let v1alpha = reflection().build_v1alpha().unwrap();
-    let layer = edge().public_methods(HEALTH).public_methods(REFLECTION);
+    let layer = edge().policy(public(HEALTH.into_iter().chain(REFLECTION)));
     let orders = OrderServiceServer::new(probe.clone());
     let server = TestServer::start(|incoming| {
         Server::builder()
@@ -190,7 +191,7 @@ async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
         *counter.lock().unwrap() += 1;
         async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() }
     };
-    let layer = edge().public_methods([raw::METHOD.parse::<MethodPath>().unwrap()]);
+    let layer = edge().policy(public([raw::METHOD]));
     let server = TestServer::start(|incoming| {
         Server::builder()
             .layer(layer)
@@ -321,7 +322,7 @@ async fn a_context_planted_in_the_extensions_is_removed() {
     let server = TestServer::start(|incoming| {
         Server::builder()
             .layer(plant)
-            .layer(edge().optional_methods(Kind::paths()))
+            .layer(edge().policy(optional(Kind::paths())))
             .add_service(service)
             .serve_with_incoming(incoming)
     })
@@ -356,7 +357,7 @@ async fn an_anonymous_call_hides_the_scope_around_it() {
         }
     });
     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
-    let service = layer.optional_methods([raw::METHOD.parse().unwrap()]).layer(handler);
+    let service = layer.policy(optional([raw::METHOD])).layer(handler);
 
     for (caller, expected) in [(None, "nobody"), (Some("alice"), "alice")] {
         let mut request = raw::post(raw::METHOD);

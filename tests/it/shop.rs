@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use tonic_passport::jwt::Algorithm;
 use tonic_types::StatusExt;
 
+use crate::sample::proto::FILE_DESCRIPTOR_SET;
 use crate::sample::proto::inventory_service_client::InventoryServiceClient;
 use crate::sample::proto::order_service_client::OrderServiceClient;
 use crate::sample::proto::user_service_client::UserServiceClient;
@@ -48,10 +49,13 @@ impl Parts {
         let mut tasks = JoinSet::new();
         let serve = gateway::serve(gateway, token::verifier(), to_orders.clone(), to_users.clone());
         tasks.spawn(async { serve.await.unwrap() });
-        let serve = order_service::serve(orders, to_inventory.clone(), to_users);
+        let serve =
+            order_service::serve(orders, FILE_DESCRIPTOR_SET, to_inventory.clone(), to_users);
         tasks.spawn(async { serve.await.unwrap() });
-        tasks.spawn(async { inventory_service::serve(inventory).await.unwrap() });
-        tasks.spawn(async { user_service::serve(users).await.unwrap() });
+        let serve = inventory_service::serve(inventory, FILE_DESCRIPTOR_SET);
+        tasks.spawn(async { serve.await.unwrap() });
+        let serve = user_service::serve(users, FILE_DESCRIPTOR_SET);
+        tasks.spawn(async { serve.await.unwrap() });
         Self { gateway: to_gateway, orders: to_orders, inventory: to_inventory, _tasks: tasks }
     }
 }
@@ -394,7 +398,7 @@ async fn the_accounts_of_the_identity_provider_may_do_what_they_are_for() {
     let addresses = shop.addresses().unwrap();
     let mut tasks = JoinSet::new();
     let verifier = shop.verifier();
-    tasks.spawn(async move { shop.serve().await.unwrap() });
+    tasks.spawn(async move { shop.serve(FILE_DESCRIPTOR_SET).await.unwrap() });
     tokio::select! {
         () = verifier.until_ready() => {}
         stopped = tasks.join_next() => panic!("the shop has stopped: {stopped:?}"),

@@ -20,6 +20,7 @@ use tonic_passport::{BearerToken, ServerLayer};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::reason;
+use crate::support::rules::optional;
 use crate::support::token::{self, KEYS, SigningKey, base64url, decoded, key};
 
 mod algorithms;
@@ -233,7 +234,7 @@ async fn no_attack_reaches_a_handler() {
     let scene = Scene::set().await;
     for verifier in [&scene.cold, &scene.warm] {
         let layer = ServerLayer::new(BearerToken::new(verifier.clone()))
-            .optional_methods([Kind::ServerStreaming.path().parse().unwrap()]);
+            .policy(optional([Kind::ServerStreaming.path()]));
         let probe = Probe::default();
         let server = probe.behind(layer).await;
         let channel = server.connect().await;

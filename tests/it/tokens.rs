@@ -8,6 +8,7 @@ use tonic_types::StatusExt;
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::reason;
+use crate::support::rules::{optional, public};
 use crate::support::server::TestServer;
 
 mod algorithms;
@@ -55,15 +56,13 @@ impl Edge {
 
     /// An edge where authentication is optional for the method that is called here.
     async fn start_optional(verifier: Verifier) -> Self {
-        let layer = ServerLayer::new(BearerToken::new(verifier.clone()))
-            .optional_methods([METHOD.parse().unwrap()]);
+        let layer = ServerLayer::new(BearerToken::new(verifier.clone())).policy(optional([METHOD]));
         Self::behind(layer, verifier).await
     }
 
     /// An edge where the method that is called here is public.
     async fn start_public(verifier: Verifier) -> Self {
-        let layer = ServerLayer::new(BearerToken::new(verifier.clone()))
-            .public_methods([METHOD.parse().unwrap()]);
+        let layer = ServerLayer::new(BearerToken::new(verifier.clone())).policy(public([METHOD]));
         Self::behind(layer, verifier).await
     }
 

@@ -10,6 +10,7 @@ pub mod log;
 pub mod metrics;
 pub mod probe;
 pub mod raw;
+pub mod rules;
 pub mod server;
 pub mod token;
 

@@ -1,0 +1,283 @@
+//! Collects rules, and demands that there is one for each method.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use super::audit::AuditSink;
+use super::descriptor::{self, Service};
+use super::engine::Policy;
+use super::error::PolicyError;
+use super::path::{MethodPath, is_service_name};
+use super::rule::{Rule, RuleOrigin};
+use super::table::{Row, Table};
+use super::{HEALTH, REFLECTION};
+
+/// Collects the rules of a [`Policy`]; see [`Policy::builder`].
+///
+/// For a method that is described, the first of these that is there is its rule: a rule in code for
+/// it, the one that is declared beside it, the default in code for its service, the default that is
+/// declared for its service.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct PolicyBuilder {
+    name: Arc<str>,
+    described: BTreeMap<String, Service>,
+    services: Option<BTreeSet<String>>,
+    rules: BTreeMap<MethodPath, Rule>,
+    defaults: BTreeMap<String, Rule>,
+    others: Option<Rule>,
+    tell_requirements: bool,
+    sinks: Vec<Arc<dyn AuditSink>>,
+    /// The first thing that was wrong.
+    error: Option<PolicyError>,
+}
+
+/// A rule, if there is one, and where it comes from.
+pub(super) type Found = Option<(Rule, RuleOrigin)>;
+
+/// The rule of each method.
+#[derive(Default)]
+pub(super) struct Resolved {
+    pub(super) methods: Vec<(MethodPath, Found)>,
+    /// The services that are known. Where there is a rule, it is for all methods that have none.
+    pub(super) services: BTreeMap<String, Found>,
+    /// The rule for methods of all other services.
+    pub(super) others: Found,
+}
+
+impl Resolved {
+    fn table(self) -> Table {
+        let row = |method: String, rule| Row { method, rule, allowed: 0, denied: 0 };
+        let methods = self.methods.into_iter().map(|(path, found)| row(path.to_string(), found));
+        let services = self.services.into_iter().filter(|(_, found)| found.is_some());
+        let services = services.map(|(name, found)| row(format!("/{name}/*"), found));
+        let others = self.others.map(|found| row("*".to_owned(), Some(found)));
+        Table::new(methods.chain(services).chain(others).collect())
+    }
+}
+
+impl PolicyBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            name: Arc::from("policy"),
+            described: BTreeMap::new(),
+            services: None,
+            rules: BTreeMap::new(),
+            defaults: BTreeMap::new(),
+            others: None,
+            tell_requirements: false,
+            sinks: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Names the policy, for audit events and metrics; `policy` by default.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Arc::from(name.into());
+        self
+    }
+
+    /// Adds the services and methods of a compiled descriptor set (an encoded
+    /// `google.protobuf.FileDescriptorSet`, imports included), and the rules that are declared beside
+    /// them with the options of `passport/v1/policy.proto`. There may be several sets.
+    pub fn descriptor_set(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        match descriptor::services(bytes.as_ref()) {
+            Ok(services) => {
+                for service in services {
+                    self.describe(service);
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Names the services that this server serves, each as `package.Service`. All of their methods
+    /// must have a rule; other services of the descriptor sets are no part of the policy. Without
+    /// this, all services of the descriptor sets are.
+    pub fn services<I>(mut self, services: I) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        self.services.get_or_insert_default().extend(services.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the rule of a method, `/package.Service/Method`.
+    pub fn rule(mut self, method: impl AsRef<str>, rule: Rule) -> Self {
+        let method = method.as_ref();
+        self.check(method, &rule);
+        match method.parse::<MethodPath>() {
+            Ok(path) => {
+                if self.rules.insert(path, rule).is_some() {
+                    self.fail(PolicyError::RepeatedRule { target: method.to_owned() });
+                }
+            }
+            Err(error) => self.fail(error.into()),
+        }
+        self
+    }
+
+    /// Sets the rule of methods to [`Rule::public`]: [`HEALTH`] and [`REFLECTION`], for instance.
+    pub fn public<I>(self, methods: I) -> Self
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        methods.into_iter().fold(self, |policy, method| policy.rule(method, Rule::public()))
+    }
+
+    /// Sets the rule of all methods of a service that have none of their own. Of a service that is in
+    /// no descriptor set, nobody knows the methods: there it is the rule of whatever is called.
+    pub fn default_rule(mut self, service: impl Into<String>, rule: Rule) -> Self {
+        let service = service.into();
+        if !is_service_name(&service) {
+            self.fail(PolicyError::InvalidServiceName { name: service.clone() });
+        }
+        self.check(&service, &rule);
+        if self.defaults.insert(service.clone(), rule).is_some() {
+            self.fail(PolicyError::RepeatedRule { target: service });
+        }
+        self
+    }
+
+    /// Sets the rule of all methods of services that this policy says nothing of. This is for a
+    /// gateway, which relays the calls of services that decide for themselves; everywhere else,
+    /// methods that nobody thought of are better denied.
+    pub fn other_services(mut self, rule: Rule) -> Self {
+        self.check("other_services", &rule);
+        if self.others.replace(rule).is_some() {
+            self.fail(PolicyError::RepeatedRule { target: "other_services".to_owned() });
+        }
+        self
+    }
+
+    /// Tells callers who are denied what would have been enough. By default they are told that it
+    /// was not.
+    pub fn tell_requirements(mut self) -> Self {
+        self.tell_requirements = true;
+        self
+    }
+
+    /// Shows each decision to this sink as well. There may be several.
+    pub fn audit(mut self, sink: impl AuditSink) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// The rules as they are, methods without one included.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build), but for [`PolicyError::Uncovered`].
+    pub fn table(self) -> Result<Table, PolicyError> {
+        Ok(self.resolve()?.table())
+    }
+
+    /// Builds the policy.
+    ///
+    /// # Errors
+    ///
+    /// A [`PolicyError`] that names what is wrong, or all methods that have no rule.
+    pub fn build(mut self) -> Result<Policy, PolicyError> {
+        let sinks = mem::take(&mut self.sinks);
+        let (name, tell_requirements) = (Arc::clone(&self.name), self.tell_requirements);
+        let resolved = self.resolve()?;
+        let uncovered = resolved.methods.iter().filter(|(_, found)| found.is_none());
+        let methods: Vec<MethodPath> = uncovered.map(|(method, _)| method.clone()).collect();
+        if !methods.is_empty() {
+            return Err(PolicyError::Uncovered { methods });
+        }
+        Ok(Policy::new(name, resolved, tell_requirements, sinks))
+    }
+
+    /// Finds the rule of each method.
+    fn resolve(mut self) -> Result<Resolved, PolicyError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        // Where services are described or listed, a name that is neither is a mistake.
+        let names_are_known = self.services.is_some() || !self.described.is_empty();
+        if let Some(services) = &self.services {
+            self.described.retain(|name, _| services.contains(name));
+            for name in services {
+                if !is_service_name(name) {
+                    return Err(PolicyError::InvalidServiceName { name: name.clone() });
+                }
+                if !self.described.contains_key(name) && !self.defaults.contains_key(name) {
+                    return Err(PolicyError::UnknownService { service: name.clone() });
+                }
+            }
+        }
+        let listed = |name: &str| self.services.as_ref().is_some_and(|list| list.contains(name));
+        let exempt =
+            |name: &str| HEALTH.iter().chain(&REFLECTION).any(|path| path.service() == name);
+        let known = |name: &str| {
+            !names_are_known || self.described.contains_key(name) || listed(name) || exempt(name)
+        };
+        let in_code = self.rules.keys().map(MethodPath::service);
+        if let Some(name) =
+            in_code.chain(self.defaults.keys().map(String::as_str)).find(|name| !known(name))
+        {
+            return Err(PolicyError::UnknownService { service: name.to_owned() });
+        }
+        if let Some(method) = self.rules.keys().find(|method| {
+            let service = self.described.get(method.service());
+            service.is_some_and(|service| service.methods.iter().all(|own| own.path != **method))
+        }) {
+            return Err(PolicyError::UnknownMethod { method: method.clone() });
+        }
+
+        let code = |rule: Rule| Some((rule, RuleOrigin::code()));
+        let code_default = |rule: Rule| Some((rule, RuleOrigin::code().of_default()));
+        let mut resolved = Resolved::default();
+        for (name, service) in self.described {
+            let default =
+                self.defaults.remove(&name).and_then(code_default).or(service.default_rule);
+            for method in service.methods {
+                let rule = self.rules.remove(&method.path).and_then(code);
+                let rule = rule.or(method.rule).or_else(|| default.clone());
+                resolved.methods.push((method.path, rule));
+            }
+            resolved.services.insert(name, None);
+        }
+        for (method, rule) in self.rules {
+            resolved.services.entry(method.service().to_owned()).or_default();
+            resolved.methods.push((method, code(rule)));
+        }
+        for (name, rule) in self.defaults {
+            resolved.services.insert(name, code_default(rule));
+        }
+        resolved.others = self.others.and_then(code_default);
+        Ok(resolved)
+    }
+
+    fn describe(&mut self, service: Service) {
+        match self.described.get(&service.name) {
+            // What two sets share is described in both.
+            Some(known) if *known != service => {
+                self.fail(PolicyError::ServiceConflict { service: service.name });
+            }
+            _ => {
+                self.described.insert(service.name.clone(), service);
+            }
+        }
+    }
+
+    fn check(&mut self, target: &str, rule: &Rule) {
+        if let Err(source) = rule.validate() {
+            let target = target.to_owned();
+            self.fail(PolicyError::InvalidRule { origin: RuleOrigin::code(), target, source });
+        }
+    }
+
+    fn fail(&mut self, error: PolicyError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+impl fmt::Debug for PolicyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}

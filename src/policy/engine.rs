@@ -1,0 +1,253 @@
+//! Decides.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ahash::RandomState;
+
+use super::audit::{AuditEvent, AuditSink};
+use super::builder::{Found, PolicyBuilder, Resolved};
+use super::path::service_of;
+use super::rule::{Access, Rule, RuleOrigin};
+use super::table::{Row, Table};
+use crate::context::{AccessDenied, UserContext};
+use crate::telemetry;
+
+/// Which method needs what; see the [module](super).
+///
+/// Cloning it copies a pointer, and clones count together. Deciding takes the same time however many
+/// methods there are.
+#[derive(Clone)]
+pub struct Policy {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: Arc<str>,
+    methods: HashMap<Arc<str>, Entry, RandomState>,
+    /// The services that are known, and the rule for those of their methods that have none.
+    services: HashMap<Arc<str>, Option<Entry>, RandomState>,
+    /// The rule for methods of all other services.
+    others: Option<Entry>,
+    tell_requirements: bool,
+    sinks: Vec<Arc<dyn AuditSink>>,
+}
+
+/// A rule, and how often it was asked.
+struct Entry {
+    rule: Rule,
+    origin: RuleOrigin,
+    /// What it stands for in metrics: a method's path, or a pattern.
+    target: Arc<str>,
+    allowed: AtomicU64,
+    denied: AtomicU64,
+}
+
+/// What a policy says of a method.
+#[derive(Clone, Copy)]
+pub(crate) struct Ruling<'a> {
+    policy: &'a Inner,
+    method: &'a str,
+    entry: Option<&'a Entry>,
+}
+
+/// What a policy says of a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    Allowed,
+    /// It is not known who is calling, and that might be enough.
+    Anonymous,
+    Denied,
+}
+
+impl Policy {
+    /// Starts a policy without rules.
+    ///
+    /// ```
+    /// use tonic_passport::policy::{HEALTH, PolicyError};
+    /// use tonic_passport::{Policy, Rule, UserContext};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::builder()
+    ///     .public(HEALTH)
+    ///     .rule("/shop.v1.OrderService/CreateOrder", Rule::permission("orders:create"))
+    ///     .build()?;
+    ///
+    /// let buyer = UserContext::builder("alice").permissions(["orders:create"]).build()?;
+    /// let viewer = UserContext::builder("bob").permissions(["orders:read"]).build()?;
+    /// assert!(policy.authorize("/shop.v1.OrderService/CreateOrder", Some(&buyer)).is_ok());
+    /// assert!(policy.authorize("/shop.v1.OrderService/CreateOrder", Some(&viewer)).is_err());
+    /// assert!(policy.authorize("/shop.v1.OrderService/DeleteOrder", Some(&buyer)).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::new()
+    }
+
+    pub(super) fn new(
+        name: Arc<str>,
+        resolved: Resolved,
+        tell_requirements: bool,
+        sinks: Vec<Arc<dyn AuditSink>>,
+    ) -> Self {
+        let entry = |target: Arc<str>, found: Found| {
+            found.map(|(rule, origin)| Entry {
+                rule,
+                origin,
+                target,
+                allowed: AtomicU64::new(0),
+                denied: AtomicU64::new(0),
+            })
+        };
+        let methods = resolved.methods.into_iter().filter_map(|(path, found)| {
+            let path: Arc<str> = Arc::from(path.as_str());
+            Some((Arc::clone(&path), entry(path, found)?))
+        });
+        let services = resolved.services.into_iter().map(|(name, found)| {
+            let target = Arc::from(format!("/{name}/*"));
+            (Arc::from(name), entry(target, found))
+        });
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                methods: methods.collect(),
+                services: services.collect(),
+                others: entry(Arc::from("*"), resolved.others),
+                tell_requirements,
+                sinks,
+            }),
+        }
+    }
+
+    /// The policy's name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Decides whether this caller, `None` for an anonymous one, may call this method:
+    /// `/package.Service/Method`. A [`ServerLayer`](crate::ServerLayer) does that for each call; this
+    /// is for entry points of your own.
+    ///
+    /// # Errors
+    ///
+    /// An [`AccessDenied`] that says what is missing.
+    pub fn authorize(&self, method: &str, user: Option<&UserContext>) -> Result<(), AccessDenied> {
+        let ruling = self.ruling(method);
+        match ruling.decide(user, false) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Anonymous => Err(AccessDenied::Anonymous),
+            Verdict::Denied => Err(ruling.denied()),
+        }
+    }
+
+    /// The rules, and how often each of them was asked.
+    pub fn table(&self) -> Table {
+        let Inner { methods, services, others, .. } = &*self.inner;
+        let entries = methods.values().chain(services.values().flatten()).chain(others);
+        Table::new(entries.map(Entry::row).collect())
+    }
+
+    /// What is said of a method. Nothing is counted yet.
+    pub(crate) fn ruling<'a>(&'a self, method: &'a str) -> Ruling<'a> {
+        Ruling { policy: &self.inner, method, entry: self.inner.find(method) }
+    }
+}
+
+impl Inner {
+    fn find(&self, method: &str) -> Option<&Entry> {
+        if let Some(entry) = self.methods.get(method) {
+            return Some(entry);
+        }
+        match self.services.get(service_of(method)) {
+            Some(entry) => entry.as_ref(),
+            None => self.others.as_ref(),
+        }
+    }
+}
+
+impl Entry {
+    fn row(&self) -> Row {
+        Row {
+            method: self.target.to_string(),
+            rule: Some((self.rule.clone(), self.origin.clone())),
+            allowed: self.allowed.load(Ordering::Relaxed),
+            denied: self.denied.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Ruling<'_> {
+    /// What there must be known of the caller. Who calls a method without a rule is of interest to
+    /// those who read the log; it helps nobody to say who they are.
+    pub(crate) fn access(&self) -> Access {
+        self.entry.map_or(Access::Optional, |entry| entry.rule.access())
+    }
+
+    /// Decides, counts, and reports. A policy that only looks on is a shadow.
+    pub(crate) fn decide(&self, user: Option<&UserContext>, is_shadow: bool) -> Verdict {
+        let verdict = self.verdict(user);
+        let authorized = verdict == Verdict::Allowed;
+        if let Some(entry) = self.entry {
+            let counter = if authorized { &entry.allowed } else { &entry.denied };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        if !authorized {
+            let target = self.entry.map(|entry| &entry.target);
+            telemetry::denied(&self.policy.name, target, is_shadow);
+        }
+        let event = AuditEvent {
+            method: self.method,
+            principal: user.map(UserContext::id),
+            policy: &self.policy.name,
+            rule: self.entry.map(|entry| &entry.rule),
+            authorized,
+            is_shadow,
+        };
+        event.trace();
+        for sink in &self.policy.sinks {
+            sink.record(&event);
+        }
+        verdict
+    }
+
+    fn verdict(&self, user: Option<&UserContext>) -> Verdict {
+        let Some(entry) = self.entry else {
+            return Verdict::Denied;
+        };
+        match (user, entry.rule.access()) {
+            (Some(user), _) if entry.rule.is_met_by(user) => Verdict::Allowed,
+            (Some(_), _) => Verdict::Denied,
+            (None, Access::Optional | Access::Public) => Verdict::Allowed,
+            (None, Access::Required) => Verdict::Anonymous,
+        }
+    }
+
+    /// Whether callers are told what would have been enough.
+    pub(crate) fn tells_requirements(&self) -> bool {
+        self.policy.tell_requirements
+    }
+
+    /// What would have been enough.
+    pub(crate) fn denied(&self) -> AccessDenied {
+        let Some(Entry { rule, .. }) = self.entry else {
+            return AccessDenied::RuleMissing { method: self.method.to_owned() };
+        };
+        if let Some(permission) = rule.as_permission() {
+            return AccessDenied::PermissionMissing { permission: permission.to_owned() };
+        }
+        if let Some(role) = rule.as_role() {
+            return AccessDenied::RoleMissing { role: role.to_owned() };
+        }
+        AccessDenied::RequirementMissing { required: rule.to_string() }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods = self.inner.methods.len();
+        f.debug_struct("Policy").field("name", &self.name()).field("methods", &methods).finish()
+    }
+}
