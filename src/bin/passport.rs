@@ -1,0 +1,82 @@
+//! What there is to do from a command line: `passport policy check FILE`.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use tonic_passport::Policy;
+use tonic_passport::policy::Row;
+
+const USAGE: &str = "\
+usage: passport policy check FILE [SERVICE...]
+
+Prints the rule of each method of a compiled descriptor set, and where it comes
+from. Fails when a rule is wrong, or a method has none.
+
+  FILE     what protoc --include_imports --descriptor_set_out, buf build,
+           protox or tonic-prost-build have written
+  SERVICE  only these services of it, each as package.Service
+";
+
+/// What a shell calls a command that was not understood.
+const NOT_UNDERSTOOD: u8 = 2;
+
+fn main() -> ExitCode {
+    let args: Vec<String> =
+        env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        ["policy", "check", file, ref services @ ..] if !file.starts_with('-') => {
+            check(file, services)
+        }
+        ["-h" | "--help"] => print(USAGE),
+        ["-V" | "--version"] => print(concat!("passport ", env!("CARGO_PKG_VERSION"), "\n")),
+        _ => {
+            complain(USAGE);
+            return ExitCode::from(NOT_UNDERSTOOD);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("passport: {}\n", describe(&*error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the table of a descriptor set, and demands that each method has a rule.
+fn check(file: &str, services: &[&str]) -> Result<(), Box<dyn Error>> {
+    let bytes = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+    let mut builder = Policy::builder().descriptor_set(bytes);
+    if !services.is_empty() {
+        builder = builder.services(services.iter().copied());
+    }
+    let table = builder.table()?;
+    print(&table.to_string())?;
+    let uncovered = table.rows().iter().filter(|row| row.rule().is_none());
+    let uncovered: Vec<&str> = uncovered.map(Row::method).collect();
+    if uncovered.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{file}: no rule for {}", uncovered.join(", ")).into())
+}
+
+/// An error with its causes, on one line.
+fn describe(error: &(dyn Error + 'static)) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", describe(source)),
+        None => error.to_string(),
+    }
+}
+
+fn print(text: &str) -> Result<(), Box<dyn Error>> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// There is nobody to complain to when this fails.
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
