@@ -56,6 +56,7 @@ mod key_sets;
 mod keys;
 mod neighbours;
 mod opentelemetry;
+mod policy;
 mod propagated_fields;
 mod propagation;
 mod real_issuers;

@@ -2,6 +2,7 @@
 
 pub mod answering;
 pub mod chain;
+pub mod descriptors;
 pub mod doors;
 pub mod edges;
 pub mod forged;
