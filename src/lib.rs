@@ -8,12 +8,13 @@
 //! | what happens | type | where |
 //! |---|---|---|
 //! | a caller becomes a [`UserContext`] | [`Authenticator`]: [`BearerToken`], [`ForwardedContext`] | every entry point |
-//! | a request passes a service's door | [`ServerLayer`], [`EdgeInterceptor`] | every tonic server |
+//! | a request passes a service's door | [`ServerLayer`] with a [`Policy`], [`EdgeInterceptor`] | every tonic server |
 //! | a request leaves for another service | [`ClientLayer`], [`PropagateInterceptor`] | every tonic client |
 //!
 //! The edge verifies the token, strips it and whatever identity the client forged, and writes the
 //! [metadata] that the services read. Authentication ("who are you") is the edge's; authorization
-//! ("what may you do") is the services'. Raw tokens never travel inside.
+//! ("what may you do") is the services', by the rules that [`policy`] reads from their protocol buffers.
+//! Raw tokens never travel inside.
 //!
 //! # An edge, a service, a client
 //!
@@ -29,14 +30,15 @@
 //! use tonic_passport::jwt::{Issuer, Verifier};
 //! use tonic_passport::policy::HEALTH;
 //! use tonic_passport::{
-//!     BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer, UserContext,
+//!     Authorized, BearerToken, ClientLayer, ForwardedContext, Gateway, Policy, Rule, ServerLayer,
 //! };
 //!
 //! // The edge: the caller is identified here, and nowhere else.
 //! async fn edge() -> Result<(), Box<dyn std::error::Error>> {
 //!     let issuer = Issuer::oidc("https://id.example.com").audience("shop");
-//!     let layer =
-//!         ServerLayer::new(BearerToken::new(Verifier::new([issuer])?)).public_methods(HEALTH);
+//!     // What callers may do is for the services to decide.
+//!     let policy = Policy::builder().public(HEALTH).other_services(Rule::authenticated()).build()?;
+//!     let layer = ServerLayer::new(BearerToken::new(Verifier::new([issuer])?)).policy(policy);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
 //!     let gateway = Gateway::builder().route("shop.v1.OrderService", orders).build()?;
 //!
@@ -46,8 +48,13 @@
 //! }
 //!
 //! // A service: it trusts the metadata because only the edge and its peers can reach it.
-//! async fn order_service(routes: Routes) -> Result<(), Box<dyn std::error::Error>> {
-//!     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
+//! // Its policy is what its protocol buffers say of each method.
+//! async fn order_service(
+//!     routes: Routes,
+//!     descriptor_set: &[u8],
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let policy = Policy::builder().descriptor_set(descriptor_set).public(HEALTH).build()?;
+//!     let layer = ServerLayer::new(ForwardedContext::trust_private_network()).policy(policy);
 //!     Server::builder().layer(layer).add_routes(routes).serve("10.0.0.2:50052".parse()?).await?;
 //!     Ok(())
 //! }
@@ -58,10 +65,10 @@
 //!     InventoryServiceClient::new(ClientLayer::new().wrap(channel))
 //! }
 //!
-//! // Its handler: what the caller may do is decided here.
+//! // Its handler: the caller is one whom the policy has let in.
 //! async fn create_order(request: Request<()>) -> Result<Response<Order>, Status> {
-//!     let user = UserContext::from_request(&request)?;
-//!     user.require_permission("orders:create")?;
+//!     let user = Authorized::from_request(&request)?;
+//!     tracing::info!(user = user.id(), "an order");
 //! #   trait Reserve { async fn reserve(&mut self, _: ReserveRequest) -> Result<Response<Order>, Status>; }
 //! #   impl Reserve for InventoryServiceClient<ClientService<Channel>> {
 //! #       async fn reserve(&mut self, request: ReserveRequest) -> Result<Response<Order>, Status> {
@@ -122,7 +129,8 @@
 //! | `user.email` | the same, where [`ServerLayer::record_email`] asks for it |
 //!
 //! Within it there is one event: `request rejected`, at `info`, with the exact `cause`, or `request
-//! accepted`, at `debug`. A token is never written, nor any part of one but its issuer and key id.
+//! accepted`, at `debug`; and one for each decision of a policy, with the target
+//! `tonic_passport::audit` (see [`AuditEvent`](policy::AuditEvent)). A token is never written, nor any part of one but its issuer and key id.
 //!
 //! What ends a call before its time is the event `call ended early`, with the `reason` that the caller
 //! is told; at `info`, and at `debug` when it was the caller who left. A field of a request that is
@@ -135,6 +143,7 @@
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
 //! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that were ended before they came to their end |
 //! | `passport_fields_dropped_total` | `name` (`baggage`, `listed`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
+//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would have; the method is that of the rule, as in the policy's [table](policy::Table), and empty where there is none |
 //! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; the error is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
 //! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |

@@ -219,7 +219,12 @@ impl From<Rejection> for Status {
 
 impl From<AccessDenied> for Status {
     fn from(denied: AccessDenied) -> Self {
-        let (code, reason, message) = (denied.code(), denied.reason(), denied.to_string());
+        let (code, reason) = (denied.code(), denied.reason());
+        let message = match &denied {
+            // The method's name is as long as the caller likes.
+            AccessDenied::RuleMissing { .. } => "there is no rule for the method".to_owned(),
+            denied => denied.to_string(),
+        };
         let (name, value) = match denied {
             AccessDenied::Anonymous
             | AccessDenied::NotAllowed

@@ -9,8 +9,9 @@
 //! | what an edge does when its keys change or cannot be fetched | [`IdentityProvider`]: over HTTP, on loopback |
 //! | what happens at some time | [`Clock`]: it stands still until it is moved, and a [`Verifier`](crate::jwt::Verifier::clock) reads it |
 //! | tokens that are signed in a special way | [`SigningKey`]: of any algorithm |
+//! | a handler without a server | [`authorized_request`]: a policy has let its user in |
 //!
-//! A service behind the edge needs none of these: call it through a
+//! A service behind the edge needs no token: call it through a
 //! [`ClientLayer`](crate::ClientLayer) with a [`UserContext`](crate::UserContext) in the request's
 //! extensions, as the services in front of it do.
 //!
@@ -99,6 +100,7 @@ mod answer;
 mod clock;
 mod identity_provider;
 mod issuer;
+mod request;
 mod signing_key;
 mod token;
 
@@ -106,5 +108,6 @@ pub use answer::Answer;
 pub use clock::Clock;
 pub use identity_provider::IdentityProvider;
 pub use issuer::TestIssuer;
+pub use request::authorized_request;
 pub use signing_key::SigningKey;
 pub use token::TokenBuilder;

@@ -1,0 +1,35 @@
+//! Requests for handlers that are called without a server.
+
+use tonic::Request;
+
+use crate::call::{CallContext, Inner};
+use crate::context::UserContext;
+
+/// A request as a handler is given it when this user has called, and the policy of the
+/// [`ServerLayer`](crate::ServerLayer) has let them in.
+///
+/// ```
+/// use tonic::{Request, Response, Status};
+/// use tonic_passport::testing::authorized_request;
+/// use tonic_passport::{Authorized, UserContext};
+///
+/// async fn greet(request: Request<String>) -> Result<Response<String>, Status> {
+///     let user = Authorized::from_request(&request)?;
+///     Ok(Response::new(format!("{}, {}", request.get_ref(), user.id())))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let alice = UserContext::builder("alice").build()?;
+/// let answer = greet(authorized_request(alice, "hello".to_owned())).await?;
+/// assert_eq!(answer.into_inner(), "hello, alice");
+/// assert!(greet(Request::new("hello".to_owned())).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
+pub fn authorized_request<T>(user: UserContext, message: T) -> Request<T> {
+    let inner = Inner { user: Some(user), is_authorized: true, ..Inner::default() };
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(CallContext::new(inner));
+    request
+}
