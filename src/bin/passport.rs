@@ -41,39 +41,40 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("passport: {}\n", describe(&*error)));
+            complain(&format!("passport: {error}\n"));
             ExitCode::FAILURE
         }
     }
 }
 
 /// Prints the table of a descriptor set, and demands that each method has a rule.
-fn check(file: &str, services: &[&str]) -> Result<(), Box<dyn Error>> {
-    let bytes = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+fn check(file: &str, services: &[&str]) -> Result<(), String> {
+    let failed = |error: &dyn Error| format!("{file}: {}", describe(error));
+    let bytes = fs::read(file).map_err(|error| failed(&error))?;
     let mut builder = Policy::builder().descriptor_set(bytes);
     if !services.is_empty() {
         builder = builder.services(services.iter().copied());
     }
-    let table = builder.table()?;
+    let table = builder.table().map_err(|error| failed(&error))?;
     print(&table.to_string())?;
     let uncovered = table.rows().iter().filter(|row| row.rule().is_none());
     let uncovered: Vec<&str> = uncovered.map(Row::method).collect();
     if uncovered.is_empty() {
         return Ok(());
     }
-    Err(format!("{file}: no rule for {}", uncovered.join(", ")).into())
+    Err(format!("{file}: no rule for {}", uncovered.join(", ")))
 }
 
 /// An error with its causes, on one line.
-fn describe(error: &(dyn Error + 'static)) -> String {
+fn describe(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", describe(source)),
         None => error.to_string(),
     }
 }
 
-fn print(text: &str) -> Result<(), Box<dyn Error>> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
+fn print(text: &str) -> Result<(), String> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
 }
 
 /// There is nobody to complain to when this fails.

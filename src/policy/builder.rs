@@ -196,37 +196,10 @@ impl PolicyBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        // Where services are described or listed, a name that is neither is a mistake.
-        let names_are_known = self.services.is_some() || !self.described.is_empty();
         if let Some(services) = &self.services {
             self.described.retain(|name, _| services.contains(name));
-            for name in services {
-                if !is_service_name(name) {
-                    return Err(PolicyError::InvalidServiceName { name: name.clone() });
-                }
-                if !self.described.contains_key(name) && !self.defaults.contains_key(name) {
-                    return Err(PolicyError::UnknownService { service: name.clone() });
-                }
-            }
         }
-        let listed = |name: &str| self.services.as_ref().is_some_and(|list| list.contains(name));
-        let exempt =
-            |name: &str| HEALTH.iter().chain(&REFLECTION).any(|path| path.service() == name);
-        let known = |name: &str| {
-            !names_are_known || self.described.contains_key(name) || listed(name) || exempt(name)
-        };
-        let in_code = self.rules.keys().map(MethodPath::service);
-        if let Some(name) =
-            in_code.chain(self.defaults.keys().map(String::as_str)).find(|name| !known(name))
-        {
-            return Err(PolicyError::UnknownService { service: name.to_owned() });
-        }
-        if let Some(method) = self.rules.keys().find(|method| {
-            let service = self.described.get(method.service());
-            service.is_some_and(|service| service.methods.iter().all(|own| own.path != **method))
-        }) {
-            return Err(PolicyError::UnknownMethod { method: method.clone() });
-        }
+        self.check_names()?;
 
         let code = |rule: Rule| Some((rule, RuleOrigin::code()));
         let code_default = |rule: Rule| Some((rule, RuleOrigin::code().of_default()));
@@ -252,6 +225,41 @@ impl PolicyBuilder {
         Ok(resolved)
     }
 
+    /// Demands that what is named in code is there: a rule with a misspelled name would change nothing.
+    fn check_names(&self) -> Result<(), PolicyError> {
+        for name in self.services.iter().flatten() {
+            if !is_service_name(name) {
+                return Err(PolicyError::InvalidServiceName { name: name.clone() });
+            }
+            let has_rules = self.defaults.contains_key(name)
+                || is_exempt(name) && self.rules.keys().any(|method| method.service() == name);
+            if !has_rules && !self.described.contains_key(name) {
+                return Err(PolicyError::UnknownService { service: name.clone() });
+            }
+        }
+        if self.services.is_none() && self.described.is_empty() {
+            // All that is known of services is what the rules say.
+            return Ok(());
+        }
+        let is_listed = |name: &str| self.services.as_ref().is_some_and(|all| all.contains(name));
+        let is_known =
+            |name: &str| self.described.contains_key(name) || is_listed(name) || is_exempt(name);
+        let services = self.rules.keys().map(MethodPath::service);
+        let mut services = services.chain(self.defaults.keys().map(String::as_str));
+        if let Some(name) = services.find(|name| !is_known(name)) {
+            return Err(PolicyError::UnknownService { service: name.to_owned() });
+        }
+        let is_missing = |method: &&MethodPath| {
+            // Of the exempt services, there are versions with fewer methods.
+            let service = self.described.get(method.service()).filter(|own| !is_exempt(&own.name));
+            service.is_some_and(|service| service.methods.iter().all(|own| own.path != **method))
+        };
+        match self.rules.keys().find(is_missing) {
+            Some(method) => Err(PolicyError::UnknownMethod { method: method.clone() }),
+            None => Ok(()),
+        }
+    }
+
     fn describe(&mut self, service: Service) {
         match self.described.get(&service.name) {
             // What two sets share is described in both.
@@ -274,6 +282,11 @@ impl PolicyBuilder {
     fn fail(&mut self, error: PolicyError) {
         self.error.get_or_insert(error);
     }
+}
+
+/// Whether it is a service that this crate has ready-made lists of methods for.
+fn is_exempt(service: &str) -> bool {
+    HEALTH.iter().chain(&REFLECTION).any(|method| method.service() == service)
 }
 
 impl fmt::Debug for PolicyBuilder {
