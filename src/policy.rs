@@ -78,9 +78,11 @@ mod builder;
 mod descriptor;
 mod engine;
 mod error;
+mod option;
 mod path;
 mod rule;
 mod table;
+mod wire;
 
 pub use audit::{AuditEvent, AuditSink};
 pub use authorized::{Authorized, Guarded};

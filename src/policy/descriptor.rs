@@ -1,14 +1,17 @@
-//! Reads the rules that are declared in protocol buffers.
+//! Reads what a descriptor set says of its services: their methods, and the rules beside them.
+//!
+//! It reads what policies need, and nothing else: a set is for others to compile, and may hold what
+//! this version has never heard of.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, ExtensionDescriptor, Kind, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt;
 
-use super::error::{InvalidRule, PolicyError};
-use super::path::MethodPath;
+use super::error::PolicyError;
+use super::option::Options;
+use super::path::{MethodPath, is_service_name};
 use super::rule::{Rule, RuleOrigin};
-
-const RULE: &str = "passport.v1.rule";
-const DEFAULT_RULE: &str = "passport.v1.default_rule";
-const RULE_TYPE: &str = "passport.v1.Rule";
+use super::wire::{Message, WireError};
 
 /// A service that is described.
 #[derive(PartialEq)]
@@ -26,126 +29,117 @@ pub(super) struct Method {
     pub(super) rule: Option<(Rule, RuleOrigin)>,
 }
 
+/// A `google.protobuf.FileDescriptorProto`.
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    package: &'a str,
+    imports: Vec<&'a str>,
+    pub(super) messages: Vec<Message<'a>>,
+    services: Vec<Message<'a>>,
+    pub(super) extensions: Vec<Message<'a>>,
+}
+
 /// The services of a descriptor set.
 pub(super) fn services(bytes: &[u8]) -> Result<Vec<Service>, PolicyError> {
-    let pool = DescriptorPool::decode(bytes)
-        .map_err(|error| PolicyError::DescriptorSet { source: error.into() })?;
-    // By name, not by number: numbers of this range are not anyone's own.
-    let rule = option(&pool, RULE, "google.protobuf.MethodOptions")?;
-    let default_rule = option(&pool, DEFAULT_RULE, "google.protobuf.ServiceOptions")?;
-
-    let described = |service: prost_reflect::ServiceDescriptor| {
-        let name = service.full_name().to_owned();
-        let file = RuleOrigin::file(service.parent_file().name());
-        let methods = service.methods().map(|method| {
-            let path: MethodPath = format!("/{name}/{}", method.name()).parse()?;
-            let rule = declared(&method.options(), rule.as_ref(), path.as_str(), || file.clone())?;
-            Ok::<_, PolicyError>(Method { path, rule })
-        });
-        let methods = methods.collect::<Result<_, _>>()?;
-        let origin = || file.clone().of_default();
-        let default_rule = declared(&service.options(), default_rule.as_ref(), &name, origin)?;
-        Ok(Service { name, default_rule, methods })
-    };
-    if pool.services().len() == 0 {
+    let files = files(bytes)?;
+    let options = Options::declared_in(&files)?;
+    let mut services = Vec::new();
+    for file in &files {
+        for service in &file.services {
+            services.push(file.service(service, &options)?);
+        }
+    }
+    if services.is_empty() {
         // No bytes at all are a descriptor set, too.
-        return Err(PolicyError::DescriptorSet { source: "it holds no service".into() });
+        return Err(incomplete("it holds no service"));
     }
-    pool.services().map(described).collect()
+    Ok(services)
 }
 
-/// The option of this name, if any file declares it. It is the one that this crate reads.
-fn option(
-    pool: &DescriptorPool,
-    name: &'static str,
-    extends: &str,
-) -> Result<Option<ExtensionDescriptor>, PolicyError> {
-    let Some(option) = pool.get_extension_by_name(name) else {
-        return Ok(None);
-    };
-    let is_rule = matches!(option.kind(), Kind::Message(kind) if kind.full_name() == RULE_TYPE);
-    if !is_rule || option.is_list() || option.containing_message().full_name() != extends {
-        let file = option.parent_file().name().to_owned();
-        return Err(PolicyError::OptionType { file, option: name });
-    }
-    Ok(Some(option))
-}
-
-/// The rule that an option holds, if it is there.
-fn declared(
-    options: &DynamicMessage,
-    option: Option<&ExtensionDescriptor>,
-    target: &str,
-    origin: impl Fn() -> RuleOrigin,
-) -> Result<Option<(Rule, RuleOrigin)>, PolicyError> {
-    let Some(option) = option.filter(|option| options.has_extension(option)) else {
-        return Ok(None);
-    };
-    let value = options.get_extension(option);
-    let rule = message(&value, RULE).and_then(rule).and_then(|rule| {
-        rule.validate()?;
-        Ok(rule)
-    });
-    match rule {
-        Ok(rule) => Ok(Some((rule, origin()))),
-        Err(source) => {
-            let target = target.to_owned();
-            Err(PolicyError::InvalidRule { origin: origin(), target, source })
+/// The files of a set, and all that they import.
+fn files(bytes: &[u8]) -> Result<Vec<File<'_>>, PolicyError> {
+    let set = Message::read(bytes).map_err(incomplete)?;
+    let mut by_name = BTreeMap::new();
+    let mut files: Vec<File<'_>> = Vec::new();
+    for value in set.all(1) {
+        let bytes = value.bytes().map_err(incomplete)?;
+        let file = File::read(bytes).map_err(incomplete)?;
+        match by_name.insert(file.name, bytes) {
+            None => files.push(file),
+            // Sets may be joined end to end, and what they share is in both.
+            Some(known) if known == bytes => {}
+            Some(_) => return Err(file.incomplete("it is there twice, and not the same")),
         }
     }
+    for file in &files {
+        if let Some(import) = file.imports.iter().find(|name| !by_name.contains_key(**name)) {
+            return Err(file.incomplete(format_args!("it imports {import}, which is missing")));
+        }
+    }
+    Ok(files)
 }
 
-/// Reads a `passport.v1.Rule`.
-fn rule(message: &DynamicMessage) -> Result<Rule, InvalidRule> {
-    let mut found: Option<(String, Rule)> = None;
-    for (name, value) in fields(message)? {
-        let rule = match (name.as_str(), value) {
-            ("all_of", value) => Rule::all_of(requirements(self::message(value, &name)?)?),
-            ("any_of", value) => Rule::any_of(requirements(self::message(value, &name)?)?),
-            ("authenticated", Value::Bool(true)) => Rule::authenticated(),
-            ("optional", Value::Bool(true)) => Rule::optional(),
-            ("permission", Value::String(permission)) => Rule::permission(permission),
-            ("public", Value::Bool(true)) => Rule::public(),
-            ("role", Value::String(role)) => Rule::role(role),
-            _ => return Err(InvalidRule::Unknown { field: name }),
+impl<'a> File<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let file = Message::read(bytes)?;
+        let messages = |number| {
+            let values = file.all(number).iter();
+            values.map(|value| Message::read(value.bytes()?)).collect::<Result<Vec<_>, WireError>>()
         };
-        if let Some((one, _)) = found {
-            return Err(InvalidRule::Contradictory { one, other: name });
+        // In the latest editions, the imports that only options need are apart.
+        let imports = file.all(3).iter().chain(file.all(15));
+        Ok(Self {
+            name: file.text(1)?,
+            package: file.text(2)?,
+            imports: imports.map(|value| value.text()).collect::<Result<_, _>>()?,
+            messages: messages(4)?,
+            services: messages(6)?,
+            extensions: messages(7)?,
+        })
+    }
+
+    /// Reads a `google.protobuf.ServiceDescriptorProto`.
+    fn service(
+        &self,
+        service: &Message<'_>,
+        options: &Options<'_>,
+    ) -> Result<Service, PolicyError> {
+        let malformed = |error: WireError| self.incomplete(error);
+        let name = self.full_name(service.text(1).map_err(malformed)?);
+        if !is_service_name(&name) {
+            return Err(self.incomplete(format_args!("{name:?} is not the name of a service")));
         }
-        found = Some((name, rule));
-    }
-    found.map(|(_, rule)| rule).ok_or(InvalidRule::Empty)
-}
-
-/// Reads a `passport.v1.Requirements`.
-fn requirements(message: &DynamicMessage) -> Result<Vec<Rule>, InvalidRule> {
-    let mut rules = Vec::new();
-    for (name, value) in fields(message)? {
-        let unknown = || InvalidRule::Unknown { field: name.clone() };
-        for value in value.as_list().ok_or_else(unknown)? {
-            rules.push(match (name.as_str(), value) {
-                ("all_of", value) => Rule::all_of(requirements(self::message(value, &name)?)?),
-                ("any_of", value) => Rule::any_of(requirements(self::message(value, &name)?)?),
-                ("permissions", Value::String(permission)) => Rule::permission(permission),
-                ("roles", Value::String(role)) => Rule::role(role),
-                _ => return Err(unknown()),
-            });
+        let origin = RuleOrigin::file(self.name);
+        let declared = service.joined(3).map_err(malformed)?;
+        let default_rule = options.default_rule(&declared, &name, &origin)?;
+        let mut paths = BTreeSet::new();
+        let mut methods = Vec::new();
+        for value in service.all(2) {
+            // A google.protobuf.MethodDescriptorProto.
+            let method = value.bytes().and_then(Message::read).map_err(malformed)?;
+            let path = format!("/{name}/{}", method.text(1).map_err(malformed)?);
+            let path: MethodPath = path.parse().map_err(|error| self.incomplete(error))?;
+            if !paths.insert(path.clone()) {
+                return Err(self.incomplete(format_args!("there are two methods {path}")));
+            }
+            let declared = method.joined(4).map_err(malformed)?;
+            let rule = options.rule(&declared, path.as_str(), &origin)?;
+            methods.push(Method { path, rule });
         }
+        Ok(Service { name, default_rule, methods })
     }
-    Ok(rules)
+
+    /// The full name of what has this name in the file.
+    pub(super) fn full_name(&self, name: &str) -> String {
+        if self.package.is_empty() { name.to_owned() } else { format!("{}.{name}", self.package) }
+    }
+
+    /// What is wrong with the file.
+    pub(super) fn incomplete(&self, problem: impl fmt::Display) -> PolicyError {
+        incomplete(format!("{}: {problem}", self.name))
+    }
 }
 
-/// The fields that are set. What is not known is an error: it would have asked for more.
-fn fields(message: &DynamicMessage) -> Result<Vec<(String, &Value)>, InvalidRule> {
-    if let Some(field) = message.unknown_fields().next() {
-        return Err(InvalidRule::Unknown { field: format!("field {}", field.number()) });
-    }
-    if let Some((field, _)) = message.extensions().next() {
-        return Err(InvalidRule::Unknown { field: field.full_name().to_owned() });
-    }
-    Ok(message.fields().map(|(field, value)| (field.name().to_owned(), value)).collect())
-}
-
-fn message<'a>(value: &'a Value, field: &str) -> Result<&'a DynamicMessage, InvalidRule> {
-    value.as_message().ok_or_else(|| InvalidRule::Unknown { field: field.to_owned() })
+fn incomplete(source: impl Into<Box<dyn Error + Send + Sync>>) -> PolicyError {
+    PolicyError::DescriptorSet { source: source.into() }
 }

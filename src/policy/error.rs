@@ -116,6 +116,10 @@ pub enum InvalidRule {
         group: &'static str,
     },
 
+    /// Its bytes are not those of a rule.
+    #[error("it is no protocol buffer, or another one")]
+    Malformed,
+
     /// A rule that is not about permissions and roles is part of a group.
     #[error("{rule} has no place within any_of and all_of")]
     Misplaced {

@@ -6,7 +6,7 @@ use super::error::InvalidRule;
 use crate::context::UserContext;
 
 /// How deep rules may be nested.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// What the callers of a method must be, or have.
 ///

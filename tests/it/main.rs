@@ -57,6 +57,7 @@ mod keys;
 mod neighbours;
 mod opentelemetry;
 mod policy;
+mod policy_start_up;
 mod propagated_fields;
 mod propagation;
 mod real_issuers;

@@ -1,0 +1,217 @@
+//! Rules in code that cannot be what was meant.
+
+use tonic_passport::policy::{HEALTH, InvalidRule, PolicyBuilder, PolicyError, REFLECTION};
+use tonic_passport::{Policy, Rule};
+
+use super::{METHOD, SERVICE, set, text};
+
+fn builder() -> PolicyBuilder {
+    Policy::builder()
+}
+
+/// A builder of a policy that knows one service, all of whose methods have a rule.
+fn described() -> PolicyBuilder {
+    builder().descriptor_set(set("", "option (passport.v1.rule) = { permission: 'a' };"))
+}
+
+#[test]
+fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
+    let paths = [
+        "",
+        "/",
+        "//",
+        "GetOrder",
+        "shop.v1.OrderService/GetOrder",
+        "shop.v1.OrderService.GetOrder",
+        "/shop.v1.OrderService",
+        "/shop.v1.OrderService/",
+        "/shop.v1.OrderService/*",
+        "/shop.v1.OrderService/GetOrder/",
+        "//shop.v1.OrderService/GetOrder",
+        "/shop.v1.OrderService//GetOrder",
+        "/shop.v1.OrderService/GetOrder?",
+        "/shop.v1.OrderService/Get%4frder",
+        "/shop.v1.OrderService/GetÖrder",
+        "/shop.v1..OrderService/GetOrder",
+        "/.shop.v1.OrderService/GetOrder",
+        " /shop.v1.OrderService/GetOrder",
+        "/shop.v1.OrderService/GetOrder\n",
+    ];
+    for path in paths {
+        for builder in [builder(), described()] {
+            let refusals = [builder.rule(path, Rule::authenticated()), described().public([path])];
+            for error in refusals.map(|builder| builder.build().unwrap_err()) {
+                let PolicyError::InvalidMethodPath(source) = &error else {
+                    panic!("{path:?}: {error:?}")
+                };
+                assert_eq!(source.path(), path);
+                let problem = format!("{path:?} is not of the form /package.Service/Method");
+                assert_eq!(text(&error), format!("rule in code: {problem}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_no_services_is_refused_by_it() {
+    let names =
+        ["", ".", "*", "shop.*", "shop.v1.", ".shop.v1", "shop..v1", "/shop.v1.OrderService"];
+    for name in names {
+        for builder in [
+            builder().default_rule(name, Rule::authenticated()),
+            described().default_rule(name, Rule::authenticated()),
+            builder().services([name]),
+            described().services([SERVICE, name]),
+        ] {
+            let error = builder.build().unwrap_err();
+            let PolicyError::InvalidServiceName { name: refused } = &error else {
+                panic!("{name:?}: {error:?}")
+            };
+            assert_eq!(refused, name);
+            assert_eq!(text(&error), format!("{name:?} is not the full name of a service"));
+        }
+    }
+}
+
+#[test]
+fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
+    let one = Rule::authenticated;
+    let cases = [
+        ("a method", METHOD, builder().rule(METHOD, one()).rule(METHOD, one())),
+        ("another", METHOD, described().rule(METHOD, one()).rule(METHOD, Rule::public())),
+        ("public", METHOD, described().rule(METHOD, one()).public([METHOD])),
+        ("public twice", METHOD, described().public([METHOD, METHOD])),
+        ("health", "/grpc.health.v1.Health/Check", builder().public(HEALTH).public(HEALTH)),
+        ("a service", SERVICE, builder().default_rule(SERVICE, one()).default_rule(SERVICE, one())),
+        (
+            "all others",
+            "other_services",
+            builder().other_services(one()).other_services(Rule::public()),
+        ),
+    ];
+    for (case, target, builder) in cases {
+        let error = builder.build().expect_err(case);
+        assert!(
+            matches!(&error, PolicyError::RepeatedRule { target: named } if named == target),
+            "{case}: {error:?}"
+        );
+        assert_eq!(text(&error), format!("code: {target} has two rules"), "{case}");
+    }
+}
+
+#[test]
+fn a_rule_for_a_method_that_its_service_does_not_have_is_refused_by_it() {
+    for path in [
+        "/shop.v1.OrderService/GetOrders",
+        "/shop.v1.OrderService/getOrder",
+        "/shop.v1.OrderService/Get_Order",
+    ] {
+        let builders = [
+            described().rule(path, Rule::public()),
+            described().public([path]),
+            described().services([SERVICE]).rule(path, Rule::authenticated()),
+            described().default_rule(SERVICE, Rule::authenticated()).public([path]),
+        ];
+        for builder in builders {
+            let error = builder.build().expect_err(path);
+            assert!(
+                matches!(&error, PolicyError::UnknownMethod { method } if method.as_str() == path),
+                "{path}: {error:?}"
+            );
+            assert_eq!(text(&error), format!("code: there is no method {path}"));
+        }
+    }
+}
+
+#[test]
+fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
+    let other = "shop.v1.OrdersService";
+    let path = "/shop.v1.OrdersService/GetOrder";
+    let cases = [
+        ("a method", described().rule(path, Rule::authenticated())),
+        ("made public", described().public([path])),
+        ("a default", described().default_rule(other, Rule::authenticated())),
+        ("listed", described().services([SERVICE, other])),
+        ("listed alone", builder().services([other])),
+        ("only its methods", builder().services([other]).rule(path, Rule::authenticated())),
+        ("no part of it", described().services([SERVICE]).rule(path, Rule::authenticated())),
+        (
+            "not listed",
+            builder()
+                .services([SERVICE])
+                .default_rule(SERVICE, Rule::public())
+                .default_rule(other, Rule::public()),
+        ),
+    ];
+    for (case, builder) in cases {
+        let error = builder.build().expect_err(case);
+        assert!(
+            matches!(&error, PolicyError::UnknownService { service } if service == other),
+            "{case}: {error:?}"
+        );
+        assert_eq!(
+            text(&error),
+            format!("code: {other} is not described, or not one of the services of this policy"),
+            "{case}"
+        );
+    }
+    // A described one that is not listed is none of the policy's, either.
+    let users = "shop.v1.UserService";
+    let error = described().services([users]).default_rule(users, Rule::public());
+    let error = error.rule(METHOD, Rule::public()).build().unwrap_err();
+    assert!(matches!(error, PolicyError::UnknownService { service } if service == SERVICE));
+}
+
+#[test]
+fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
+    let role = || Rule::role("a");
+    let nested = |groups: usize| (0..groups).fold(role(), |rule, _| Rule::all_of([rule]));
+    let cases = [
+        (Rule::any_of([]), InvalidRule::EmptyGroup { group: "any_of" }),
+        (Rule::all_of([]), InvalidRule::EmptyGroup { group: "all_of" }),
+        (Rule::any_of([role(), Rule::all_of([])]), InvalidRule::EmptyGroup { group: "all_of" }),
+        (Rule::any_of([Rule::public()]), InvalidRule::Misplaced { rule: "public" }),
+        (Rule::all_of([role(), Rule::optional()]), InvalidRule::Misplaced { rule: "optional" }),
+        (
+            Rule::any_of([Rule::all_of([Rule::authenticated()])]),
+            InvalidRule::Misplaced { rule: "authenticated" },
+        ),
+        (Rule::permission(""), InvalidRule::Name { name: String::new() }),
+        (Rule::role("a\tb"), InvalidRule::Name { name: "a\tb".to_owned() }),
+        (Rule::all_of([Rule::role("\u{7f}")]), InvalidRule::Name { name: "\u{7f}".to_owned() }),
+        (nested(17), InvalidRule::TooDeep { limit: 16 }),
+        (nested(200), InvalidRule::TooDeep { limit: 16 }),
+    ];
+    for (rule, expected) in cases {
+        for (target, builder) in [
+            (METHOD, described().rule(METHOD, rule.clone())),
+            (METHOD, builder().rule(METHOD, rule.clone())),
+            (SERVICE, described().default_rule(SERVICE, rule.clone())),
+            ("other_services", described().other_services(rule.clone())),
+        ] {
+            let error = builder.build().expect_err(target);
+            let PolicyError::InvalidRule { origin, target: named, source } = &error else {
+                panic!("{target}: {rule}: {error:?}")
+            };
+            assert_eq!((origin.proto_file(), origin.is_default()), (None, false), "{rule}");
+            assert_eq!((named.as_str(), source), (target, &expected), "{rule}");
+            assert_eq!(text(&error), format!("code: {target}: {expected}"), "{rule}");
+        }
+    }
+    assert!(described().rule(METHOD, nested(16)).build().is_ok());
+}
+
+#[test]
+fn the_first_thing_that_is_wrong_is_what_is_said() {
+    let error = builder()
+        .rule("GetOrder", Rule::public())
+        .descriptor_set([0xff])
+        .default_rule("*", Rule::public());
+    assert!(matches!(error.build(), Err(PolicyError::InvalidMethodPath(_))));
+    let error = builder().descriptor_set([0xff]).rule("GetOrder", Rule::public());
+    assert!(matches!(error.build(), Err(PolicyError::DescriptorSet { .. })));
+    // A table is refused for the same.
+    let table = described().rule("/shop.v1.OrderService/Misspelled", Rule::public()).table();
+    assert!(matches!(table, Err(PolicyError::UnknownMethod { .. })));
+    assert!(described().public(HEALTH).public(REFLECTION).table().is_ok());
+}

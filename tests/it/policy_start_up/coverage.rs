@@ -1,0 +1,139 @@
+//! A server starts only when each of its methods has a rule.
+
+use tonic_passport::policy::{HEALTH, MethodPath, PolicyBuilder, PolicyError, REFLECTION, Row};
+use tonic_passport::{Policy, Rule};
+
+use super::{FILE, METHOD, SERVICE, set, text};
+use crate::support::descriptors::compile;
+
+/// A service: its name, its own statements, and its methods, each with the statements of it.
+type Service<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+/// The descriptor set of these services.
+fn services(services: &[Service<'_>]) -> Vec<u8> {
+    let services = services.iter().map(|(name, statements, methods)| {
+        let methods = methods.iter().map(|(name, statements)| {
+            format!("rpc {name}(Request) returns (Request) {{ {statements} }}\n")
+        });
+        format!("service {name} {{ {statements}\n {} }}\n", methods.collect::<String>())
+    });
+    let file = format!(
+        r#"
+        syntax = "proto3";
+        package shop.v1;
+        import "passport/v1/policy.proto";
+        message Request {{}}
+        {}"#,
+        services.collect::<String>()
+    );
+    compile(&[(FILE, &file)])
+}
+
+const RULE: &str = "option (passport.v1.rule) = { permission: 'proto' };";
+const DEFAULT: &str = "option (passport.v1.default_rule) = { permission: 'proto-default' };";
+
+#[track_caller]
+fn assert_uncovered(builder: PolicyBuilder, expected: &[&str]) {
+    let error = builder.build().unwrap_err();
+    let PolicyError::Uncovered { methods } = &error else { panic!("{error:?}") };
+    let methods: Vec<&str> = methods.iter().map(MethodPath::as_str).collect();
+    assert_eq!(methods, expected);
+    assert_eq!(text(&error), format!("no rule for {}", expected.join(", ")));
+}
+
+#[test]
+fn all_methods_without_a_rule_are_named_and_no_others() {
+    let set = services(&[
+        ("Orders", "", &[("Get", RULE), ("Create", ""), ("Cancel", RULE), ("List", "")]),
+        ("Users", DEFAULT, &[("Get", ""), ("Create", RULE)]),
+        ("Stock", "", &[("Count", ""), ("Refill", RULE)]),
+    ]);
+    let builder = || Policy::builder().descriptor_set(&set);
+    let all = ["/shop.v1.Orders/Create", "/shop.v1.Orders/List", "/shop.v1.Stock/Count"];
+    assert_uncovered(builder(), &all);
+    assert_uncovered(builder().public(HEALTH).other_services(Rule::public()), &all);
+    // Of those that this server serves.
+    assert_uncovered(builder().services(["shop.v1.Stock"]), &all[2..]);
+    assert_uncovered(builder().services(["shop.v1.Users", "shop.v1.Orders"]), &all[..2]);
+    assert!(builder().services(["shop.v1.Users"]).build().is_ok());
+    // But for those that have one in code.
+    assert_uncovered(builder().rule(all[1], Rule::public()), &[all[0], all[2]]);
+    assert_uncovered(builder().default_rule("shop.v1.Orders", Rule::public()), &all[2..]);
+    let covered = builder().default_rule("shop.v1.Orders", Rule::public()).public([all[2]]);
+    assert_eq!(covered.build().unwrap().table().rows().len(), 8);
+    // A table shows them.
+    let table = builder().table().unwrap();
+    let without = table.rows().iter().filter(|row| row.rule().is_none());
+    assert_eq!(without.map(Row::method).collect::<Vec<_>>(), all);
+    assert!(table.to_string().contains("/shop.v1.Orders/Create  none\n"), "{table}");
+}
+
+#[test]
+fn what_is_closest_to_a_method_is_its_rule() {
+    let in_code = |builder: PolicyBuilder| builder.rule(METHOD, Rule::permission("code"));
+    let code_default =
+        |builder: PolicyBuilder| builder.default_rule(SERVICE, Rule::permission("code-default"));
+    let origins = |rule: &str| match rule {
+        "code" => "code".to_owned(),
+        "proto" => FILE.to_owned(),
+        "code-default" => "code (default)".to_owned(),
+        "proto-default" => format!("{FILE} (default)"),
+        rule => panic!("{rule}"),
+    };
+    for number in 0..16 {
+        let is = |bit: u32| number & (1 << bit) != 0;
+        let of = |bit: u32, text: &'static str| if is(bit) { text } else { "" };
+        let mut builder = Policy::builder().descriptor_set(set(of(0, DEFAULT), of(2, RULE)));
+        if is(1) {
+            builder = code_default(builder);
+        }
+        if is(3) {
+            builder = in_code(builder);
+        }
+        let expected = ["proto-default", "code-default", "proto", "code"];
+        let expected = (0..4).rev().find(|bit| is(*bit)).map(|bit| expected[bit as usize]);
+        let Some(expected) = expected else {
+            assert_uncovered(builder, &[METHOD]);
+            continue;
+        };
+        let table = builder.build().unwrap().table();
+        let [row] = table.rows() else { panic!("{table}") };
+        assert_eq!(row.rule(), Some(&Rule::permission(expected)), "{number:b}");
+        assert_eq!(row.origin().unwrap().to_string(), origins(expected), "{number:b}");
+    }
+}
+
+#[test]
+fn health_and_reflection_need_no_description() {
+    let described = || Policy::builder().descriptor_set(set(DEFAULT, ""));
+    for builder in [
+        described(),
+        described().services([SERVICE]),
+        Policy::builder(),
+        Policy::builder().services([SERVICE]).default_rule(SERVICE, Rule::authenticated()),
+    ] {
+        let policy = builder.public(HEALTH).public(REFLECTION).build().unwrap();
+        for method in HEALTH.iter().chain(&REFLECTION) {
+            assert!(policy.authorize(method.as_str(), None).is_ok(), "{method}");
+        }
+    }
+}
+
+#[test]
+fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
+    let set = services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", "")])]);
+    let builder = || Policy::builder().descriptor_set(&set);
+    assert_uncovered(builder(), &["/shop.v1.Others/Get"]);
+    let policy = builder().services(["shop.v1.Orders"]).build().unwrap();
+    let table = policy.table();
+    assert_eq!(table.rows().len(), 1, "{table}");
+    assert!(policy.authorize("/shop.v1.Others/Get", None).is_err());
+}
+
+#[test]
+fn a_service_without_methods_needs_no_rule() {
+    let policy = Policy::builder().descriptor_set(services(&[("Orders", "", &[])])).build();
+    let policy = policy.unwrap();
+    assert!(policy.table().rows().is_empty());
+    assert!(policy.authorize("/shop.v1.Orders/Get", None).is_err());
+}

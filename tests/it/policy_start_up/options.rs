@@ -1,0 +1,158 @@
+//! Copies of `passport/v1/policy.proto` that somebody has changed.
+
+use tonic_passport::Policy;
+use tonic_passport::policy::{InvalidRule, PolicyError};
+
+use super::{FILE, METHOD, refusal, service, text};
+use crate::support::descriptors::{compile, proto};
+
+const POLICY: &str = "passport/v1/policy.proto";
+
+/// What is there, and what shall be there instead.
+type Changes<'a> = &'a [(&'a str, &'a str)];
+
+/// The descriptor set of a service that has this option, with these changes to what it imports.
+fn changed(changes: Changes<'_>, of_service: &str, of_method: &str) -> Vec<u8> {
+    let policy = changes.iter().fold(proto(POLICY), |policy, (before, after)| {
+        assert!(policy.contains(before), "{before}");
+        policy.replacen(before, after, 1)
+    });
+    compile(&[(POLICY, &policy), (FILE, &service(of_service, of_method))])
+}
+
+const RULE: &str = "  Rule rule = 50905;";
+const DEFAULT_RULE: &str = "  Rule default_rule = 50905;";
+
+#[test]
+fn an_option_of_another_type_is_refused_by_file_and_name() {
+    let other = "message Other { string permission = 4; }\nmessage Rule {";
+    let cases: [(&str, Changes<'_>, &str); 8] = [
+        ("text", &[(RULE, "  string rule = 50905;")], "rule"),
+        ("several", &[(RULE, "  repeated Rule rule = 50905;")], "rule"),
+        ("another message", &[(RULE, "  Other rule = 50905;"), ("message Rule {", other)], "rule"),
+        (
+            "of messages",
+            &[("extend google.protobuf.MethodOptions", "extend google.protobuf.MessageOptions")],
+            "rule",
+        ),
+        ("text", &[(DEFAULT_RULE, "  string default_rule = 50905;")], "default_rule"),
+        ("several", &[(DEFAULT_RULE, "  repeated Rule default_rule = 50905;")], "default_rule"),
+        (
+            "another message",
+            &[(DEFAULT_RULE, "  Other default_rule = 50905;"), ("message Rule {", other)],
+            "default_rule",
+        ),
+        (
+            "of files",
+            &[("extend google.protobuf.ServiceOptions", "extend google.protobuf.FileOptions")],
+            "default_rule",
+        ),
+    ];
+    for (case, changes, name) in cases {
+        let error = refusal(changed(changes, "", ""));
+        let PolicyError::OptionType { file, option } = &error else { panic!("{case}: {error:?}") };
+        assert_eq!((file.as_str(), *option), (POLICY, &*format!("passport.v1.{name}")), "{case}");
+        assert_eq!(
+            text(&error),
+            format!(
+                "{POLICY}: the option passport.v1.{name} is not the one of passport/v1/policy.proto"
+            ),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn an_option_is_known_by_its_name_whatever_its_number_is() {
+    let changes = [
+        (RULE, "  Rule rule = 51234;"),
+        (DEFAULT_RULE, "  Rule default_rule = 60000;"),
+        ("string permission = 4;", "string permission = 40;"),
+        ("Requirements any_of = 6;", "Requirements any_of = 4;"),
+        ("repeated string roles = 2;", "repeated string roles = 7;"),
+    ];
+    for (of_service, of_method, expected) in [
+        ("", "option (passport.v1.rule) = { permission: 'a' };", r#"permission "a""#),
+        ("", "option (passport.v1.rule).any_of.roles = 'b';", r#"any of (role "b")"#),
+        ("option (passport.v1.default_rule) = { permission: 'c' };", "", r#"permission "c""#),
+    ] {
+        let set = changed(&changes, of_service, of_method);
+        let table = Policy::builder().descriptor_set(set).build().unwrap().table();
+        assert_eq!(table.rows()[0].rule().unwrap().to_string(), expected);
+    }
+}
+
+#[test]
+fn another_option_of_the_same_number_is_no_rule() {
+    let other = r#"
+        syntax = "proto3";
+        package other.v1;
+        import "google/protobuf/descriptor.proto";
+        extend google.protobuf.MethodOptions { Rule rule = 50905; }
+        message Rule { bool public = 1; }
+    "#;
+    let of_method = "option (other.v1.rule) = { public: true };";
+    let service = service("", of_method).replace(POLICY, "other/v1/policy.proto");
+    let set = compile(&[("other/v1/policy.proto", other), (FILE, &service)]);
+    let error = refusal(set);
+    assert!(matches!(error, PolicyError::Uncovered { .. }), "{error:?}");
+}
+
+#[test]
+fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
+    let rule = ("  Requirements all_of = 7;", "  Requirements all_of = 7;\n  string tenant = 9;");
+    let within = (
+        "  repeated Requirements all_of = 4;",
+        "  repeated Requirements all_of = 4;\n  repeated string tenants = 9;",
+    );
+    // Of one kind it is an error to leave out, of the other it is not.
+    let newer = [rule, within];
+    let known = changed(&newer, "", "option (passport.v1.rule) = { permission: 'a' };");
+    assert!(Policy::builder().descriptor_set(known).build().is_ok());
+
+    for (rule, field) in [
+        ("{ tenant: 'a' }", "tenant"),
+        ("{ permission: 'a' tenant: 'b' }", "tenant"),
+        ("{ public: true tenant: 'b' }", "tenant"),
+        ("{ any_of: { roles: 'a' tenants: 'b' } }", "tenants"),
+        ("{ any_of: { roles: 'a' all_of: { roles: 'b' tenants: 'c' } } }", "tenants"),
+    ] {
+        let set = changed(&newer, "", &format!("option (passport.v1.rule) = {rule};"));
+        let error = refusal(set);
+        let PolicyError::InvalidRule { target, source, .. } = &error else {
+            panic!("{rule}: {error:?}")
+        };
+        assert_eq!(target, METHOD, "{rule}");
+        assert_eq!(*source, InvalidRule::Unknown { field: field.to_owned() }, "{rule}");
+        assert_eq!(text(&error), format!("{FILE}: {METHOD}: {field} is unknown here"), "{rule}");
+    }
+}
+
+#[test]
+fn a_field_of_another_type_is_refused_where_it_is_set() {
+    let cases = [
+        ("bool public = 1;", "string public = 1;", "{ public: 'true' }", "public"),
+        ("bool public = 1;", "repeated bool public = 1;", "{ public: true }", "public"),
+        ("string role = 5;", "bytes role = 5;", "{ role: 'a' }", "role"),
+        ("string role = 5;", "repeated string role = 5;", "{ role: ['a', 'b'] }", "role"),
+        ("Requirements any_of = 6;", "Rule any_of = 6;", "{ any_of: { role: 'a' } }", "any_of"),
+        (
+            "Requirements all_of = 7;",
+            "repeated Requirements all_of = 7;",
+            "{ all_of: { roles: 'a' } }",
+            "all_of",
+        ),
+        ("repeated string roles = 2;", "string roles = 2;", "{ any_of: { roles: 'a' } }", "roles"),
+        (
+            "repeated Requirements any_of = 3;",
+            "map<string, Requirements> any_of = 3;",
+            "{ all_of: { any_of: { key: 'a' value: { roles: 'a' } } } }",
+            "any_of",
+        ),
+    ];
+    for (before, after, rule, field) in cases {
+        let of_method = format!("option (passport.v1.rule) = {rule};");
+        let error = refusal(changed(&[(before, after)], "", &of_method));
+        assert_eq!(text(&error), format!("{FILE}: {METHOD}: {field} is unknown here"), "{after}");
+    }
+}

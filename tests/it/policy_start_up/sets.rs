@@ -1,0 +1,185 @@
+//! Descriptor sets that are none, or only a part of one.
+
+use std::collections::HashMap;
+
+use tonic_passport::policy::{PolicyError, Table};
+use tonic_passport::{Policy, Rule};
+
+use super::{FILE, METHOD, SERVICE, raw, refusal, service, set, text, wire};
+use crate::support::descriptors::{compile, proto};
+
+/// Demands that the error says so of a set that is not complete.
+#[track_caller]
+fn assert_incomplete(case: &str, error: &PolicyError, problem: &str) {
+    assert!(matches!(error, PolicyError::DescriptorSet { .. }), "{case}: {error:?}");
+    assert_eq!(text(error), format!("not a complete descriptor set: {problem}"), "{case}");
+}
+
+#[test]
+fn what_is_no_descriptor_set_is_refused() {
+    const OTHER: &str = "it is no protocol buffer, or another one";
+    const CUT_SHORT: &str = "it is cut short";
+    const NOTHING: &str = "it holds no service";
+    let policy = proto("passport/v1/policy.proto");
+    let rust = include_bytes!("sets.rs");
+    let cases: [(&str, &[u8], &str); 12] = [
+        ("no bytes", b"", NOTHING),
+        ("zeros", &[0; 64], OTHER),
+        ("ones", &[0xff; 64], OTHER),
+        ("text", b"not a descriptor set", OTHER),
+        ("JSON", br#"{"file": []}"#, CUT_SHORT),
+        ("protocol buffers as text", policy.as_bytes(), OTHER),
+        ("a file of Rust", rust, OTHER),
+        ("a compressed file", &[0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3], OTHER),
+        ("a program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", OTHER),
+        ("a file instead of a set", &wire::bytes(1, wire::bytes(1, [0xff])), OTHER),
+        ("a file that is a number", &wire::number(1, 7), OTHER),
+        ("another message", &wire::bytes(9, "text"), NOTHING),
+    ];
+    for (case, bytes, problem) in cases {
+        assert_incomplete(case, &refusal(bytes), problem);
+    }
+    let without = compile(&[("passport/v1/policy.proto", &policy)]);
+    assert_incomplete("no services", &refusal(without), NOTHING);
+}
+
+#[test]
+fn a_set_that_lacks_an_import_is_refused_by_both_files() {
+    let whole = set("", "option (passport.v1.rule) = { permission: 'a' };");
+    let files = files(&whole);
+    let [google, policy, shop] = files[..] else { panic!("{} files", files.len()) };
+
+    let no_policy = [google, shop].concat();
+    let problem = format!("{FILE}: it imports passport/v1/policy.proto, which is missing");
+    assert_incomplete("no imports", &refusal(shop), &problem);
+    assert_incomplete("no option", &refusal(&no_policy), &problem);
+    let problem =
+        "passport/v1/policy.proto: it imports google/protobuf/descriptor.proto, which is missing";
+    assert_incomplete("nobody's option", &refusal([policy, shop].concat()), problem);
+
+    // Whoever has a default in code would not notice that rules are missing.
+    let policy = Policy::builder().descriptor_set(no_policy).default_rule(SERVICE, Rule::public());
+    assert!(matches!(policy.build(), Err(PolicyError::DescriptorSet { .. })));
+    // What is imported for its options only, in the latest editions, as well.
+    let error = refusal(raw(&[], &[], &wire::bytes(15, "shop/v1/options.proto")));
+    let problem = format!("{FILE}: it imports shop/v1/options.proto, which is missing");
+    assert_incomplete("another list", &error, &problem);
+    // The order does not matter.
+    let reversed = [shop, files[1], google].concat();
+    assert!(Policy::builder().descriptor_set(reversed).build().is_ok());
+}
+
+/// The files of a set, each as the set of only this one.
+fn files(mut set: &[u8]) -> Vec<&[u8]> {
+    let mut files = Vec::new();
+    while !set.is_empty() {
+        // The number of the field, and then its length: seven bits in each byte.
+        let digits = 1 + set[1..].iter().take_while(|byte| **byte >= 0x80).count();
+        let length = (0..digits)
+            .fold(0, |length, digit| length | usize::from(set[1 + digit] & 0x7f) << (7 * digit));
+        let (file, rest) = set.split_at(1 + digits + length);
+        files.push(file);
+        set = rest;
+    }
+    files
+}
+
+/// The rules by method.
+fn rules(table: &Table) -> HashMap<&str, Option<&Rule>> {
+    table.rows().iter().map(|row| (row.method(), row.rule())).collect()
+}
+
+#[test]
+fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
+    let names = ["shop/v1/inventory.proto", "shop/v1/order.proto", "shop/v1/user.proto"];
+    let texts = names.map(proto);
+    let files: Vec<_> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
+    let whole = compile(&files);
+    let services = ["shop.v1.InventoryService", "shop.v1.OrderService", "shop.v1.UserService"];
+    let builder = |length: usize| Policy::builder().descriptor_set(&whole[..length]);
+    let expected = builder(whole.len()).services(services).build().unwrap().table();
+    assert_eq!(expected.rows().len(), 11);
+    let expected = rules(&expected);
+
+    let mut ends_with_a_file = 0;
+    for length in 0..whole.len() {
+        let error = builder(length).services(services).build().expect_err("a part is enough");
+        match builder(length).table() {
+            Err(PolicyError::DescriptorSet { .. }) => {
+                assert!(matches!(error, PolicyError::DescriptorSet { .. }), "{length}: {error:?}");
+            }
+            Err(error) => panic!("{length}: {error:?}"),
+            Ok(table) => {
+                ends_with_a_file += 1;
+                assert!(matches!(error, PolicyError::UnknownService { .. }), "{length}: {error:?}");
+                for (method, rule) in rules(&table) {
+                    assert_eq!(Some(&rule), expected.get(method), "{length}: {method}");
+                }
+            }
+        }
+    }
+    assert_eq!(ends_with_a_file, 2);
+}
+
+#[test]
+fn sets_may_share_services_when_they_agree() {
+    let rule = "option (passport.v1.rule) = { permission: 'a' };";
+    let (one, open) = (set("", rule), set("", "option (passport.v1.rule) = { public: true };"));
+    let users = compile(&[("shop/v1/user.proto", &proto("shop/v1/user.proto"))]);
+
+    let builder = || Policy::builder().descriptor_set(&one);
+    let table = builder().descriptor_set(&users).descriptor_set(&one).build().unwrap().table();
+    let methods: Vec<_> = table.rows().iter().map(|row| row.method().to_owned()).collect();
+    assert_eq!(methods, [METHOD, "/shop.v1.UserService/GetUser", "/shop.v1.UserService/WhoAmI"]);
+
+    let more_methods =
+        "rpc List(Request) returns (Request) { option (passport.v1.rule).public = true; }
+        rpc Get";
+    let longer = compile(&[(FILE, &service("", rule).replace("rpc Get", more_methods))]);
+    for other in [&open, &longer] {
+        for (first, second) in [(&one, other), (other, &one)] {
+            let policy = Policy::builder().descriptor_set(first).descriptor_set(second);
+            let error = policy.build().unwrap_err();
+            assert!(
+                matches!(&error, PolicyError::ServiceConflict { service } if service == SERVICE)
+            );
+            assert_eq!(text(&error), format!("two descriptor sets differ in {SERVICE}"));
+        }
+        // Joined end to end, they are one set that holds a file twice.
+        let error = refusal([one.as_slice(), other.as_slice()].concat());
+        let problem = format!("{FILE}: it is there twice, and not the same");
+        assert_incomplete("joined", &error, &problem);
+    }
+    let joined = [one.as_slice(), &users, &one].concat();
+    assert_eq!(Policy::builder().descriptor_set(joined).build().unwrap().table(), table);
+}
+
+#[test]
+fn names_that_no_call_can_have_are_refused_by_file() {
+    let of_file = |name: &str, method: &str| {
+        let method = wire::bytes(2, wire::bytes(1, method));
+        wire::bytes(6, [wire::bytes(1, name), method].concat())
+    };
+    let cases = [
+        (of_file("", "Get"), r#""shop.v1." is not the name of a service"#),
+        (of_file("Two Words", "Get"), r#""shop.v1.Two Words" is not the name of a service"#),
+        (of_file("*", "Get"), r#""shop.v1.*" is not the name of a service"#),
+        (
+            of_file("S", "Get/It"),
+            r#""/shop.v1.S/Get/It" is not of the form /package.Service/Method"#,
+        ),
+        (of_file("S", ""), r#""/shop.v1.S/" is not of the form /package.Service/Method"#),
+        (of_file("S", "*"), r#""/shop.v1.S/*" is not of the form /package.Service/Method"#),
+        (
+            wire::bytes(6, [wire::bytes(1, "S"), method("Get"), method("Get")].concat()),
+            "there are two methods /shop.v1.S/Get",
+        ),
+    ];
+    for (file, problem) in cases {
+        assert_incomplete(problem, &refusal(raw(&[], &[], &file)), &format!("{FILE}: {problem}"));
+    }
+}
+
+fn method(name: &str) -> Vec<u8> {
+    wire::bytes(2, wire::bytes(1, name))
+}
