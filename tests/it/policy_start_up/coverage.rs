@@ -120,6 +120,20 @@ fn health_and_reflection_need_no_description() {
 }
 
 #[test]
+fn health_is_exempt_where_an_older_version_of_it_is_described_too() {
+    // It has no List.
+    let older = tonic_health::pb::FILE_DESCRIPTOR_SET;
+    let builder = || Policy::builder().descriptor_set(older).descriptor_set(set(DEFAULT, ""));
+    assert_uncovered(builder(), &["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]);
+    assert!(builder().services([SERVICE]).public(HEALTH).build().is_ok());
+    let policy = builder().public(HEALTH).build().unwrap();
+    assert!(HEALTH.iter().all(|method| policy.authorize(method.as_str(), None).is_ok()));
+
+    let misspelled = builder().public(HEALTH).public(["/grpc.health.v1.Health/Chekc"]);
+    assert!(matches!(misspelled.build(), Err(PolicyError::UnknownMethod { .. })));
+}
+
+#[test]
 fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
     let set = services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", "")])]);
     let builder = || Policy::builder().descriptor_set(&set);
