@@ -1,5 +1,6 @@
 //! What a policy lets callers do.
 
+mod answers;
 mod callers;
 mod decisions;
 mod protos;
