@@ -9,7 +9,7 @@ use ahash::RandomState;
 
 use super::audit::{AuditEvent, AuditSink};
 use super::builder::{Found, PolicyBuilder, Resolved};
-use super::path::service_of;
+use super::path::{MethodPath, service_of};
 use super::rule::{Access, Rule, RuleOrigin};
 use super::table::{Row, Table};
 use crate::context::{AccessDenied, UserContext};
@@ -128,8 +128,9 @@ impl Policy {
     }
 
     /// Decides whether this caller, `None` for an anonymous one, may call this method:
-    /// `/package.Service/Method`. A [`ServerLayer`](crate::ServerLayer) does that for each call; this
-    /// is for entry points of your own.
+    /// `/package.Service/Method`. For what is no [`MethodPath`], there is no rule. A
+    /// [`ServerLayer`](crate::ServerLayer) does that for each call; this is for entry points of your
+    /// own.
     ///
     /// # Errors
     ///
@@ -160,6 +161,10 @@ impl Inner {
     fn find(&self, method: &str) -> Option<&Entry> {
         if let Some(entry) = self.methods.get(method) {
             return Some(entry);
+        }
+        // A rule that is for many methods is not for every spelling of one.
+        if !MethodPath::is_canonical(method) {
+            return None;
         }
         match self.services.get(service_of(method)) {
             Some(entry) => entry.as_ref(),
