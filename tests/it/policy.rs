@@ -6,5 +6,6 @@ mod auditor;
 mod callers;
 mod decisions;
 mod paths;
+mod proof;
 mod protos;
 mod shadow;
