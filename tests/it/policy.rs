@@ -5,6 +5,7 @@ mod audit;
 mod auditor;
 mod callers;
 mod decisions;
+mod laws;
 mod paths;
 mod proof;
 mod protos;
