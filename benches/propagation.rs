@@ -14,6 +14,7 @@ use tonic_passport::jwt::Algorithm;
 #[expect(dead_code, reason = "verification is measured elsewhere")]
 mod job;
 #[path = "support/layers.rs"]
+#[expect(dead_code, reason = "policies are measured elsewhere")]
 mod layers;
 #[path = "support/subject.rs"]
 mod subject;

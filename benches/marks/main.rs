@@ -16,6 +16,7 @@ mod flat;
 mod flood;
 mod hop;
 mod million;
+mod policy;
 mod warm;
 
 #[path = "../support/bare.rs"]
@@ -28,6 +29,8 @@ mod job;
 mod layers;
 #[path = "../support/many.rs"]
 mod many;
+#[path = "../support/methods.rs"]
+mod methods;
 #[path = "../support/side_by_side.rs"]
 mod side_by_side;
 #[path = "../support/subject.rs"]
@@ -52,5 +55,7 @@ fn main() -> ExitCode {
         ("hop", hop::rows),
         ("current", asked::current),
         ("permission", asked::permissions),
+        ("policy", policy::rows),
+        ("policy, a call", policy::whole_call),
     ])
 }

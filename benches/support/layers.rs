@@ -18,7 +18,9 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_passport::jwt::Verifier;
-use tonic_passport::{BearerToken, ClientLayer, ForwardedContext, ServerLayer, UserContext};
+use tonic_passport::{
+    BearerToken, ClientLayer, ForwardedContext, Policy, Rule, ServerLayer, UserContext,
+};
 use tower::{BoxError, Service};
 
 use crate::job::{USER, ready};
@@ -28,6 +30,9 @@ pub(crate) type Field = (&'static str, &'static str);
 
 /// What a method returns.
 pub(crate) type Answer = Result<Response<HealthCheckResponse>, Status>;
+
+/// The method that is called.
+const METHOD: &str = "/grpc.health.v1.Health/Check";
 
 /// What tonic's client sends with every call, of which the last two come from the channel.
 const PLAIN: [Field; 4] = [
@@ -66,6 +71,22 @@ pub(crate) fn hop(besides: &[Field]) -> impl FnMut() + use<> {
 /// The same without layers: the fields come in, and go no further.
 pub(crate) fn hop_without_layers(besides: &[Field]) -> impl FnMut() + use<> {
     calls(caller_of(upstream(BEFORE_CHANNEL)), Arrival::forwarded(besides))
+}
+
+/// A service behind the edge that calls nobody. Every caller who is known may call it.
+pub(crate) fn served() -> impl FnMut() + use<> {
+    served_by(&ServerLayer::new(ForwardedContext::trust_private_network()))
+}
+
+/// The same, with a policy: callers must have a permission, which the user has.
+pub(crate) fn served_by_policy() -> impl FnMut() + use<> {
+    let rule = Rule::permission("orders:read");
+    let policy = Policy::builder().rule(METHOD, rule).build().expect("a good policy");
+    served_by(&ServerLayer::new(ForwardedContext::trust_private_network()).policy(policy))
+}
+
+fn served_by(layer: &ServerLayer<ForwardedContext>) -> impl FnMut() + use<> {
+    calls(layer.wrap(service(|_| future::ready(Ok(serving())))), Arrival::forwarded(&[]))
 }
 
 /// The edge: it is called with this token, and its handler looks up who the user is.
@@ -185,7 +206,7 @@ impl Arrival {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a good name");
             (name, HeaderValue::from_str(value).expect("a good value"))
         };
-        let uri = "http://orders:50052/grpc.health.v1.Health/Check";
+        let uri = format!("http://orders:50052{METHOD}");
         let request = request();
         let length = u32::try_from(request.encoded_len()).expect("a small message");
         let mut message = BytesMut::new();

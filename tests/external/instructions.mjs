@@ -17,6 +17,7 @@ const ROWS = [
     none: "traced_hop_without_layers",
     most: 12.5,
   },
+  { what: "a policy that allows the call", layers: "served_by_policy", none: "served", most: 1 },
 ];
 
 const counted = new Map();

@@ -33,3 +33,8 @@ fn a_hop_takes_no_more_allocations_than_it_has_reasons_for() {
         assert!(added <= at_most, "{case}: {added} of {layered}, which were {bare} without layers");
     }
 }
+
+#[test]
+fn a_policy_allocates_nothing_for_a_call_that_it_allows() {
+    assert_eq!(allocations(layers::served_by_policy()), allocations(layers::served()));
+}

@@ -40,6 +40,8 @@ type Calls = Box<dyn FnMut(u32)>;
 #[bench::hop(args = (), setup = hop)]
 #[bench::traced_hop_without_layers(args = (), setup = traced_hop_without_layers)]
 #[bench::traced_hop(args = (), setup = traced_hop)]
+#[bench::served(args = (), setup = served)]
+#[bench::served_by_policy(args = (), setup = served_by_policy)]
 #[bench::edge_without_layer(args = (), setup = edge_without_layer)]
 #[bench::edge(args = (), setup = edge)]
 fn calls(mut calls: Calls) -> Calls {
@@ -88,6 +90,14 @@ fn traced_hop_without_layers() -> Calls {
 
 fn traced_hop() -> Calls {
     in_process(layers::hop(&TRACED))
+}
+
+fn served() -> Calls {
+    in_process(layers::served())
+}
+
+fn served_by_policy() -> Calls {
+    in_process(layers::served_by_policy())
 }
 
 fn edge_without_layer() -> Calls {
