@@ -56,6 +56,7 @@ mod key_sets;
 mod keys;
 mod neighbours;
 mod opentelemetry;
+mod passport_command;
 mod policy;
 mod policy_start_up;
 mod propagated_fields;

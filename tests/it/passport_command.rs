@@ -1,0 +1,212 @@
+//! `passport policy check FILE`, as reviews and CI run it.
+
+use std::io;
+use std::process::Output;
+
+use crate::sample::proto::FILE_DESCRIPTOR_SET;
+use crate::support::descriptors::compile;
+use crate::support::passport::{TempFile, check, command, run, written};
+
+/// Demands that this is all that it says, and its exit code.
+#[track_caller]
+fn assert_says(output: &Output, code: i32, out: &str, err: &str) {
+    assert_eq!(written(output), (out, err));
+    assert_eq!(output.status.code(), Some(code), "{:?}", output.status);
+}
+
+/// The rules of the shop, as its protocol buffers say them.
+const SHOP: &str = r#"
+METHOD                                      RULE                        ORIGIN
+/shop.v1.InventoryService/CheckStock        permission "orders:read"    shop/v1/inventory.proto
+/shop.v1.InventoryService/ListReservations  permission "orders:read"    shop/v1/inventory.proto
+/shop.v1.InventoryService/Reserve           permission "orders:create"  shop/v1/inventory.proto
+/shop.v1.InventoryService/ReserveAll        permission "orders:create"  shop/v1/inventory.proto
+/shop.v1.OrderService/CheckItems            permission "orders:read"    shop/v1/order.proto
+/shop.v1.OrderService/CreateOrder           permission "orders:create"  shop/v1/order.proto
+/shop.v1.OrderService/GetOrder              permission "orders:read"    shop/v1/order.proto
+/shop.v1.OrderService/ImportOrders          permission "orders:create"  shop/v1/order.proto
+/shop.v1.OrderService/ListOrders            permission "orders:read"    shop/v1/order.proto
+/shop.v1.UserService/GetUser                authenticated               shop/v1/user.proto (default)
+/shop.v1.UserService/WhoAmI                 authenticated               shop/v1/user.proto (default)
+"#;
+
+#[test]
+fn the_table_of_the_shop_says_of_each_method_what_it_needs_and_who_says_so() {
+    let (output, _) = check(FILE_DESCRIPTOR_SET, &[]);
+    assert_says(&output, 0, SHOP.trim_start(), "");
+}
+
+#[test]
+fn only_the_services_that_are_named_are_looked_at() {
+    let users = "\
+METHOD                        RULE           ORIGIN
+/shop.v1.UserService/GetUser  authenticated  shop/v1/user.proto (default)
+/shop.v1.UserService/WhoAmI   authenticated  shop/v1/user.proto (default)
+";
+    let (output, _) = check(FILE_DESCRIPTOR_SET, &["shop.v1.UserService"]);
+    assert_says(&output, 0, users, "");
+
+    let all = ["shop.v1.UserService", "shop.v1.InventoryService", "shop.v1.OrderService"];
+    let (output, _) = check(FILE_DESCRIPTOR_SET, &all);
+    assert_says(&output, 0, SHOP.trim_start(), "");
+
+    let (output, file) = check(FILE_DESCRIPTOR_SET, &["shop.v1.UserService", "shop.v1.Users"]);
+    assert_says(&output, 1, "", &format!("passport: {file}: there is no shop.v1.Users\n"));
+    let (output, file) = check(FILE_DESCRIPTOR_SET, &["UserService/WhoAmI"]);
+    let error = r#""UserService/WhoAmI" is not the full name of a service"#;
+    assert_says(&output, 1, "", &format!("passport: {file}: {error}\n"));
+}
+
+/// The descriptor set of two services, with methods of every kind of rule and without one.
+fn notes() -> Vec<u8> {
+    let text = r#"
+        syntax = "proto3";
+        package notes.v1;
+        import "passport/v1/policy.proto";
+        service Notes {
+          rpc Get(Note) returns (Note) { option (passport.v1.rule) = { public: true }; }
+          rpc Put(Note) returns (Note);
+          rpc Delete(Note) returns (Note) {
+            option (passport.v1.rule) = { any_of: { permissions: 'notes:all' roles: 'admin' } };
+          }
+          rpc Count(Note) returns (Note) {}
+        }
+        service Admin {
+          option (passport.v1.default_rule) = { role: 'admin' };
+          rpc Drop(Note) returns (Note);
+        }
+        message Note {}
+    "#;
+    compile(&[("notes.proto", text)])
+}
+
+#[test]
+fn methods_without_a_rule_are_shown_and_named_and_an_error() {
+    let table = r#"
+METHOD                  RULE                                           ORIGIN
+/notes.v1.Admin/Drop    role "admin"                                   notes.proto (default)
+/notes.v1.Notes/Count   none
+/notes.v1.Notes/Delete  any of (permission "notes:all", role "admin")  notes.proto
+/notes.v1.Notes/Get     public                                         notes.proto
+/notes.v1.Notes/Put     none
+"#;
+    let (output, file) = check(&notes(), &[]);
+    let error = "no rule for /notes.v1.Notes/Count, /notes.v1.Notes/Put";
+    assert_says(&output, 1, table.trim_start(), &format!("passport: {file}: {error}\n"));
+    // The other one has none.
+    let (output, _) = check(&notes(), &["notes.v1.Admin"]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_rule_that_is_wrong_is_an_error_by_file_service_and_method() {
+    let text = r#"
+        syntax = "proto3";
+        package notes.v1;
+        import "passport/v1/policy.proto";
+        service Notes {
+          rpc Get(Note) returns (Note) {
+            option (passport.v1.rule) = { public: true role: 'admin' };
+          }
+        }
+        message Note {}
+    "#;
+    let (output, file) = check(&compile(&[("notes.proto", text)]), &[]);
+    let error = "notes.proto: /notes.v1.Notes/Get: public and role contradict each other: a rule \
+                 has exactly one of them";
+    assert_says(&output, 1, "", &format!("passport: {file}: {error}\n"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_by_its_name() {
+    let missing = TempFile::new(b"").name().to_owned();
+    let error = io::Error::from_raw_os_error(2);
+    let output = run(&["policy", "check", &missing]);
+    assert_says(&output, 1, "", &format!("passport: {missing}: {error}\n"));
+
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    let output = run(&["policy", "check", directory]);
+    let (out, err) = written(&output);
+    assert_eq!((out, output.status.code()), ("", Some(1)));
+    assert!(err.starts_with(&format!("passport: {directory}: ")), "{err}");
+}
+
+#[test]
+fn a_file_that_is_no_descriptor_set_is_an_error() {
+    let cut_short = &FILE_DESCRIPTOR_SET[..FILE_DESCRIPTOR_SET.len() - 1];
+    for (bytes, problem) in [
+        (&b""[..], "it holds no service"),
+        (b"syntax = \"proto3\";", "it is no protocol buffer, or another one"),
+        (cut_short, "it is cut short"),
+    ] {
+        let (output, file) = check(bytes, &[]);
+        let error = format!("passport: {file}: not a complete descriptor set: {problem}\n");
+        assert_says(&output, 1, "", &error);
+    }
+}
+
+/// What it says of itself.
+const USAGE: &str = "\
+usage: passport policy check FILE [SERVICE...]
+
+Prints the rule of each method of a compiled descriptor set, and where it comes
+from. Fails when a rule is wrong, or a method has none.
+
+  FILE     what protoc --include_imports --descriptor_set_out, buf build,
+           protox or tonic-prost-build have written
+  SERVICE  only these services of it, each as package.Service
+";
+
+#[test]
+fn help_and_the_version_are_there_for_who_asks() {
+    for flag in ["-h", "--help"] {
+        assert_says(&run(&[flag]), 0, USAGE, "");
+    }
+    for flag in ["-V", "--version"] {
+        assert_says(&run(&[flag]), 0, concat!("passport ", env!("CARGO_PKG_VERSION"), "\n"), "");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_answered_with_the_usage() {
+    let cases: [&[&str]; 10] = [
+        &[],
+        &["policy"],
+        &["policy", "check"],
+        &["policy", "check", "--help"],
+        &["policy", "check", "-"],
+        &["policy", "chek", "shop.bin"],
+        &["check", "shop.bin"],
+        &["shop.bin"],
+        &["--help", "--version"],
+        &[""],
+    ];
+    for args in cases {
+        assert_says(&run(args), 2, "", USAGE);
+    }
+}
+
+#[test]
+fn an_output_that_nobody_reads_is_an_error_and_no_panic() {
+    let file = TempFile::new(FILE_DESCRIPTOR_SET);
+    for args in [&["policy", "check", file.name()][..], &["--help"], &["--version"]] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = command().args(args).stdout(writer).output().unwrap();
+        let error = io::Error::from_raw_os_error(32);
+        assert_says(&output, 1, "", &format!("passport: {error}\n"));
+    }
+    // Nobody reads what is said of that, either.
+    for args in [&["policy", "check", file.name()][..], &["policy"]] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = command()
+            .args(args)
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .output()
+            .unwrap();
+        let expected = if args.len() == 1 { 2 } else { 1 };
+        assert_eq!(output.status.code(), Some(expected), "{args:?}");
+    }
+}
