@@ -66,6 +66,7 @@ mod revocation;
 mod rotation_under_load;
 mod server_layer;
 mod shop;
+mod shop_rules;
 mod streams_and_tokens;
 mod telemetry;
 mod testing;
