@@ -66,7 +66,7 @@ impl Policy {
     /// Starts a policy without rules.
     ///
     /// ```
-    /// use tonic_passport::policy::{HEALTH, PolicyError};
+    /// use tonic_passport::policy::HEALTH;
     /// use tonic_passport::{Policy, Rule, UserContext};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
