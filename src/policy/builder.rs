@@ -153,7 +153,7 @@ impl PolicyBuilder {
     }
 
     /// Tells callers who are denied what would have been enough. By default they are told that it
-    /// was not.
+    /// was not; and so they are when it takes more than 2 KiB to say.
     pub fn tell_requirements(mut self) -> Self {
         self.tell_requirements = true;
         self

@@ -124,6 +124,37 @@ async fn a_denial_tells_what_would_have_been_enough_where_it_may() -> Result<(),
     Ok(())
 }
 
+/// An answer that a client cannot take would be an `INTERNAL` error to it.
+#[tokio::test]
+async fn a_rule_that_is_too_long_to_be_told_is_not() -> Result<(), PolicyError> {
+    let any_of = |count: u32| {
+        Rule::any_of((0..count).map(|number| Rule::permission(format!("orders:read-{number:04}"))))
+    };
+    let cases = [
+        (any_of(60), "PERMISSION_MISSING", true),
+        (any_of(70), "PERMISSION_MISSING", false),
+        (any_of(1000), "PERMISSION_MISSING", false),
+        // No text takes up more room.
+        (Rule::permission("注".repeat(670)), "PERMISSION_MISSING", true),
+        (Rule::role("注".repeat(670)), "ROLE_MISSING", true),
+        (Rule::permission("注".repeat(700)), "PERMISSION_MISSING", false),
+        (Rule::role("r".repeat(20_000)), "ROLE_MISSING", false),
+    ];
+    for (rule, reason, is_told) in cases {
+        let guarded = Guarded::start(Door::Edge, policy(&rule, true)?).await;
+        let length = rule.to_string().len();
+        for kind in Kind::ALL {
+            let status = guarded.call(kind, Caller::PLAIN).await.unwrap_err();
+            let case = format!("a rule of {length} bytes: {kind:?}");
+            assert_eq!(!metadata(&status).is_empty(), is_told, "{case}");
+            assert_eq!(status.message() != "the user may not do this", is_told, "{case}");
+            let expected = (Code::PermissionDenied, reason);
+            assert_refused::<()>(Err(status), expected, &guarded.probe, &case);
+        }
+    }
+    Ok(())
+}
+
 /// Whoever is anonymous is told nothing of a rule, either way: they may log in first.
 #[tokio::test]
 async fn an_anonymous_caller_is_asked_to_log_in_where_that_might_help() -> Result<(), PolicyError> {
@@ -162,7 +193,12 @@ async fn of_a_method_without_a_rule_everybody_is_told_the_same() -> Result<(), P
                 for kind in Kind::ALL {
                     let case = format!("{caller:?}, told: {is_told}, {door:?}, {kind:?}");
                     let status = guarded.call(kind, caller).await.unwrap_err();
-                    assert_eq!(status.message(), "there is no rule for the method", "{case}");
+                    let expected = if is_told {
+                        format!("there is no rule for {}", kind.path())
+                    } else {
+                        "there is no rule for the method".to_owned()
+                    };
+                    assert_eq!(status.message(), expected, "{case}");
                     assert_eq!(metadata(&status), HashMap::new(), "{case}");
                     assert!(!status.metadata().contains_key("www-authenticate"), "{case}");
                     let expected = (Code::PermissionDenied, "RULE_MISSING");
