@@ -16,6 +16,7 @@
 
 pub mod claims;
 pub mod compact;
+pub mod descriptors;
 pub mod jwks;
 pub mod metadata;
 pub mod pem;
@@ -27,9 +28,10 @@ mod token;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("claims", claims::holds),
     ("compact", compact::holds),
+    ("descriptors", descriptors::holds),
     ("jwks", jwks::holds),
     ("metadata", metadata::holds),
     ("pem", pem::holds),
