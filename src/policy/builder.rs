@@ -81,6 +81,10 @@ impl PolicyBuilder {
     /// Adds the services and methods of a compiled descriptor set (an encoded
     /// `google.protobuf.FileDescriptorSet`, imports included), and the rules that are declared beside
     /// them with the options of `passport/v1/policy.proto`. There may be several sets.
+    ///
+    /// It takes what a compiler has written. A set that was decoded and encoded by what does not know
+    /// the options, as the types of prost, has none of them any more; nobody can tell that from one
+    /// that never had any.
     pub fn descriptor_set(mut self, bytes: impl AsRef<[u8]>) -> Self {
         match descriptor::services(bytes.as_ref()) {
             Ok(services) => {

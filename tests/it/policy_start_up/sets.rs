@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use prost::Message;
+use protox::prost_reflect::prost_types::FileDescriptorSet;
 use tonic_passport::policy::{PolicyError, Table};
 use tonic_passport::{Policy, Rule};
 
@@ -119,6 +121,15 @@ fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
         }
     }
     assert_eq!(ends_with_a_file, 2);
+}
+
+#[test]
+fn a_set_that_has_lost_its_options_on_the_way_has_no_rules() {
+    let good = set("", "option (passport.v1.rule) = { permission: 'a' };");
+    // What prost does not know, it does not write.
+    let decoded = FileDescriptorSet::decode(good.as_slice()).unwrap();
+    let error = refusal(decoded.encode_to_vec());
+    assert_eq!(text(&error), format!("no rule for {METHOD}"));
 }
 
 #[test]
