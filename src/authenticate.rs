@@ -235,6 +235,7 @@ pub enum Rejection {
 
     /// The policy does not let the caller call the method.
     #[error("the policy denies it")]
+    #[non_exhaustive]
     PolicyDenied {
         /// What is missing.
         #[source]

@@ -188,7 +188,7 @@ pub use client::{ClientLayer, PropagateInterceptor};
 pub use context::{AccessDenied, ContextError, UserContext, UserContextBuilder};
 pub use deadline::Deadline;
 pub use gateway::Gateway;
-pub use policy::{Authorized, Policy, Rule};
+pub use policy::{Authorized, Guarded, Policy, Rule};
 pub use server::{EdgeInterceptor, ServerLayer};
 
 /// Compiles the examples of the README.

@@ -79,6 +79,7 @@ mod descriptor;
 mod engine;
 mod error;
 mod option;
+mod origin;
 mod path;
 mod rule;
 mod table;
@@ -88,16 +89,17 @@ pub use audit::{AuditEvent, AuditSink};
 pub use authorized::{Authorized, Guarded};
 pub use builder::PolicyBuilder;
 pub use engine::Policy;
-pub(crate) use engine::{Ruling, Verdict};
+pub(crate) use engine::Ruling;
 pub use error::{InvalidRule, PolicyError};
+pub use origin::RuleOrigin;
 pub(crate) use path::is_service_name;
 pub use path::{InvalidMethodPath, MethodPath};
 pub(crate) use rule::Access;
-pub use rule::{Rule, RuleOrigin};
+pub use rule::Rule;
 pub use table::{Row, Table};
 
 /// The methods of the standard health service (`grpc.health.v1.Health`).
-pub const HEALTH: [MethodPath; 3] = [
+pub const HEALTH: &[MethodPath] = &[
     MethodPath::new_static("/grpc.health.v1.Health/Check"),
     MethodPath::new_static("/grpc.health.v1.Health/List"),
     MethodPath::new_static("/grpc.health.v1.Health/Watch"),
@@ -107,7 +109,7 @@ pub const HEALTH: [MethodPath; 3] = [
 ///
 /// Reflection tells anyone who may call it what services, methods and messages there are, and what
 /// the options of methods say.
-pub const REFLECTION: [MethodPath; 2] = [
+pub const REFLECTION: &[MethodPath] = &[
     MethodPath::new_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
     MethodPath::new_static("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
 ];
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_ready_made_lists_hold_canonical_paths() {
-        for path in HEALTH.into_iter().chain(REFLECTION) {
+        for path in HEALTH.iter().chain(REFLECTION) {
             assert!(MethodPath::is_canonical(path.as_str()), "{path}");
         }
     }

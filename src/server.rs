@@ -20,7 +20,7 @@
 use tonic::Request;
 
 use crate::authenticate::Rejection;
-use crate::call::CallContext;
+use crate::call::{CallContext, LetIn};
 use crate::context::UserContext;
 use crate::policy::Authorized;
 
@@ -91,14 +91,17 @@ impl Authorized<UserContext> {
     ///
     /// # Errors
     ///
-    /// [`Rejection::ContextMissing`] when it is not known who is calling: the method is public, or the
-    /// service was mounted without the layer. [`Rejection::PolicyMissing`] when the layer has no
-    /// policy, or there is an [`EdgeInterceptor`] in its place.
+    /// [`Rejection::ContextMissing`] when it is not known who is calling: the method is public, or it
+    /// is optional and the caller anonymous, or the service was mounted without the layer.
+    /// [`Rejection::PolicyMissing`] when the layer has no policy, or there is an [`EdgeInterceptor`]
+    /// in its place; and for a request that a handler hands on to another service of its process,
+    /// for which another rule may hold.
     pub fn from_request<T>(request: &Request<T>) -> Result<Self, Rejection> {
         UserContext::from_request(request)?;
         let call = CallContext::from_request(request);
-        let Some(user) = call.user().filter(|_| call.is_authorized()) else {
-            tracing::warn!("no policy has let this call in: has the layer got one?");
+        let is_let_in = call.is_authorized() && request.extensions().get::<LetIn>().is_some();
+        let Some(user) = call.user().filter(|_| is_let_in) else {
+            tracing::warn!("no policy has let this call in: give one to the ServerLayer");
             return Err(Rejection::PolicyMissing);
         };
         Ok(Self::new(user.clone()))

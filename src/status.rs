@@ -10,7 +10,7 @@
 //! | `CONTEXT_NOT_PROPAGATED` | `INTERNAL` | a service made a call without a user; the message tells its developer how to mend it |
 //! | `CONTEXT_TOO_LARGE` | `RESOURCE_EXHAUSTED` | the context is over its budget |
 //! | `CREDENTIAL_INVALID` | `UNAUTHENTICATED` | a strategy of your own refused a credential |
-//! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential, or a policy that you ask yourself knows no caller |
+//! | `CREDENTIAL_MISSING` | `UNAUTHENTICATED` | a strategy of your own was shown no credential, or [`Policy::authorize`](crate::Policy::authorize) no caller |
 //! | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` | the call was not answered in time, or no time was left to make it |
 //! | `DESTINATION_NOT_ALLOWED` | `INTERNAL` | a service made a call to a destination that its client layer is not for; the message names it |
 //! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer, or the newest of them, are not to be had yet; with a `RetryInfo` |
@@ -140,9 +140,11 @@ impl Rejection {
                 reason::PERMISSION_MISSING,
                 "the caller may not call the method",
             ),
-            Self::PolicyDenied { denied, .. } => {
-                answer(denied.code(), denied.reason(), "the caller may not call the method")
-            }
+            Self::PolicyDenied { denied, .. } => answer(
+                Code::PermissionDenied,
+                denied.reason(),
+                "the caller may not call the method",
+            ),
             Self::PolicyMissing => answer(
                 Code::Internal,
                 reason::POLICY_MISSING,
@@ -223,14 +225,15 @@ impl From<Rejection> for Status {
 
 impl From<AccessDenied> for Status {
     fn from(denied: AccessDenied) -> Self {
-        let (code, reason, message) = (denied.code(), denied.reason(), denied.to_string());
+        let (code, reason) = (Code::PermissionDenied, denied.reason());
+        let message = denied.to_string();
         if message.len() > LONGEST_DENIAL {
             return status(code, reason, &AccessDenied::NotAllowed.to_string(), []);
         }
         let (name, value) = match denied {
-            AccessDenied::Anonymous
-            | AccessDenied::NotAllowed
-            | AccessDenied::RuleMissing { .. } => return status(code, reason, &message, []),
+            AccessDenied::NotAllowed | AccessDenied::RuleMissing { .. } => {
+                return status(code, reason, &message, []);
+            }
             AccessDenied::PermissionMissing { permission } => ("permission", permission),
             AccessDenied::RequirementMissing { required } => ("required", required),
             AccessDenied::RoleMissing { role } => ("role", role),
@@ -240,18 +243,9 @@ impl From<AccessDenied> for Status {
 }
 
 impl AccessDenied {
-    fn code(&self) -> Code {
-        match self {
-            // To say who they are would help.
-            Self::Anonymous => Code::Unauthenticated,
-            _ => Code::PermissionDenied,
-        }
-    }
-
     /// The reason that a caller is told.
     fn reason(&self) -> &'static str {
         match self {
-            Self::Anonymous => reason::CREDENTIAL_MISSING,
             Self::NotAllowed => reason::ACCESS_DENIED,
             Self::PermissionMissing { .. } | Self::RequirementMissing { .. } => {
                 reason::PERMISSION_MISSING

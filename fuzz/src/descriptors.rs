@@ -1,5 +1,6 @@
 //! Descriptor sets, and the rules in them.
 
+use tonic_passport::authenticate::Rejection;
 use tonic_passport::policy::{MethodPath, PolicyBuilder, PolicyError, Row, RuleOrigin, Table};
 use tonic_passport::{AccessDenied, Policy, Rule, UserContext};
 
@@ -21,7 +22,7 @@ pub fn holds(input: &[u8]) {
             assert!(declared.origin().is_some_and(|origin| !origin.is_default()));
             assert!(default.origin().is_some_and(RuleOrigin::is_default));
         }
-        Err(PolicyError::DescriptorSet { .. } | PolicyError::InvalidRule { .. }) => {}
+        Err(PolicyError::InvalidDescriptorSet { .. } | PolicyError::InvalidRule { .. }) => {}
         Err(error) => panic!("{error}"),
     }
     // Twice the same is no conflict.
@@ -65,8 +66,11 @@ fn check(sets: &[&[u8]]) -> Result<Table, PolicyError> {
             row.method().to_ascii_uppercase(),
         ] {
             if table.rows().iter().all(|row| row.method() != unknown) {
-                let denied = policy.authorize(&unknown, Some(&nobody));
-                assert_eq!(denied, Err(AccessDenied::RuleMissing { method: unknown }));
+                let answer = policy.authorize(&unknown, Some(&nobody));
+                let Err(Rejection::PolicyDenied { denied, .. }) = answer else {
+                    panic!("{unknown}: {answer:?}")
+                };
+                assert_eq!(denied, AccessDenied::RuleMissing { method: unknown });
             }
         }
     }

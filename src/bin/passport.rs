@@ -28,10 +28,10 @@ fn main() -> ExitCode {
         env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
+        _ if args.iter().any(|arg| matches!(*arg, "-h" | "--help")) => print(USAGE),
         ["policy", "check", file, ref services @ ..] if !file.starts_with('-') => {
             check(file, services)
         }
-        ["-h" | "--help"] => print(USAGE),
         ["-V" | "--version"] => print(concat!("passport ", env!("CARGO_PKG_VERSION"), "\n")),
         _ => {
             complain(USAGE);
@@ -55,6 +55,10 @@ fn check(file: &str, services: &[&str]) -> Result<(), Box<dyn Error>> {
         builder = builder.services(services.iter().copied());
     }
     let table = builder.table().map_err(|error| match error {
+        // What is no rule in code, but an argument.
+        PolicyError::InvalidServiceName { name } => {
+            format!("{file}: {name:?} is not the full name of a service")
+        }
         PolicyError::UnknownService { service } => format!("{file}: there is no {service}"),
         error => format!("{file}: {}", describe(&error)),
     })?;

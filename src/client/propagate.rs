@@ -10,7 +10,7 @@ use tonic::Status;
 use super::destination::Place;
 use super::settings::{Settings, Without};
 use crate::authenticate::Rejection;
-use crate::call::CallContext;
+use crate::call::{CallContext, LetIn};
 use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, GRPC_TIMEOUT, InvalidTimeout, parse_timeout, write_timeout};
 use crate::metadata::{Reserved, is_connection_field};
@@ -41,6 +41,8 @@ pub(super) fn propagate(
     extensions: &mut Extensions,
 ) -> Result<Outgoing, Status> {
     let Own { timeout, has_id } = strip(headers)?;
+    // Where it goes, another policy decides.
+    extensions.remove::<LetIn>();
     let context = context(extensions);
     if context.is_cancelled() {
         return Err(status::call_cancelled());

@@ -89,10 +89,6 @@ pub enum ContextError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessDenied {
-    /// It is not known who is calling.
-    #[error("the caller must be known")]
-    Anonymous,
-
     /// The user may not do this, for a reason that is no permission or role: for checks of your own.
     #[error("the user may not do this")]
     NotAllowed,
@@ -119,7 +115,7 @@ pub enum AccessDenied {
     },
 
     /// The policy has no rule for the method.
-    #[error("there is no rule for {method}")]
+    #[error("there is no rule for the method")]
     RuleMissing {
         /// The method's path.
         method: String,

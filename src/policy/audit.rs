@@ -1,13 +1,17 @@
 //! What auditors see.
 
+use std::sync::Arc;
+
+use super::origin::RuleOrigin;
 use super::rule::Rule;
 
-/// A decision of a policy, in the shape of gRPC's audit logging (gRFC A59): who called what, and
+/// A decision of a policy, which says what gRPC's audit logging says (gRFC A59): who called what, and
 /// which rule of which policy let them, or did not.
 ///
 /// Each of them is an event of [tracing] with the target `tonic_passport::audit` and these fields:
-/// `call denied` at the level `info`, and `call authorized` at `debug`. A call that was turned away
-/// because its credential was bad is no decision of a policy.
+/// `call denied` at the level `info`, and `call authorized` at `debug`; of a shadow policy, `call
+/// would be denied` and `call would be authorized`. A call that was turned away because its
+/// credential was bad is no decision of a policy.
 ///
 /// [tracing]: https://docs.rs/tracing
 #[derive(Clone, Copy, Debug)]
@@ -15,22 +19,25 @@ use super::rule::Rule;
 pub struct AuditEvent<'a> {
     /// The path of the method: `/package.Service/Method`.
     pub method: &'a str,
-    /// The caller's id; `None` for an anonymous one, and for a method that is public.
+    /// The caller's id; `None` for an anonymous one, as all callers of a public method are.
     pub principal: Option<&'a str>,
     /// The policy's name.
     pub policy: &'a str,
     /// The rule that decided; `None` when there is none for the method.
     pub rule: Option<&'a Rule>,
+    /// Where the rule comes from.
+    pub origin: Option<&'a RuleOrigin>,
     /// Whether the policy lets the caller call the method.
     pub authorized: bool,
-    /// Whether the policy only looks on: what it says has no effect.
-    pub is_shadow: bool,
+    /// Whether it is a shadow policy: what it says has no effect.
+    pub shadow: bool,
 }
 
 /// What is shown each decision of a policy.
 ///
 /// The call waits meanwhile, so a sink hands on what it is shown, and does not write it to a disk or
-/// a network itself. A closure will do:
+/// a network itself; and a sink that panics ends the call. A closure will do, whose parameter has its
+/// type written out:
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -66,6 +73,18 @@ where
     }
 }
 
+impl AuditSink for Box<dyn AuditSink> {
+    fn record(&self, event: &AuditEvent<'_>) {
+        (**self).record(event);
+    }
+}
+
+impl<T: AuditSink + ?Sized> AuditSink for Arc<T> {
+    fn record(&self, event: &AuditEvent<'_>) {
+        (**self).record(event);
+    }
+}
+
 impl AuditEvent<'_> {
     pub(super) fn trace(&self) {
         // The level of an event is known when it is compiled.
@@ -77,16 +96,18 @@ impl AuditEvent<'_> {
                     principal = self.principal,
                     policy = self.policy,
                     rule = self.rule.map(tracing::field::display),
+                    origin = self.origin.map(tracing::field::display),
                     authorized = self.authorized,
-                    shadow = self.is_shadow,
+                    shadow = self.shadow,
                     $message
                 )
             };
         }
-        if self.authorized {
-            event!(debug, "call authorized");
-        } else {
-            event!(info, "call denied");
+        match (self.authorized, self.shadow) {
+            (true, false) => event!(debug, "call authorized"),
+            (true, true) => event!(debug, "call would be authorized"),
+            (false, false) => event!(info, "call denied"),
+            (false, true) => event!(info, "call would be denied"),
         }
     }
 }

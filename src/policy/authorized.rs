@@ -1,6 +1,7 @@
 //! Proof that somebody was found to be allowed to.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::context::{AccessDenied, UserContext};
 
@@ -15,6 +16,24 @@ pub trait Guarded {
     ///
     /// An [`AccessDenied`] when they may not, which a handler's `?` turns into `PERMISSION_DENIED`.
     fn check(&self, user: &UserContext) -> Result<(), AccessDenied>;
+}
+
+impl<T: Guarded + ?Sized> Guarded for &T {
+    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        (**self).check(user)
+    }
+}
+
+impl<T: Guarded + ?Sized> Guarded for Box<T> {
+    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        (**self).check(user)
+    }
+}
+
+impl<T: Guarded + ?Sized> Guarded for Arc<T> {
+    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        (**self).check(user)
+    }
 }
 
 /// Something, and the proof that a user was found to be allowed to have it.
@@ -51,8 +70,7 @@ impl UserContext {
     /// the proof of that. A user who may not does not get it.
     ///
     /// ```
-    /// use tonic_passport::policy::{Authorized, Guarded};
-    /// use tonic_passport::{AccessDenied, UserContext};
+    /// use tonic_passport::{AccessDenied, Authorized, Guarded, UserContext};
     ///
     /// struct Order {
     ///     created_by: String,

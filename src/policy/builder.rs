@@ -9,8 +9,9 @@ use super::audit::AuditSink;
 use super::descriptor::{self, Service};
 use super::engine::Policy;
 use super::error::PolicyError;
+use super::origin::{Found, RuleOrigin};
 use super::path::{MethodPath, is_service_name};
-use super::rule::{Rule, RuleOrigin};
+use super::rule::Rule;
 use super::table::{Row, Table};
 use super::{HEALTH, REFLECTION};
 
@@ -33,9 +34,6 @@ pub struct PolicyBuilder {
     error: Option<PolicyError>,
 }
 
-/// A rule, if there is one, and where it comes from.
-pub(super) type Found = Option<(Rule, RuleOrigin)>;
-
 /// The rule of each method.
 #[derive(Default)]
 pub(super) struct Resolved {
@@ -44,6 +42,8 @@ pub(super) struct Resolved {
     pub(super) services: BTreeMap<String, Found>,
     /// The rule for methods of all other services.
     pub(super) others: Found,
+    /// A file that seems to have lost its rules.
+    without_rules: Option<String>,
 }
 
 impl Resolved {
@@ -98,8 +98,8 @@ impl PolicyBuilder {
     }
 
     /// Names the services that this server serves, each as `package.Service`. All of their methods
-    /// must have a rule; other services of the descriptor sets are no part of the policy. Without
-    /// this, all services of the descriptor sets are.
+    /// must have a rule; those of other services of the descriptor sets are denied. Without this, all
+    /// services of the descriptor sets are served.
     pub fn services<I>(mut self, services: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -118,7 +118,7 @@ impl PolicyBuilder {
                     self.fail(PolicyError::RepeatedRule { target: method.to_owned() });
                 }
             }
-            Err(error) => self.fail(error.into()),
+            Err(source) => self.fail(PolicyError::InvalidMethodPath { source }),
         }
         self
     }
@@ -192,6 +192,9 @@ impl PolicyBuilder {
         if !methods.is_empty() {
             return Err(PolicyError::Uncovered { methods });
         }
+        if let Some(file) = resolved.without_rules {
+            return Err(PolicyError::RulesDropped { file });
+        }
         Ok(Policy::new(name, resolved, tell_requirements, sinks))
     }
 
@@ -200,15 +203,20 @@ impl PolicyBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if let Some(services) = &self.services {
-            self.described.retain(|name, _| services.contains(name));
+        let mut resolved = Resolved::default();
+        if let Some(listed) = &self.services {
+            // What is said of a service that is not served is not for another rule to say.
+            let (services, others) =
+                self.described.into_iter().partition(|(name, _)| listed.contains(name));
+            self.described = services;
+            resolved.services = others.into_keys().map(|name| (name, None)).collect();
         }
         self.check_names()?;
 
         let code = |rule: Rule| Some((rule, RuleOrigin::code()));
         let code_default = |rule: Rule| Some((rule, RuleOrigin::code().of_default()));
-        let mut resolved = Resolved::default();
         for (name, service) in self.described {
+            resolved.without_rules = resolved.without_rules.or(service.without_rules);
             let default =
                 self.defaults.remove(&name).and_then(code_default).or(service.default_rule);
             for method in service.methods {
@@ -291,7 +299,7 @@ impl PolicyBuilder {
 
 /// Whether it is a service that this crate has ready-made lists of methods for.
 fn is_exempt(service: &str) -> bool {
-    HEALTH.iter().chain(&REFLECTION).any(|method| method.service() == service)
+    HEALTH.iter().chain(REFLECTION).any(|method| method.service() == service)
 }
 
 impl fmt::Debug for PolicyBuilder {

@@ -9,8 +9,8 @@ use std::fmt;
 
 use super::error::PolicyError;
 use super::option::Options;
+use super::origin::{Found, RuleOrigin};
 use super::path::{MethodPath, is_service_name};
-use super::rule::{Rule, RuleOrigin};
 use super::wire::{Message, WireError};
 
 /// A service that is described.
@@ -18,22 +18,24 @@ use super::wire::{Message, WireError};
 pub(super) struct Service {
     pub(super) name: String,
     /// The one for all methods that have none of their own.
-    pub(super) default_rule: Option<(Rule, RuleOrigin)>,
+    pub(super) default_rule: Found,
     pub(super) methods: Vec<Method>,
+    /// The file that describes it, if that imports the options and has none of them.
+    pub(super) without_rules: Option<String>,
 }
 
 /// A method of a service that is described.
 #[derive(PartialEq)]
 pub(super) struct Method {
     pub(super) path: MethodPath,
-    pub(super) rule: Option<(Rule, RuleOrigin)>,
+    pub(super) rule: Found,
 }
 
 /// A `google.protobuf.FileDescriptorProto`.
 pub(super) struct File<'a> {
     pub(super) name: &'a str,
     package: &'a str,
-    imports: Vec<&'a str>,
+    pub(super) imports: Vec<&'a str>,
     pub(super) messages: Vec<Message<'a>>,
     services: Vec<Message<'a>>,
     pub(super) extensions: Vec<Message<'a>>,
@@ -45,9 +47,14 @@ pub(super) fn services(bytes: &[u8]) -> Result<Vec<Service>, PolicyError> {
     let options = Options::declared_in(&files)?;
     let mut services = Vec::new();
     for file in &files {
-        for service in &file.services {
-            services.push(file.service(service, &options)?);
+        let read = |service| file.service(service, &options);
+        let mut described = file.services.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        if options.are_imported_by(file) && !described.iter().any(Service::has_rules) {
+            for service in described.iter_mut().filter(|service| !service.methods.is_empty()) {
+                service.without_rules = Some(file.name.to_owned());
+            }
         }
+        services.append(&mut described);
     }
     if services.is_empty() {
         // No bytes at all are a descriptor set, too.
@@ -79,6 +86,12 @@ fn files(bytes: &[u8]) -> Result<Vec<File<'_>>, PolicyError> {
     Ok(files)
 }
 
+impl Service {
+    fn has_rules(&self) -> bool {
+        self.default_rule.is_some() || self.methods.iter().any(|method| method.rule.is_some())
+    }
+}
+
 impl<'a> File<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
         let file = Message::read(bytes)?;
@@ -89,9 +102,9 @@ impl<'a> File<'a> {
         // In the latest editions, the imports that only options need are apart.
         let imports = file.all(3).iter().chain(file.all(15));
         Ok(Self {
-            name: file.text(1)?,
-            package: file.text(2)?,
-            imports: imports.map(|value| value.text()).collect::<Result<_, _>>()?,
+            name: file.name(1)?,
+            package: file.name(2)?,
+            imports: imports.map(|value| value.name()).collect::<Result<_, _>>()?,
             messages: messages(4)?,
             services: messages(6)?,
             extensions: messages(7)?,
@@ -105,7 +118,7 @@ impl<'a> File<'a> {
         options: &Options<'_>,
     ) -> Result<Service, PolicyError> {
         let malformed = |error: WireError| self.incomplete(error);
-        let name = self.full_name(service.text(1).map_err(malformed)?);
+        let name = self.full_name(service.name(1).map_err(malformed)?);
         if !is_service_name(&name) {
             return Err(self.incomplete(format_args!("{name:?} is not the name of a service")));
         }
@@ -117,7 +130,7 @@ impl<'a> File<'a> {
         for value in service.all(2) {
             // A google.protobuf.MethodDescriptorProto.
             let method = value.bytes().and_then(Message::read).map_err(malformed)?;
-            let path = format!("/{name}/{}", method.text(1).map_err(malformed)?);
+            let path = format!("/{name}/{}", method.name(1).map_err(malformed)?);
             let path: MethodPath = path.parse().map_err(|error| self.incomplete(error))?;
             if !paths.insert(path.clone()) {
                 return Err(self.incomplete(format_args!("there are two methods {path}")));
@@ -126,7 +139,7 @@ impl<'a> File<'a> {
             let rule = options.rule(&declared, path.as_str(), &origin)?;
             methods.push(Method { path, rule });
         }
-        Ok(Service { name, default_rule, methods })
+        Ok(Service { name, default_rule, methods, without_rules: None })
     }
 
     /// The full name of what has this name in the file.
@@ -141,5 +154,5 @@ impl<'a> File<'a> {
 }
 
 fn incomplete(source: impl Into<Box<dyn Error + Send + Sync>>) -> PolicyError {
-    PolicyError::DescriptorSet { source: source.into() }
+    PolicyError::InvalidDescriptorSet { source: source.into() }
 }

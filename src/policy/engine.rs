@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ahash::RandomState;
 
 use super::audit::{AuditEvent, AuditSink};
-use super::builder::{Found, PolicyBuilder, Resolved};
+use super::builder::{PolicyBuilder, Resolved};
+use super::origin::{Found, RuleOrigin};
 use super::path::{MethodPath, service_of};
-use super::rule::{Access, Rule, RuleOrigin};
+use super::rule::{Access, Rule};
 use super::table::{Row, Table};
+use crate::authenticate::Rejection;
 use crate::context::{AccessDenied, UserContext};
 use crate::telemetry;
 
@@ -54,8 +56,8 @@ pub(crate) struct Ruling<'a> {
 }
 
 /// What a policy says of a call.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Verdict {
     Allowed,
     /// It is not known who is calling, and that might be enough.
     Anonymous,
@@ -130,18 +132,14 @@ impl Policy {
     /// Decides whether this caller, `None` for an anonymous one, may call this method:
     /// `/package.Service/Method`. For what is no [`MethodPath`], there is no rule. A
     /// [`ServerLayer`](crate::ServerLayer) does that for each call; this is for entry points of your
-    /// own.
+    /// own. It counts and reports the decision, as a layer does.
     ///
     /// # Errors
     ///
-    /// An [`AccessDenied`] that says what is missing.
-    pub fn authorize(&self, method: &str, user: Option<&UserContext>) -> Result<(), AccessDenied> {
-        let ruling = self.ruling(method);
-        match ruling.decide(user, false) {
-            Verdict::Allowed => Ok(()),
-            Verdict::Anonymous => Err(AccessDenied::Anonymous),
-            Verdict::Denied => Err(ruling.denied()),
-        }
+    /// [`Rejection::CredentialMissing`] where it might help to know who is calling, and
+    /// [`Rejection::PolicyDenied`].
+    pub fn authorize(&self, method: &str, user: Option<&UserContext>) -> Result<(), Rejection> {
+        self.ruling(method).enforce(user, || Rejection::CredentialMissing)
     }
 
     /// The rules, and how often each of them was asked.
@@ -191,8 +189,30 @@ impl Ruling<'_> {
         self.entry.map_or(Access::Optional, |entry| entry.rule.access())
     }
 
-    /// Decides, counts, and reports. A policy that only looks on is a shadow.
-    pub(crate) fn decide(&self, user: Option<&UserContext>, is_shadow: bool) -> Verdict {
+    /// Demands that this caller may call the method. `challenge` is what is said to an anonymous one
+    /// who may not.
+    pub(crate) fn enforce(
+        &self,
+        user: Option<&UserContext>,
+        challenge: impl FnOnce() -> Rejection,
+    ) -> Result<(), Rejection> {
+        match self.decide(user, false) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Anonymous => Err(challenge()),
+            Verdict::Denied => Err(Rejection::PolicyDenied {
+                denied: self.denied(),
+                is_told: self.policy.tell_requirements,
+            }),
+        }
+    }
+
+    /// Says what would be, as a shadow of the policy that decides.
+    pub(crate) fn report(&self, user: Option<&UserContext>) {
+        self.decide(user, true);
+    }
+
+    /// Decides, counts, and reports.
+    fn decide(&self, user: Option<&UserContext>, is_shadow: bool) -> Verdict {
         let verdict = self.verdict(user);
         let authorized = verdict == Verdict::Allowed;
         if let Some(entry) = self.entry {
@@ -208,8 +228,9 @@ impl Ruling<'_> {
             principal: user.map(UserContext::id),
             policy: &self.policy.name,
             rule: self.entry.map(|entry| &entry.rule),
+            origin: self.entry.map(|entry| &entry.origin),
             authorized,
-            is_shadow,
+            shadow: is_shadow,
         };
         event.trace();
         for sink in &self.policy.sinks {
@@ -230,13 +251,8 @@ impl Ruling<'_> {
         }
     }
 
-    /// Whether callers are told what would have been enough.
-    pub(crate) fn tells_requirements(&self) -> bool {
-        self.policy.tell_requirements
-    }
-
     /// What would have been enough.
-    pub(crate) fn denied(&self) -> AccessDenied {
+    fn denied(&self) -> AccessDenied {
         let Some(Entry { rule, .. }) = self.entry else {
             return AccessDenied::RuleMissing { method: self.method.to_owned() };
         };

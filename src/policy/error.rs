@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
+use super::origin::RuleOrigin;
 use super::path::{InvalidMethodPath, MethodPath};
-use super::rule::RuleOrigin;
 
 /// Why a policy cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -12,15 +12,19 @@ pub enum PolicyError {
     /// The bytes are no descriptor set (a `google.protobuf.FileDescriptorSet`), or one that is cut
     /// short, or lacks files that others import: protoc writes those with `--include_imports`.
     #[error("not a complete descriptor set")]
-    DescriptorSet {
+    InvalidDescriptorSet {
         /// What is wrong with it.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
 
     /// A rule is in code for something that is no method's path.
-    #[error("rule in code")]
-    InvalidMethodPath(#[from] InvalidMethodPath),
+    #[error("code: a rule is for no method")]
+    InvalidMethodPath {
+        /// What it is for.
+        #[source]
+        source: InvalidMethodPath,
+    },
 
     /// A rule cannot be what was meant.
     #[error("{origin}: {target}")]
@@ -35,19 +39,33 @@ pub enum PolicyError {
     },
 
     /// A service's name is not of the form `package.Service`.
-    #[error("{name:?} is not the full name of a service")]
+    #[error("code: {name:?} is not the full name of a service")]
     InvalidServiceName {
         /// The name as it was given.
         name: String,
     },
 
-    /// The descriptor set has an option of this name that is another one.
+    /// An option has the number of `passport.v1.rule`, or of `passport.v1.default_rule`, so that
+    /// nobody can tell which of them is set. Give one of them another: in a copy of
+    /// `passport/v1/policy.proto`, the numbers are yours, for its options are known by their names.
+    #[error("{file}: the option {option} has the number {number}, which is that of another option")]
+    OptionNumber {
+        /// The file that declares it.
+        file: String,
+        /// The option's full name.
+        option: String,
+        /// The number.
+        number: u32,
+    },
+
+    /// An option has the name of one of `passport/v1/policy.proto`, or the type, and not both; or there
+    /// are two of them.
     #[error("{file}: the option {option} is not the one of passport/v1/policy.proto")]
     OptionType {
         /// The file that declares it.
         file: String,
         /// The option's full name.
-        option: &'static str,
+        option: String,
     },
 
     /// There are two rules in code for one method, service, or for all other services.
@@ -57,6 +75,17 @@ pub enum PolicyError {
         target: String,
     },
 
+    /// A file imports the options, and none of its services and methods has one: the set has been
+    /// through something that does not know them and drops them, such as `prost_types`. Rules in code
+    /// would take the place of all that were declared.
+    #[error(
+        "{file}: it imports passport/v1/policy.proto and has no rule: were its options dropped?"
+    )]
+    RulesDropped {
+        /// The file's name.
+        file: String,
+    },
+
     /// Two descriptor sets describe one service, and not in the same way.
     #[error("two descriptor sets differ in {service}")]
     ServiceConflict {
@@ -64,7 +93,8 @@ pub enum PolicyError {
         service: String,
     },
 
-    /// Methods have no rule.
+    /// Methods have no rule. When their files have, the descriptor set has
+    /// [lost](PolicyError::RulesDropped) it.
     #[error("no rule for {}", joined(methods))]
     Uncovered {
         /// All of them.
@@ -130,7 +160,7 @@ pub enum InvalidRule {
     /// No user can have a permission or role of this name: it is empty, or holds a control
     /// character.
     #[error("{name:?} is no name of a permission or role")]
-    Name {
+    InvalidName {
         /// The name.
         name: String,
     },
@@ -143,9 +173,13 @@ pub enum InvalidRule {
     },
 
     /// The rule holds something that this version does not know, or a field of another type.
-    #[error("{field} is unknown here")]
+    #[error("{field} is unknown here, or of another type")]
     Unknown {
         /// The field's name, or its number.
         field: String,
     },
+
+    /// The options are there as they were written: no compiler has looked up what they are.
+    #[error("its options were not looked up by a compiler")]
+    Uninterpreted,
 }

@@ -3,16 +3,19 @@
 //! They are known by their names, as the set declares them, not by their numbers: numbers of this
 //! range are not anyone's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::descriptor::File;
 use super::error::{InvalidRule, PolicyError};
-use super::rule::{MAX_DEPTH, Rule, RuleOrigin};
+use super::origin::{Found, RuleOrigin};
+use super::rule::{MAX_DEPTH, Rule};
 use super::wire::{self, Message, Value, WireError};
 
 const RULE: &str = "passport.v1.rule";
 const DEFAULT_RULE: &str = "passport.v1.default_rule";
+const METHOD_OPTIONS: &str = ".google.protobuf.MethodOptions";
+const SERVICE_OPTIONS: &str = ".google.protobuf.ServiceOptions";
 const RULE_TYPE: &str = "passport.v1.Rule";
 const REQUIREMENTS_TYPE: &str = "passport.v1.Requirements";
 
@@ -25,6 +28,8 @@ pub(super) struct Options<'a> {
     default_rule: Option<u32>,
     rule_fields: Declared<'a>,
     requirements_fields: Declared<'a>,
+    /// The files that declare them.
+    files: BTreeSet<&'a str>,
 }
 
 /// The fields of a message that a set declares.
@@ -40,6 +45,13 @@ struct Field<'a> {
     type_name: &'a str,
 }
 
+/// A field that is declared for the message of somebody else.
+struct Extension<'a> {
+    /// Its full name.
+    name: String,
+    field: Field<'a>,
+}
+
 /// What a field holds, as far as it matters here.
 enum Kind {
     Bool,
@@ -52,24 +64,28 @@ impl<'a> Options<'a> {
     /// Looks them up. It is no error that there are none.
     pub(super) fn declared_in(files: &[File<'a>]) -> Result<Self, PolicyError> {
         let mut options = Self::default();
+        let mut others = Vec::new();
         for file in files {
-            for extension in &file.extensions {
-                let field = Field::read(extension).map_err(|error| file.incomplete(error))?;
-                let (name, extendee, number) = match file.full_name(field.name).as_str() {
-                    RULE => (RULE, ".google.protobuf.MethodOptions", &mut options.rule),
-                    DEFAULT_RULE => {
-                        let extendee = ".google.protobuf.ServiceOptions";
-                        (DEFAULT_RULE, extendee, &mut options.default_rule)
+            for extension in extensions(file)? {
+                let Extension { name, field } = &extension;
+                let (extendee, number) = match name.as_str() {
+                    RULE => (METHOD_OPTIONS, &mut options.rule),
+                    DEFAULT_RULE => (SERVICE_OPTIONS, &mut options.default_rule),
+                    // One that looks like ours and is called otherwise is not read.
+                    _ if !field.is_rule() => {
+                        others.push((file, extension));
+                        continue;
                     }
-                    _ => continue,
+                    _ => return Err(other_option(file, name)),
                 };
-                if !field.is_rule_of(extendee) || number.replace(field.number).is_some() {
-                    let file = file.name.to_owned();
-                    return Err(PolicyError::OptionType { file, option: name });
+                let is_ours = field.is_rule() && field.extendee == extendee;
+                if !is_ours || number.replace(field.number).is_some() {
+                    return Err(other_option(file, name));
                 }
+                options.files.insert(file.name);
             }
             for message in &file.messages {
-                let name = message.text(1).map_err(|error| file.incomplete(error))?;
+                let name = message.name(1).map_err(|error| file.incomplete(error))?;
                 let name = file.full_name(name);
                 let known = match name.as_str() {
                     RULE_TYPE => &mut options.rule_fields,
@@ -82,7 +98,24 @@ impl<'a> Options<'a> {
                 }
             }
         }
+        // What such an option says would be taken for a rule.
+        for (file, Extension { name, field }) in others {
+            let number = match field.extendee {
+                METHOD_OPTIONS => options.rule,
+                SERVICE_OPTIONS => options.default_rule,
+                _ => continue,
+            };
+            if number == Some(field.number) {
+                let (file, number) = (file.name.to_owned(), field.number);
+                return Err(PolicyError::OptionNumber { file, option: name, number });
+            }
+        }
         Ok(options)
+    }
+
+    /// Whether the file imports one that declares them.
+    pub(super) fn are_imported_by(&self, file: &File<'_>) -> bool {
+        file.imports.iter().any(|import| self.files.contains(import))
     }
 
     /// The rule of a method, if there is one among its options.
@@ -91,7 +124,7 @@ impl<'a> Options<'a> {
         options: &[u8],
         path: &str,
         origin: &RuleOrigin,
-    ) -> Result<Option<(Rule, RuleOrigin)>, PolicyError> {
+    ) -> Result<Found, PolicyError> {
         self.read(options, self.rule, RULE, path, origin.clone())
     }
 
@@ -101,7 +134,7 @@ impl<'a> Options<'a> {
         options: &[u8],
         service: &str,
         origin: &RuleOrigin,
-    ) -> Result<Option<(Rule, RuleOrigin)>, PolicyError> {
+    ) -> Result<Found, PolicyError> {
         self.read(options, self.default_rule, DEFAULT_RULE, service, origin.clone().of_default())
     }
 
@@ -112,10 +145,10 @@ impl<'a> Options<'a> {
         name: &'static str,
         target: &str,
         origin: RuleOrigin,
-    ) -> Result<Option<(Rule, RuleOrigin)>, PolicyError> {
+    ) -> Result<Found, PolicyError> {
         let rule = read(options).and_then(|options| {
             if !options.all(UNINTERPRETED).is_empty() {
-                return Err(unknown("an option that no compiler has looked up"));
+                return Err(InvalidRule::Uninterpreted);
             }
             let values = number.map_or(&[][..], |number| options.all(number));
             if values.is_empty() {
@@ -197,20 +230,18 @@ impl<'a> Options<'a> {
 impl<'a> Field<'a> {
     fn read(field: &Message<'a>) -> Result<Self, WireError> {
         Ok(Self {
-            name: field.text(1)?,
-            extendee: field.text(2)?,
+            name: field.name(1)?,
+            extendee: field.name(2)?,
             number: u32::try_from(field.number(3)?).map_err(|_| WireError::Malformed)?,
             is_repeated: field.number(4)? == REPEATED,
             kind: field.number(5)?,
-            type_name: field.text(6)?,
+            type_name: field.name(6)?,
         })
     }
 
-    fn is_rule_of(&self, extendee: &str) -> bool {
-        self.extendee == extendee
-            && !self.is_repeated
-            && self.kind == MESSAGE
-            && self.type_name.strip_prefix('.') == Some(RULE_TYPE)
+    fn is_rule(&self) -> bool {
+        let is_one = self.type_name.strip_prefix('.') == Some(RULE_TYPE);
+        is_one && self.kind == MESSAGE && !self.is_repeated
     }
 
     fn kind(&self) -> Kind {
@@ -223,6 +254,39 @@ impl<'a> Field<'a> {
             _ => Kind::Other,
         }
     }
+}
+
+/// All extensions that a file declares, those within messages included.
+fn extensions<'a>(file: &File<'a>) -> Result<Vec<Extension<'a>>, PolicyError> {
+    let malformed = |error: WireError| file.incomplete(error);
+    let read = |scope: Option<&str>, field: &Message<'a>| {
+        let field = Field::read(field)?;
+        let name = scope
+            .map_or_else(|| file.full_name(field.name), |scope| format!("{scope}.{}", field.name));
+        Ok(Extension { name, field })
+    };
+    let declared = file.extensions.iter().map(|field| read(None, field));
+    let mut found = declared.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+
+    let name = |message: &Message<'a>| message.name(1).map(|name| file.full_name(name));
+    let messages = file.messages.iter().map(|message| Ok((name(message)?, message.clone())));
+    let mut left = messages.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+    while let Some((scope, message)) = left.pop() {
+        for value in message.all(EXTENSION) {
+            let field = value.bytes().and_then(Message::read).map_err(malformed)?;
+            found.push(read(Some(&scope), &field).map_err(malformed)?);
+        }
+        for value in message.all(NESTED_TYPE) {
+            let nested = value.bytes().and_then(Message::read).map_err(malformed)?;
+            let name = nested.name(1).map_err(malformed)?;
+            left.push((format!("{scope}.{name}"), nested));
+        }
+    }
+    Ok(found)
+}
+
+fn other_option(file: &File<'_>, name: &str) -> PolicyError {
+    PolicyError::OptionType { file: file.name.to_owned(), option: name.to_owned() }
 }
 
 /// The fields that a `google.protobuf.DescriptorProto` declares.
@@ -285,6 +349,10 @@ fn contradictory(one: &str, other: &str) -> InvalidRule {
 
 /// The number of `uninterpreted_option` in all options.
 const UNINTERPRETED: u32 = 999;
+
+/// Of `google.protobuf.DescriptorProto`.
+const NESTED_TYPE: u32 = 3;
+const EXTENSION: u32 = 6;
 
 /// Of `google.protobuf.FieldDescriptorProto.Label`.
 const REPEATED: u64 = 3;

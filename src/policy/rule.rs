@@ -31,6 +31,8 @@ pub(super) const MAX_DEPTH: usize = 16;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
     kind: Kind,
+    /// How deep it is nested, so that nothing ever has to go further down than that.
+    depth: usize,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,26 +44,19 @@ enum Kind {
     Permission(String),
     Public,
     Role(String),
+    /// In place of groups that were nested deeper than rules may be.
+    TooDeep,
 }
 
 /// What a method needs to know of its caller.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
     /// Who it is, if they say so.
     Optional,
     /// Nothing.
     Public,
     /// Who it is.
-    #[default]
     Required,
-}
-
-/// Where a rule comes from. As text, it is the name of a file, or `code`; and `(default)` after it
-/// says that it is the one for all methods that have none of their own.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RuleOrigin {
-    file: Option<String>,
-    is_default: bool,
 }
 
 impl Rule {
@@ -69,38 +64,58 @@ impl Rule {
     /// handler has no context. Made for health, reflection, and logging in or refreshing a token,
     /// which an expired token must not stand in the way of.
     pub fn public() -> Self {
-        Self { kind: Kind::Public }
+        Self::of(Kind::Public)
     }
 
     /// Anybody may call. Who says who they are is known, and a credential that is bad is refused. The
     /// handler asks for `UserContext::from_request(&request).ok()`.
     pub fn optional() -> Self {
-        Self { kind: Kind::Optional }
+        Self::of(Kind::Optional)
     }
 
     /// Every caller who is known may call.
     pub fn authenticated() -> Self {
-        Self { kind: Kind::Authenticated }
+        Self::of(Kind::Authenticated)
     }
 
     /// Callers must have this permission.
     pub fn permission(permission: impl Into<String>) -> Self {
-        Self { kind: Kind::Permission(permission.into()) }
+        Self::of(Kind::Permission(permission.into()))
     }
 
     /// Callers must have this role.
     pub fn role(role: impl Into<String>) -> Self {
-        Self { kind: Kind::Role(role.into()) }
+        Self::of(Kind::Role(role.into()))
     }
 
     /// Callers must meet at least one of these rules, which are about permissions and roles.
+    ///
+    /// ```
+    /// use tonic_passport::Rule;
+    ///
+    /// let rule = Rule::any_of(["orders:read", "orders:export"].map(Rule::permission));
+    /// # assert_eq!(rule.to_string().matches("permission").count(), 2);
+    /// ```
     pub fn any_of(rules: impl IntoIterator<Item = Rule>) -> Self {
-        Self { kind: Kind::AnyOf(rules.into_iter().collect()) }
+        Self::group(rules, Kind::AnyOf)
     }
 
     /// Callers must meet all of these rules, which are about permissions and roles.
     pub fn all_of(rules: impl IntoIterator<Item = Rule>) -> Self {
-        Self { kind: Kind::AllOf(rules.into_iter().collect()) }
+        Self::group(rules, Kind::AllOf)
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, depth: 0 }
+    }
+
+    fn group(rules: impl IntoIterator<Item = Rule>, kind: fn(Vec<Rule>) -> Kind) -> Self {
+        let rules: Vec<Rule> = rules.into_iter().collect();
+        let depth = rules.iter().map(|rule| rule.depth).max().unwrap_or_default() + 1;
+        if depth > MAX_DEPTH {
+            return Self { kind: Kind::TooDeep, depth: MAX_DEPTH };
+        }
+        Self { kind: kind(rules), depth }
     }
 
     /// The permission, if that is all that is asked for.
@@ -135,45 +150,38 @@ impl Rule {
             Kind::Authenticated | Kind::Optional | Kind::Public => true,
             Kind::Permission(name) => user.has_permission(name),
             Kind::Role(name) => user.has_role(name),
+            Kind::TooDeep => false,
         }
     }
 
     /// Demands that the rule can be what was meant.
     pub(super) fn validate(&self) -> Result<(), InvalidRule> {
-        self.validate_at(0)
-    }
-
-    fn validate_at(&self, depth: usize) -> Result<(), InvalidRule> {
         match &self.kind {
-            Kind::AllOf(rules) => validate_group("all_of", rules, depth),
-            Kind::AnyOf(rules) => validate_group("any_of", rules, depth),
-            Kind::Authenticated if depth > 0 => misplaced("authenticated"),
-            Kind::Optional if depth > 0 => misplaced("optional"),
-            Kind::Public if depth > 0 => misplaced("public"),
+            Kind::AllOf(rules) => validate_group("all_of", rules),
+            Kind::AnyOf(rules) => validate_group("any_of", rules),
             Kind::Authenticated | Kind::Optional | Kind::Public => Ok(()),
             // The names that a context can hold.
             Kind::Permission(name) | Kind::Role(name) => {
                 if name.is_empty() || name.chars().any(char::is_control) {
-                    return Err(InvalidRule::Name { name: name.clone() });
+                    return Err(InvalidRule::InvalidName { name: name.clone() });
                 }
                 Ok(())
             }
+            Kind::TooDeep => Err(InvalidRule::TooDeep { limit: MAX_DEPTH }),
         }
     }
 }
 
-fn validate_group(group: &'static str, rules: &[Rule], depth: usize) -> Result<(), InvalidRule> {
-    if depth == MAX_DEPTH {
-        return Err(InvalidRule::TooDeep { limit: MAX_DEPTH });
-    }
+fn validate_group(group: &'static str, rules: &[Rule]) -> Result<(), InvalidRule> {
     if rules.is_empty() {
         return Err(InvalidRule::EmptyGroup { group });
     }
-    rules.iter().try_for_each(|rule| rule.validate_at(depth + 1))
-}
-
-fn misplaced(rule: &'static str) -> Result<(), InvalidRule> {
-    Err(InvalidRule::Misplaced { rule })
+    rules.iter().try_for_each(|rule| match rule.kind {
+        Kind::Authenticated => Err(InvalidRule::Misplaced { rule: "authenticated" }),
+        Kind::Optional => Err(InvalidRule::Misplaced { rule: "optional" }),
+        Kind::Public => Err(InvalidRule::Misplaced { rule: "public" }),
+        _ => rule.validate(),
+    })
 }
 
 /// The rule for people: `permission "orders:create"`.
@@ -195,38 +203,7 @@ impl fmt::Display for Rule {
             Kind::Permission(name) => write!(f, "permission {name:?}"),
             Kind::Public => f.write_str("public"),
             Kind::Role(name) => write!(f, "role {name:?}"),
+            Kind::TooDeep => f.write_str("nested too deeply"),
         }
-    }
-}
-
-impl RuleOrigin {
-    pub(super) fn code() -> Self {
-        Self { file: None, is_default: false }
-    }
-
-    pub(super) fn file(file: &str) -> Self {
-        Self { file: Some(file.to_owned()), is_default: false }
-    }
-
-    /// The same, for a rule for all methods that have none of their own.
-    pub(super) fn of_default(self) -> Self {
-        Self { is_default: true, ..self }
-    }
-
-    /// The file that declares it; `None` for a rule in code.
-    pub fn proto_file(&self) -> Option<&str> {
-        self.file.as_deref()
-    }
-
-    /// Whether it is the one for all methods that have none of their own.
-    pub fn is_default(&self) -> bool {
-        self.is_default
-    }
-}
-
-impl fmt::Display for RuleOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let default = if self.is_default { " (default)" } else { "" };
-        write!(f, "{}{default}", self.file.as_deref().unwrap_or("code"))
     }
 }

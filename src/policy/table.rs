@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::rule::{Rule, RuleOrigin};
+use super::origin::{Found, RuleOrigin};
+use super::rule::Rule;
 
 /// The rules of a policy, sorted by method: for reviews, logs and tests. As text, it has a line for
-/// each.
+/// each, and how often it was asked where any of them was.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Table {
     rows: Vec<Row>,
@@ -15,7 +16,7 @@ pub struct Table {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row {
     pub(super) method: String,
-    pub(super) rule: Option<(Rule, RuleOrigin)>,
+    pub(super) rule: Found,
     pub(super) allowed: u64,
     pub(super) denied: u64,
 }
@@ -60,22 +61,31 @@ impl Row {
     }
 }
 
+/// With counts where there are any.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts = self.rows.iter().map(|row| {
+        let is_asked = self.rows.iter().any(|row| row.allowed + row.denied > 0);
+        let head = ["METHOD", "RULE", "ORIGIN", "ALLOWED", "DENIED"].map(str::to_owned);
+        let mut lines = vec![head];
+        lines.extend(self.rows.iter().map(|row| {
             let rule = row.rule().map_or_else(|| "none".to_owned(), Rule::to_string);
             let origin = row.origin().map(RuleOrigin::to_string).unwrap_or_default();
-            [row.method.clone(), rule, origin]
-        });
-        let head = ["METHOD", "RULE", "ORIGIN"].map(str::to_owned);
-        let lines: Vec<[String; 3]> = std::iter::once(head).chain(texts).collect();
-        let width = |column: usize| {
-            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
-        };
-        let (first, second) = (width(0), width(1));
-        for [method, rule, origin] in &lines {
-            let line = format!("{method:first$}  {rule:second$}  {origin}");
-            writeln!(f, "{}", line.trim_end())?;
+            [row.method.clone(), rule, origin, row.allowed.to_string(), row.denied.to_string()]
+        }));
+        let columns = if is_asked { 5 } else { 3 };
+        let length = |text: &str| text.chars().count();
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| lines.iter().map(|line| length(&line[column])).max().unwrap_or_default())
+            .collect();
+        for line in &lines {
+            let mut text = String::new();
+            for (cell, width) in line.iter().zip(&widths) {
+                // Not by a width of the formatter's: it has a limit, and panics beyond.
+                let padding = " ".repeat(width.saturating_sub(length(cell)) + 2);
+                text.push_str(cell);
+                text.push_str(&padding);
+            }
+            writeln!(f, "{}", text.trim_end())?;
         }
         Ok(())
     }

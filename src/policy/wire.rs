@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 /// The fields of a message, by number; those of one number in the order in which they are there.
+#[derive(Clone)]
 pub(super) struct Message<'a> {
     fields: BTreeMap<u32, Vec<Value<'a>>>,
 }
@@ -48,9 +49,9 @@ impl<'a> Message<'a> {
         self.fields.get(&number).map_or(&[], Vec::as_slice)
     }
 
-    /// The text in a field. The last one counts.
-    pub(super) fn text(&self, number: u32) -> Result<&'a str, WireError> {
-        self.all(number).last().map_or(Ok(""), |value| value.text())
+    /// The name in a field. The last one counts.
+    pub(super) fn name(&self, number: u32) -> Result<&'a str, WireError> {
+        self.all(number).last().map_or(Ok(""), |value| value.name())
     }
 
     /// The number in a field. The last one counts.
@@ -83,6 +84,14 @@ impl<'a> Value<'a> {
             Self::Number(number) => Ok(number),
             Self::Bytes(_) | Self::Other => Err(WireError::Malformed),
         }
+    }
+
+    /// A text that is fit to be shown.
+    pub(super) fn name(self) -> Result<&'a str, WireError> {
+        self.text().and_then(|name| {
+            let is_shown = !name.chars().any(char::is_control);
+            is_shown.then_some(name).ok_or(WireError::Malformed)
+        })
     }
 
     pub(super) fn text(self) -> Result<&'a str, WireError> {

@@ -9,10 +9,10 @@ use tracing::Span;
 use super::intake::Intake;
 use super::settings::Settings;
 use crate::authenticate::{Authenticator, Credentials, Rejection};
-use crate::call::{CallContext, Cancellation, Inner, Life};
+use crate::call::{CallContext, Cancellation, Inner, LetIn, Life};
 use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, InvalidTimeout};
-use crate::policy::{Access, Policy, Ruling, Verdict};
+use crate::policy::{Access, Policy, Ruling};
 use crate::propagation::{REQUEST_ID, RequestId};
 use crate::status;
 use crate::telemetry::{self, Outcome};
@@ -36,6 +36,7 @@ pub(super) fn admit<A: Authenticator>(
     extensions: &mut Extensions,
 ) -> Result<Admitted, Rejection> {
     extensions.remove::<UserContext>();
+    extensions.remove::<LetIn>();
     let mut intake = Intake::of(headers, authenticator.credential_names(), &settings.fields);
     let known_id = intake.request_id();
     let has_id = known_id.is_some();
@@ -65,6 +66,9 @@ pub(super) fn admit<A: Authenticator>(
     let context =
         CallContext::new(Inner { user, deadline, request_id, fields, life, is_authorized });
     extensions.insert(context.clone());
+    if is_authorized {
+        extensions.insert(LetIn);
+    }
     Ok(Admitted { context, span })
 }
 
@@ -133,7 +137,7 @@ fn deadline(
 /// What the policies say of a method.
 struct Rulings<'a> {
     enforced: Option<Ruling<'a>>,
-    /// That of the policy that only looks on.
+    /// That of the shadow policy.
     shadow: Option<Ruling<'a>>,
 }
 
@@ -151,17 +155,10 @@ impl Rulings<'_> {
         let Some(ruling) = self.enforced else {
             return if user.is_some() { Ok(()) } else { Err(challenge()) };
         };
-        match ruling.decide(user, false) {
-            Verdict::Allowed => Ok(()),
-            Verdict::Anonymous => Err(challenge()),
-            Verdict::Denied => Err(Rejection::PolicyDenied {
-                denied: ruling.denied(),
-                is_told: ruling.tells_requirements(),
-            }),
-        }
+        ruling.enforce(user, challenge)
     }
 
-    /// Has the policy that only looks on say what it would, with what it would know of the caller.
+    /// Has the shadow policy say what it would, with what it would know of the caller.
     fn report(
         &self,
         user: Option<&UserContext>,
@@ -169,10 +166,10 @@ impl Rulings<'_> {
     ) {
         let Some(ruling) = self.shadow else { return };
         match (ruling.access(), self.access()) {
-            (Access::Public, _) => ruling.decide(None, true),
+            (Access::Public, _) => ruling.report(None),
             // Nobody has asked who is calling. A bad credential would have been refused.
-            (_, Access::Public) => ruling.decide(authenticate().ok().flatten().as_ref(), true),
-            _ => ruling.decide(user, true),
-        };
+            (_, Access::Public) => ruling.report(authenticate().ok().flatten().as_ref()),
+            _ => ruling.report(user),
+        }
     }
 }

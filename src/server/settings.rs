@@ -13,7 +13,7 @@ const STREAM_GRACE: Duration = Duration::from_secs(30);
 pub(super) struct Settings {
     /// Which method needs what. Without it, they all need an authenticated caller.
     pub(super) policy: Option<Policy>,
-    /// A policy that only looks on.
+    /// A policy that reports what it would do, and does nothing.
     pub(super) shadow: Option<Policy>,
     /// Whether the caller's e-mail address goes into the span.
     pub(super) record_email: bool,

@@ -2,11 +2,12 @@
 
 use tonic::Request;
 
-use crate::call::{CallContext, Inner};
+use crate::call::{CallContext, Inner, LetIn};
 use crate::context::UserContext;
 
 /// A request as a handler is given it when this user has called, and the policy of the
-/// [`ServerLayer`](crate::ServerLayer) has let them in.
+/// [`ServerLayer`](crate::ServerLayer) has let them in. It has nothing else of such a call: no
+/// metadata, no deadline, no request id, and the handler does not run in the call's scope.
 ///
 /// ```
 /// use tonic::{Request, Response, Status};
@@ -31,5 +32,6 @@ pub fn authorized_request<T>(user: UserContext, message: T) -> Request<T> {
     let inner = Inner { user: Some(user), is_authorized: true, ..Inner::default() };
     let mut request = Request::new(message);
     request.extensions_mut().insert(CallContext::new(inner));
+    request.extensions_mut().insert(LetIn);
     request
 }

@@ -199,8 +199,7 @@ async fn forged_identity_reaches_neither_health_nor_reflection() {
         recorder.lock().unwrap().push(request.headers().clone());
         request
     });
-    let layer =
-        ServerLayer::new(bearer_token()).policy(public(HEALTH.into_iter().chain(REFLECTION)));
+    let layer = ServerLayer::new(bearer_token()).policy(public(HEALTH.iter().chain(REFLECTION)));
     let (_, health) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure().build_v1().unwrap();
     let server = TestServer::start(|incoming| {

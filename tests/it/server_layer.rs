@@ -133,7 +133,7 @@ async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
     let reflection = || Reflection::configure().register_encoded_file_descriptor_set(shop);
     let v1 = reflection().build_v1().unwrap();
     let v1alpha = reflection().build_v1alpha().unwrap();
-    let layer = edge().policy(public(HEALTH.into_iter().chain(REFLECTION)));
+    let layer = edge().policy(public(HEALTH.iter().chain(REFLECTION)));
     let orders = OrderServiceServer::new(probe.clone());
     let server = TestServer::start(|incoming| {
         Server::builder()

@@ -6,7 +6,7 @@ use tonic_passport::policy::{AuditEvent, PolicyBuilder, PolicyError};
 use tonic_passport::{Policy, Rule};
 
 use super::auditor::{Auditor, Event, counts};
-use super::callers::{Caller, Door, Guarded};
+use super::callers::{Caller, Door, Served};
 use super::protos::SERVICE;
 use crate::support::log::Log;
 use crate::support::metrics::Metrics;
@@ -50,16 +50,17 @@ async fn each_decision_is_reported_once() -> Result<(), PolicyError> {
         let (first, second) = (Auditor::default(), Auditor::default());
         let policy = builder.audit(first.clone()).audit(second.clone()).build()?;
         for door in Door::ALL {
-            let guarded = Guarded::start(door, policy.clone()).await;
+            let served = Served::start(door, policy.clone()).await;
             for kind in Kind::ALL {
-                drop(guarded.call(kind, caller).await);
+                drop(served.call(kind, caller).await);
                 let expected = [Event {
                     method: kind.path().to_owned(),
                     principal: principal.map(str::to_owned),
                     policy: "orders".to_owned(),
                     rule: rule.map(str::to_owned),
+                    origin: rule.map(|_| "code (default)".to_owned()),
                     authorized,
-                    is_shadow: false,
+                    shadow: false,
                 }];
                 assert_eq!(first.take(), expected);
                 assert_eq!(second.take(), expected);
@@ -84,16 +85,16 @@ async fn what_was_turned_away_before_is_no_decision() -> Result<(), PolicyError>
     for rule in [Rule::optional(), Rule::authenticated(), read()] {
         let auditor = Auditor::default();
         let policy = orders(rule.clone()).audit(auditor.clone()).build()?;
-        let guarded = Guarded::start(Door::Edge, policy.clone()).await;
+        let served = Served::start(Door::Edge, policy.clone()).await;
         for (case, fields) in &refused {
             let mut request = raw::post(raw::METHOD);
             for (name, value) in fields {
                 request = request.header(*name, *value);
             }
             let request = request.body(Body::empty()).unwrap();
-            let status = raw::send(guarded.server.patient(), request).await.status();
+            let status = raw::send(served.server.patient(), request).await.status();
             assert_ne!(status.code(), tonic::Code::Ok, "{rule}, {case}");
-            assert_eq!(guarded.probe.calls(), 0, "{rule}, {case}");
+            assert_eq!(served.probe.calls(), 0, "{rule}, {case}");
         }
         assert_eq!(auditor.take(), [], "{rule}");
         assert_eq!(counts(&policy), [("/shop.v1.OrderService/*".to_owned(), 0, 0)], "{rule}");
@@ -110,15 +111,15 @@ async fn each_rule_counts_its_own_decisions() -> Result<(), PolicyError> {
         .default_rule("x.Known", Rule::public())
         .other_services(Rule::role("admin"))
         .build()?;
-    let guarded = Guarded::start(Door::Inside, policy.clone()).await;
+    let served = Served::start(Door::Inside, policy.clone()).await;
     for caller in [Caller::Anonymous, Caller::PLAIN, READER, READER] {
         for kind in Kind::ALL {
-            drop(guarded.call(kind, caller).await);
+            drop(served.call(kind, caller).await);
         }
     }
     for path in ["/x.Unknown/Call", "/y.Unknown/Call", "/y.Unknown/Call"] {
         let request = raw::post(path).header("x-user-id", "alice");
-        raw::send(guarded.channel.clone(), request.body(Body::empty()).unwrap()).await;
+        raw::send(served.channel.clone(), request.body(Body::empty()).unwrap()).await;
     }
     let expected = [
         ("*", 0, 3),
@@ -141,13 +142,13 @@ async fn the_log_has_an_event_for_each_decision() -> Result<(), PolicyError> {
             orders(read()).build()?,
             Caller::PLAIN,
             denied,
-            r#"principal="alice" policy="orders" rule=permission "orders:read" authorized=false"#,
+            r#"principal="alice" policy="orders" rule=permission "orders:read" origin=code (default) authorized=false"#,
         ),
         (
             orders(read()).build()?,
             Caller::Anonymous,
             denied,
-            r#"policy="orders" rule=permission "orders:read" authorized=false"#,
+            r#"policy="orders" rule=permission "orders:read" origin=code (default) authorized=false"#,
         ),
         (
             Policy::builder().build()?,
@@ -159,27 +160,28 @@ async fn the_log_has_an_event_for_each_decision() -> Result<(), PolicyError> {
             orders(read()).build()?,
             READER,
             authorized,
-            r#"principal="alice" policy="orders" rule=permission "orders:read" authorized=true"#,
+            r#"principal="alice" policy="orders" rule=permission "orders:read" origin=code (default) authorized=true"#,
         ),
         (
             orders(Rule::public()).build()?,
             READER,
             authorized,
-            r#"policy="orders" rule=public authorized=true"#,
+            r#"policy="orders" rule=public origin=code (default) authorized=true"#,
         ),
     ];
     let log = Log::start("tonic_passport::audit=debug");
     for (policy, caller, event, fields) in cases {
         let enforcing = Door::Edge.layer().policy(policy.clone());
-        let looking_on = Door::Edge.layer().shadow_policy(policy);
-        for (layer, is_shadow) in [(enforcing, false), (looking_on, true)] {
-            let guarded = Guarded::start_behind(Door::Edge, layer).await;
-            drop(guarded.call(Kind::Unary, caller).await);
+        let shadowing = Door::Edge.layer().shadow_policy(policy);
+        for (layer, shadow) in [(enforcing, false), (shadowing, true)] {
+            let served = Served::start_behind(Door::Edge, layer).await;
+            drop(served.call(Kind::Unary, caller).await);
             let written = log.take();
             let (_time, written) = written.trim_end().split_once(' ').unwrap();
             let event = event.replacen(' ', " tonic_passport::audit: ", 1);
+            let event = if shadow { event.replacen("call ", "call would be ", 1) } else { event };
             let method = Kind::Unary.path();
-            let expected = format!("{event} method={method:?} {fields} shadow={is_shadow}");
+            let expected = format!("{event} method={method:?} {fields} shadow={shadow}");
             assert_eq!(written.trim_start(), expected);
         }
     }
@@ -197,10 +199,10 @@ async fn a_token_is_in_no_report() -> Result<(), PolicyError> {
     for rule in [Rule::public(), Rule::optional(), Rule::role("of nobody")] {
         let policy = orders(rule).audit(report.clone()).build()?;
         let layer = Door::Edge.layer().policy(policy).shadow_policy(shadow.clone());
-        let guarded = Guarded::start_behind(Door::Edge, layer).await;
+        let served = Served::start_behind(Door::Edge, layer).await;
         for token in &tokens {
             let fields = [("authorization", &*format!("Bearer {token}")), ("txn-token", token)];
-            drop(call(Kind::Unary, guarded.channel.clone(), &fields).await);
+            drop(call(Kind::Unary, served.channel.clone(), &fields).await);
         }
     }
     // Two for each but those with the expired token where it is looked at.
@@ -227,17 +229,17 @@ async fn denials_are_counted_by_policy_rule_and_mode() -> Result<(), PolicyError
         .build()?;
     let shadow = Policy::builder().other_services(Rule::role("auditor")).build()?;
     let layer = Door::Inside.layer().policy(policy).shadow_policy(shadow);
-    let guarded = Guarded::start_behind(Door::Inside, layer).await;
+    let served = Served::start_behind(Door::Inside, layer).await;
     for caller in [Caller::Anonymous, Caller::PLAIN, READER, Caller::with_roles(&["auditor"])] {
         for kind in Kind::ALL {
-            drop(guarded.call(kind, caller).await);
+            drop(served.call(kind, caller).await);
         }
     }
     // What a caller makes up is no label: there is no end to it.
     for path in ["/made.Up/One", "/made.Up/Two", "/made.up.Again/Three"] {
         let request =
             raw::post(path).header("x-user-id", "alice").header("x-user-roles", "auditor");
-        raw::send(guarded.channel.clone(), request.body(Body::empty()).unwrap()).await;
+        raw::send(served.channel.clone(), request.body(Body::empty()).unwrap()).await;
     }
     let mut counted = metrics.take();
     counted.retain(|name, _| name.starts_with("passport_policy_denials_total"));

@@ -12,8 +12,9 @@ pub struct Event {
     pub principal: Option<String>,
     pub policy: String,
     pub rule: Option<String>,
+    pub origin: Option<String>,
     pub authorized: bool,
-    pub is_shadow: bool,
+    pub shadow: bool,
 }
 
 /// Remembers what it is shown. Clones remember together.
@@ -34,8 +35,9 @@ impl AuditSink for Auditor {
             principal: event.principal.map(str::to_owned),
             policy: event.policy.to_owned(),
             rule: event.rule.map(ToString::to_string),
+            origin: event.origin.map(ToString::to_string),
             authorized: event.authorized,
-            is_shadow: event.is_shadow,
+            shadow: event.shadow,
         });
     }
 }

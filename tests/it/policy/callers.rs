@@ -96,14 +96,14 @@ pub enum Answer {
 }
 
 /// A door with a policy, and the probe behind it.
-pub struct Guarded {
+pub struct Served {
     pub door: Door,
     pub probe: Probe,
     pub channel: Channel,
     pub server: TestServer,
 }
 
-impl Guarded {
+impl Served {
     pub async fn start(door: Door, policy: Policy) -> Self {
         Self::start_behind(door, door.layer().policy(policy)).await
     }

@@ -4,7 +4,7 @@ use tonic_passport::policy::{HEALTH, PolicyBuilder, PolicyError};
 use tonic_passport::{Policy, Rule};
 
 use super::callers::Answer::{self, Challenged, Denied, Known, NoRule, Unknown};
-use super::callers::{Caller, Door, Guarded};
+use super::callers::{Caller, Door, Served};
 use super::protos::{self, SERVICE};
 use crate::support::descriptors::{compile, proto};
 use crate::support::probe::Kind;
@@ -169,11 +169,11 @@ async fn assert_decided(from: &str, policy: impl Fn(&Case) -> PolicyBuilder) {
     for case in single().into_iter().chain(groups()) {
         for door in Door::ALL {
             let policy = policy(&case).build().unwrap();
-            let guarded = Guarded::start(door, policy).await;
+            let served = Served::start(door, policy).await;
             for &(caller, expected) in &case.answers {
                 for kind in Kind::ALL {
                     let name = format!("{} {from}", case.declared);
-                    guarded.expect(kind, caller, expected, &name).await;
+                    served.expect(kind, caller, expected, &name).await;
                 }
             }
         }
@@ -184,7 +184,7 @@ async fn assert_decided(from: &str, policy: impl Fn(&Case) -> PolicyBuilder) {
 const CONTRARY: &str = r#"{ role: "of nobody" }"#;
 
 #[tokio::test]
-async fn a_rule_that_is_declared_beside_a_method() {
+async fn a_rule_beside_a_method_lets_in_whom_it_is_for() {
     assert_decided("beside each method", |case| {
         Policy::builder().descriptor_set(protos::each_method(case.declared))
     })
@@ -192,7 +192,7 @@ async fn a_rule_that_is_declared_beside_a_method() {
 }
 
 #[tokio::test]
-async fn a_rule_that_is_declared_for_a_service() {
+async fn a_rule_for_a_service_lets_in_whom_it_is_for() {
     assert_decided("for the service", |case| {
         Policy::builder().descriptor_set(protos::whole_service(case.declared))
     })
@@ -200,7 +200,7 @@ async fn a_rule_that_is_declared_for_a_service() {
 }
 
 #[tokio::test]
-async fn a_rule_in_code_for_a_method() {
+async fn a_rule_in_code_for_a_method_lets_in_whom_it_is_for() {
     assert_decided("in code", |case| {
         let rule = |policy: PolicyBuilder, kind: Kind| policy.rule(kind.path(), case.rule.clone());
         Kind::ALL.into_iter().fold(Policy::builder(), rule)
@@ -209,7 +209,7 @@ async fn a_rule_in_code_for_a_method() {
 }
 
 #[tokio::test]
-async fn a_rule_in_code_in_place_of_the_declared_one() {
+async fn a_rule_in_code_takes_the_place_of_the_declared_one() {
     assert_decided("in code, over another", |case| {
         let declared = Policy::builder().descriptor_set(protos::each_method(CONTRARY));
         let rule = |policy: PolicyBuilder, kind: Kind| policy.rule(kind.path(), case.rule.clone());
@@ -219,7 +219,7 @@ async fn a_rule_in_code_in_place_of_the_declared_one() {
 }
 
 #[tokio::test]
-async fn a_rule_in_code_for_a_service() {
+async fn a_rule_in_code_for_a_service_lets_in_whom_it_is_for() {
     assert_decided("in code for the service", |case| {
         Policy::builder().default_rule(SERVICE, case.rule.clone())
     })
@@ -227,7 +227,7 @@ async fn a_rule_in_code_for_a_service() {
 }
 
 #[tokio::test]
-async fn a_rule_in_code_in_place_of_the_one_that_is_declared_for_a_service() {
+async fn a_rule_in_code_for_a_service_takes_the_place_of_the_declared_one() {
     assert_decided("in code for the service, over another", |case| {
         let declared = Policy::builder().descriptor_set(protos::whole_service(CONTRARY));
         declared.default_rule(SERVICE, case.rule.clone())
@@ -236,7 +236,7 @@ async fn a_rule_in_code_in_place_of_the_one_that_is_declared_for_a_service() {
 }
 
 #[tokio::test]
-async fn a_rule_for_all_other_services() {
+async fn a_rule_for_all_other_services_lets_in_whom_it_is_for() {
     assert_decided("for other services", |case| {
         Policy::builder().public(HEALTH).other_services(case.rule.clone())
     })
@@ -287,10 +287,10 @@ async fn what_has_no_rule_is_called_by_nobody() -> Result<(), PolicyError> {
     for (case, policy) in policies {
         let policy = policy.build()?;
         for door in Door::ALL {
-            let guarded = Guarded::start(door, policy.clone()).await;
+            let served = Served::start(door, policy.clone()).await;
             for caller in CALLERS {
                 for kind in Kind::ALL {
-                    guarded.expect(kind, caller, NoRule, case).await;
+                    served.expect(kind, caller, NoRule, case).await;
                 }
             }
         }
@@ -324,7 +324,7 @@ async fn the_nearest_rule_is_the_one_that_counts() -> Result<(), PolicyError> {
         ),
     ];
     for (policy, expected) in policies {
-        let guarded = Guarded::start(Door::Inside, policy.build()?).await;
+        let served = Served::start(Door::Inside, policy.build()?).await;
         for (kind, nearest) in Kind::ALL.into_iter().zip(expected) {
             for (role, caller) in [
                 ("beside", roles(&["beside"])),
@@ -333,7 +333,7 @@ async fn the_nearest_rule_is_the_one_that_counts() -> Result<(), PolicyError> {
                 ("declared default", roles(&["declared default"])),
             ] {
                 let answer = if role == nearest { Known } else { Denied };
-                guarded.expect(kind, caller, answer, &format!("{expected:?}")).await;
+                served.expect(kind, caller, answer, &format!("{expected:?}")).await;
             }
         }
     }

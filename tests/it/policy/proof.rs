@@ -1,6 +1,8 @@
 //! A handler that asks for proof has it of the caller whom a policy has let in, and of nobody else.
 
 use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::Response;
@@ -9,12 +11,13 @@ use tonic::metadata::MetadataMap;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic::{Code, Request, Status};
-use tonic_passport::policy::Guarded;
 use tonic_passport::propagation::RequestId;
 use tonic_passport::{
-    AccessDenied, Authorized, CallContext, Deadline, EdgeInterceptor, ForwardedContext, Policy,
-    Rule, ServerLayer, UserContext,
+    AccessDenied, Authorized, CallContext, Deadline, EdgeInterceptor, ForwardedContext, Gateway,
+    Guarded, Policy, Rule, ScopeLayer, ServerLayer, UserContext,
 };
+use tower::buffer::Buffer;
+use tower::{BoxError, Layer, ServiceExt};
 
 use super::callers::{Caller, Door};
 use super::protos::SERVICE;
@@ -91,7 +94,7 @@ async fn there_is_proof_of_a_caller_whom_a_policy_has_let_in() {
             ("of a public method", layer(Rule::public()), reader, CONTEXT_MISSING),
             ("of a layer without a policy", door.layer(), reader, POLICY_MISSING),
             (
-                "of a layer whose policy only looks on",
+                "of a layer whose policy is a shadow",
                 door.layer().shadow_policy(policy(read())),
                 reader,
                 POLICY_MISSING,
@@ -155,8 +158,9 @@ async fn what_was_put_into_the_extensions_is_no_proof() {
     fn context(asked: http::Request<Body>) -> CallContext {
         CallContext::from_request(&request(asked))
     }
-    let cases: [(&str, Put); 7] = [
+    let cases: [(&str, Put); 8] = [
         ("a user", |_| other(mallory())),
+        ("the very context", |asked| other(context(asked))),
         ("a context of one's own", |_| other(CallContext::default().with_user(mallory()))),
         ("another user's", |asked| other(context(asked).with_user(mallory()))),
         ("the same user's", |asked| {
@@ -180,6 +184,36 @@ async fn what_was_put_into_the_extensions_is_no_proof() {
         .await;
         assert_proof(&server, Door::Inside, Caller::PLAIN, POLICY_MISSING, case).await;
     }
+}
+
+/// There, another rule may hold.
+#[tokio::test]
+async fn what_a_gateway_relays_within_the_process_has_no_proof() {
+    let upstream = tower::service_fn(|asked| async { Ok::<_, Infallible>(prove(asked).await) });
+    let gateway = Gateway::builder().route(SERVICE, upstream).build().unwrap();
+    let layer = Door::Inside.layer().policy(policy(Rule::authenticated()));
+    let server = TestServer::start(|incoming| {
+        Server::builder()
+            .layer(layer)
+            .add_routes(gateway.into_routes())
+            .serve_with_incoming(incoming)
+    })
+    .await;
+    assert_proof(&server, Door::Inside, Caller::PLAIN, POLICY_MISSING, "relayed").await;
+}
+
+#[tokio::test]
+async fn there_is_proof_behind_a_layer_that_takes_the_call_to_another_task() {
+    let layer = Door::Inside.layer().policy(policy(Rule::authenticated()));
+    let handler = tower::service_fn(|asked| async { Ok::<_, BoxError>(prove(asked).await) });
+    let handler = Buffer::new(ScopeLayer::new().layer(handler), 1);
+    let server = raw::serve_behind(layer, move |asked| {
+        let answer: Pin<Box<dyn Future<Output = Result<_, BoxError>> + Send>> =
+            Box::pin(handler.clone().oneshot(asked));
+        async { answer.await.unwrap() }
+    })
+    .await;
+    assert_proof(&server, Door::Inside, Caller::PLAIN, ALICE, "in another task").await;
 }
 
 /// A policy has let in somebody of whom it knew nothing.

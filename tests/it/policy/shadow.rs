@@ -6,7 +6,7 @@ use tonic_passport::policy::{PolicyBuilder, PolicyError};
 use tonic_passport::{Policy, Rule, UserContext};
 
 use super::auditor::{Auditor, Event, counts};
-use super::callers::{Caller, Door, Guarded};
+use super::callers::{Caller, Door, Served};
 use super::protos::SERVICE;
 use crate::support::probe::{Kind, call};
 use crate::support::{assert_refused, token};
@@ -28,11 +28,11 @@ const READER: Caller = Caller::with_permissions(&["orders:read"]);
 /// What came of a call: the answer, and what the handler knew.
 type Outcome = (Result<String, (Code, String, Vec<u8>)>, Vec<(Option<UserContext>, HeaderMap)>);
 
-async fn outcome(guarded: &Guarded, kind: Kind, caller: Caller) -> Outcome {
+async fn outcome(served: &Served, kind: Kind, caller: Caller) -> Outcome {
     let told =
         |status: Status| (status.code(), status.message().to_owned(), status.details().to_vec());
-    let answer = guarded.call(kind, caller).await.map_err(told);
-    let seen = guarded.probe.take_all().into_iter().map(|mut seen| {
+    let answer = served.call(kind, caller).await.map_err(told);
+    let seen = served.probe.take_all().into_iter().map(|mut seen| {
         seen.metadata.remove("x-request-id").expect("each request has its own");
         (seen.user, seen.metadata)
     });
@@ -52,11 +52,11 @@ async fn whatever_a_shadow_says_calls_are_answered_as_without_it() -> Result<(),
             enforcing.push((format!("{rule:?}"), door.layer().policy(policy(rule).build()?)));
         }
         for (name, layer) in enforcing {
-            let alone = Guarded::start_behind(door, layer.clone()).await;
+            let alone = Served::start_behind(door, layer.clone()).await;
             for rule in shadows() {
                 let case = format!("{name}, with a shadow of {rule:?}");
                 let layer = layer.clone().shadow_policy(policy(rule).build()?);
-                let shadowed = Guarded::start_behind(door, layer).await;
+                let shadowed = Served::start_behind(door, layer).await;
                 for caller in [Caller::Anonymous, Caller::PLAIN, READER] {
                     for kind in Kind::ALL {
                         let expected = outcome(&alone, kind, caller).await;
@@ -139,16 +139,17 @@ async fn a_shadow_counts_and_reports_what_it_would_do() -> Result<(), PolicyErro
                 enforced_rule = rule.as_ref().map(ToString::to_string);
                 layer = layer.policy(policy(rule.clone()).audit(auditor.clone()).build()?);
             }
-            let guarded = Guarded::start_behind(door, layer).await;
+            let served = Served::start_behind(door, layer).await;
             for kind in Kind::ALL {
-                drop(guarded.call(kind, caller).await);
+                drop(served.call(kind, caller).await);
                 let event = |policy: &str, rule: &Option<String>, said: Decision| Event {
                     method: kind.path().to_owned(),
                     principal: said.1.map(str::to_owned),
                     policy: policy.to_owned(),
                     rule: rule.clone(),
+                    origin: rule.as_ref().map(|_| "code (default)".to_owned()),
                     authorized: said.0,
-                    is_shadow: policy == "shadow",
+                    shadow: policy == "shadow",
                 };
                 let mut expected = vec![event("shadow", &shadow_rule, shadowed)];
                 expected.extend(decision.map(|said| event("policy", &enforced_rule, said)));
@@ -182,11 +183,11 @@ async fn a_credential_that_is_bad_counts_as_none_where_only_a_shadow_looks()
             let auditor = Auditor::default();
             let shadow = policy(rule.clone()).audit(auditor.clone()).build()?;
             let layer = door.layer().policy(policy(Some(Rule::public())).build()?);
-            let guarded = Guarded::start_behind(door, layer.shadow_policy(shadow)).await;
+            let served = Served::start_behind(door, layer.shadow_policy(shadow)).await;
             for kind in Kind::ALL {
-                let answer = call(kind, guarded.channel.clone(), &[(name, value)]).await;
+                let answer = call(kind, served.channel.clone(), &[(name, value)]).await;
                 assert_eq!(answer.unwrap(), "");
-                assert_eq!(guarded.probe.take_one().user, None, "{rule:?}");
+                assert_eq!(served.probe.take_one().user, None, "{rule:?}");
                 let events = auditor.take();
                 let [event] = &*events else { panic!("{events:?}") };
                 assert_eq!((event.authorized, &event.principal), (authorized, &None), "{rule:?}");
@@ -204,11 +205,11 @@ async fn a_credential_that_is_refused_is_no_concern_of_a_shadow() -> Result<(), 
     let optional = Door::Edge.layer().policy(policy(Some(Rule::optional())).build()?);
     for layer in [Door::Edge.layer(), optional] {
         let layer = layer.shadow_policy(shadow.clone());
-        let guarded = Guarded::start_behind(Door::Edge, layer).await;
+        let served = Served::start_behind(Door::Edge, layer).await;
         for kind in Kind::ALL {
-            let answer = call(kind, guarded.channel.clone(), &[("authorization", &expired)]).await;
+            let answer = call(kind, served.channel.clone(), &[("authorization", &expired)]).await;
             let expected = (Code::Unauthenticated, "TOKEN_EXPIRED");
-            assert_refused(answer, expected, &guarded.probe, &format!("{kind:?}"));
+            assert_refused(answer, expected, &served.probe, &format!("{kind:?}"));
         }
     }
     assert_eq!(auditor.take(), []);

@@ -41,12 +41,12 @@ fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
         for builder in [builder(), described()] {
             let refusals = [builder.rule(path, Rule::authenticated()), described().public([path])];
             for error in refusals.map(|builder| builder.build().unwrap_err()) {
-                let PolicyError::InvalidMethodPath(source) = &error else {
+                let PolicyError::InvalidMethodPath { source } = &error else {
                     panic!("{path:?}: {error:?}")
                 };
                 assert_eq!(source.path(), path);
                 let problem = format!("{path:?} is not of the form /package.Service/Method");
-                assert_eq!(text(&error), format!("rule in code: {problem}"));
+                assert_eq!(text(&error), format!("code: a rule is for no method: {problem}"));
             }
         }
     }
@@ -68,7 +68,7 @@ fn a_name_that_is_no_services_is_refused_by_it() {
                 panic!("{name:?}: {error:?}")
             };
             assert_eq!(refused, name);
-            assert_eq!(text(&error), format!("{name:?} is not the full name of a service"));
+            assert_eq!(text(&error), format!("code: {name:?} is not the full name of a service"));
         }
     }
 }
@@ -176,9 +176,12 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             Rule::any_of([Rule::all_of([Rule::authenticated()])]),
             InvalidRule::Misplaced { rule: "authenticated" },
         ),
-        (Rule::permission(""), InvalidRule::Name { name: String::new() }),
-        (Rule::role("a\tb"), InvalidRule::Name { name: "a\tb".to_owned() }),
-        (Rule::all_of([Rule::role("\u{7f}")]), InvalidRule::Name { name: "\u{7f}".to_owned() }),
+        (Rule::permission(""), InvalidRule::InvalidName { name: String::new() }),
+        (Rule::role("a\tb"), InvalidRule::InvalidName { name: "a\tb".to_owned() }),
+        (
+            Rule::all_of([Rule::role("\u{7f}")]),
+            InvalidRule::InvalidName { name: "\u{7f}".to_owned() },
+        ),
         (nested(17), InvalidRule::TooDeep { limit: 16 }),
         (nested(200), InvalidRule::TooDeep { limit: 16 }),
     ];
@@ -207,9 +210,9 @@ fn the_first_thing_that_is_wrong_is_what_is_said() {
         .rule("GetOrder", Rule::public())
         .descriptor_set([0xff])
         .default_rule("*", Rule::public());
-    assert!(matches!(error.build(), Err(PolicyError::InvalidMethodPath(_))));
+    assert!(matches!(error.build(), Err(PolicyError::InvalidMethodPath { .. })));
     let error = builder().descriptor_set([0xff]).rule("GetOrder", Rule::public());
-    assert!(matches!(error.build(), Err(PolicyError::DescriptorSet { .. })));
+    assert!(matches!(error.build(), Err(PolicyError::InvalidDescriptorSet { .. })));
     // A table is refused for the same.
     let table = described().rule("/shop.v1.OrderService/Misspelled", Rule::public()).table();
     assert!(matches!(table, Err(PolicyError::UnknownMethod { .. })));

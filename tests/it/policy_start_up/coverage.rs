@@ -3,7 +3,7 @@
 use tonic_passport::policy::{HEALTH, MethodPath, PolicyBuilder, PolicyError, REFLECTION, Row};
 use tonic_passport::{Policy, Rule};
 
-use super::{FILE, METHOD, SERVICE, set, text};
+use super::{FILE, METHOD, SERVICE, service, set, text};
 use crate::support::descriptors::compile;
 
 /// A service: its name, its own statements, and its methods, each with the statements of it.
@@ -69,7 +69,7 @@ fn all_methods_without_a_rule_are_named_and_no_others() {
 }
 
 #[test]
-fn what_is_closest_to_a_method_is_its_rule() {
+fn the_table_names_the_rule_that_is_closest_to_a_method() {
     let in_code = |builder: PolicyBuilder| builder.rule(METHOD, Rule::permission("code"));
     let code_default =
         |builder: PolicyBuilder| builder.default_rule(SERVICE, Rule::permission("code-default"));
@@ -83,7 +83,12 @@ fn what_is_closest_to_a_method_is_its_rule() {
     for number in 0..16 {
         let is = |bit: u32| number & (1 << bit) != 0;
         let of = |bit: u32, text: &'static str| if is(bit) { text } else { "" };
-        let mut builder = Policy::builder().descriptor_set(set(of(0, DEFAULT), of(2, RULE)));
+        let file = service(of(0, DEFAULT), of(2, RULE));
+        // What is imported is used.
+        let is_used = is(0) || is(2);
+        let import = if is_used { "passport/v1/policy.proto" } else { "google/protobuf/any.proto" };
+        let file = file.replace("passport/v1/policy.proto", import);
+        let mut builder = Policy::builder().descriptor_set(compile(&[(FILE, &file)]));
         if is(1) {
             builder = code_default(builder);
         }
@@ -113,7 +118,7 @@ fn health_and_reflection_need_no_description() {
         Policy::builder().services([SERVICE]).default_rule(SERVICE, Rule::authenticated()),
     ] {
         let policy = builder.public(HEALTH).public(REFLECTION).build().unwrap();
-        for method in HEALTH.iter().chain(&REFLECTION) {
+        for method in HEALTH.iter().chain(REFLECTION) {
             assert!(policy.authorize(method.as_str(), None).is_ok(), "{method}");
         }
     }
@@ -142,6 +147,19 @@ fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
     let table = policy.table();
     assert_eq!(table.rows().len(), 1, "{table}");
     assert!(policy.authorize("/shop.v1.Others/Get", None).is_err());
+}
+
+#[test]
+fn a_service_that_is_described_and_not_listed_is_not_among_all_other_services() {
+    let declared = "option (passport.v1.rule) = { role: 'admin' };";
+    let set =
+        services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", declared)])]);
+    let builder = || Policy::builder().descriptor_set(&set).other_services(Rule::public());
+    for services in [&["shop.v1.Orders"][..], &[]] {
+        let policy = builder().services(services.iter().copied()).build().unwrap();
+        assert!(policy.authorize("/shop.v1.Others/Get", None).is_err());
+        assert!(policy.authorize("/shop.v1.Neither/Get", None).is_ok());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rules beside methods and services that make no sense.
 
 use tonic_passport::policy::{InvalidRule, PolicyError};
+use tonic_passport::{Policy, Rule};
 
 use super::{FILE, METHOD, SERVICE, raw, refusal, set, text, wire};
 
@@ -9,7 +10,7 @@ fn contradictory(one: &str, other: &str) -> InvalidRule {
 }
 
 fn name(name: &str) -> InvalidRule {
-    InvalidRule::Name { name: name.to_owned() }
+    InvalidRule::InvalidName { name: name.to_owned() }
 }
 
 fn unknown(field: &str) -> InvalidRule {
@@ -95,7 +96,7 @@ fn what_is_wrong_with_a_rule_is_said_in_these_words() {
         (InvalidRule::Misplaced { rule: "public" }, "public has no place within any_of and all_of"),
         (name("a\n"), r#""a\n" is no name of a permission or role"#),
         (InvalidRule::TooDeep { limit: 16 }, "it is nested more than 16 levels deep"),
-        (unknown("tenant"), "tenant is unknown here"),
+        (unknown("tenant"), "tenant is unknown here, or of another type"),
     ];
     for (problem, expected) in cases {
         assert_eq!(problem.to_string(), expected);
@@ -119,7 +120,7 @@ fn a_rule_in_pieces_that_fit_is_one_rule() {
         option (passport.v1.rule).any_of.roles = 'b';
         option (passport.v1.rule).any_of.permissions = 'c';
     ";
-    let policy = tonic_passport::Policy::builder().descriptor_set(set("", statements)).build();
+    let policy = Policy::builder().descriptor_set(set("", statements)).build();
     let table = policy.unwrap().table();
     let rule = table.rows()[0].rule().unwrap().to_string();
     assert_eq!(rule, r#"any of (permission "a", permission "c", role "b")"#);
@@ -134,12 +135,16 @@ fn nested(groups: usize) -> String {
 #[test]
 fn groups_may_be_nested_sixteen_deep_and_no_deeper() {
     for groups in [1, 2, 15, 16] {
-        let policy = tonic_passport::Policy::builder().descriptor_set(set("", &nested(groups)));
+        let policy = Policy::builder().descriptor_set(set("", &nested(groups)));
         let table = policy.build().unwrap().table();
         let rule = table.rows()[0].rule().unwrap().to_string();
         assert_eq!(rule.matches("any of").count(), groups);
     }
     let expected = InvalidRule::TooDeep { limit: 16 };
+    // In code, there is no end to it.
+    let endless = (0..1_000_000).fold(Rule::role("a"), |rule, _| Rule::any_of([rule]));
+    let error = Policy::builder().rule(METHOD, endless).build().unwrap_err();
+    assert!(matches!(&error, PolicyError::InvalidRule { source, .. } if *source == expected));
     for groups in [17, 18, 60] {
         let error = refusal(set("", &nested(groups)));
         assert_of_method(&groups.to_string(), &error, &expected, &expected.to_string());
@@ -190,7 +195,7 @@ fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
         (
             "an option that was not looked up",
             wire::bytes(999, wire::bytes(3, "public")),
-            unknown("an option that no compiler has looked up"),
+            InvalidRule::Uninterpreted,
         ),
     ];
     for (case, options, expected) in cases {
@@ -203,10 +208,10 @@ fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
 #[test]
 fn an_option_in_bytes_of_another_type_is_refused_by_its_name() {
     let number = wire::number(OPTION, 1);
-    let problem = "passport.v1.rule is unknown here";
+    let problem = "passport.v1.rule is unknown here, or of another type";
     let error = refusal(raw(&[], &number, &[]));
     assert_of_method("", &error, &unknown("passport.v1.rule"), problem);
-    let problem = "passport.v1.default_rule is unknown here";
+    let problem = "passport.v1.default_rule is unknown here, or of another type";
     let error = refusal(raw(&number, &[], &[]));
     assert_of_service("", &error, &unknown("passport.v1.default_rule"), problem);
 }

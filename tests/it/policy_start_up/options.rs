@@ -51,7 +51,7 @@ fn an_option_of_another_type_is_refused_by_file_and_name() {
     for (case, changes, name) in cases {
         let error = refusal(changed(changes, "", ""));
         let PolicyError::OptionType { file, option } = &error else { panic!("{case}: {error:?}") };
-        assert_eq!((file.as_str(), *option), (POLICY, &*format!("passport.v1.{name}")), "{case}");
+        assert_eq!((file.as_str(), option), (POLICY, &format!("passport.v1.{name}")), "{case}");
         assert_eq!(
             text(&error),
             format!(
@@ -98,6 +98,64 @@ fn another_option_of_the_same_number_is_no_rule() {
     assert!(matches!(error, PolicyError::Uncovered { .. }), "{error:?}");
 }
 
+/// What that option says would be taken for a rule.
+#[test]
+fn another_option_of_the_same_number_is_refused_beside_ours() {
+    let within = |of: &str| format!("message Cache {{ bool enabled = 1; {of} }}");
+    let beside = |of: &str| format!("message Cache {{ bool enabled = 1; }} {of}");
+    let of_methods = "extend google.protobuf.MethodOptions { Cache cache = 50905; }";
+    let of_services = "extend google.protobuf.ServiceOptions { Cache cache = 50905; }";
+    let deeper = format!("message Deeper {{ {of_methods} }}");
+    let ours = compile(&[(POLICY, &proto(POLICY))]);
+    for (declared, name, of_service, of_method) in [
+        (beside(of_methods), "cache", "", "option (acme.v1.cache).enabled = true;"),
+        (within(of_methods), "Cache.cache", "", "option (acme.v1.Cache.cache).enabled = true;"),
+        (within(&deeper), "Cache.Deeper.cache", "", ""),
+        (beside(of_services), "cache", "option (acme.v1.cache).enabled = true;", ""),
+    ] {
+        let cache = format!(
+            r#"syntax = "proto3"; package acme.v1;
+            import "google/protobuf/descriptor.proto"; {declared}"#
+        );
+        let service = service(of_service, of_method).replace(POLICY, "acme/v1/cache.proto");
+        let acme = compile(&[("acme/v1/cache.proto", &cache), (FILE, &service)]);
+        let error = refusal([acme.as_slice(), &ours].concat());
+        let PolicyError::OptionNumber { file, option, number: 50905 } = &error else {
+            panic!("{name}: {error:?}")
+        };
+        assert_eq!((file.as_str(), option), ("acme/v1/cache.proto", &format!("acme.v1.{name}")));
+        // Each for itself, they are not confused.
+        let apart = Policy::builder().descriptor_set(&acme);
+        let apart = apart.descriptor_set(compile(&[("shop/v1/user.proto", USERS)])).build();
+        assert!(matches!(apart, Err(PolicyError::Uncovered { .. })), "{apart:?}");
+    }
+}
+
+const USERS: &str = r#"
+    syntax = "proto3";
+    package shop.v1;
+    import "passport/v1/policy.proto";
+    service UserService { option (passport.v1.default_rule) = { authenticated: true }; }
+"#;
+
+/// The default would take its place, without a word.
+#[test]
+fn an_option_like_ours_of_another_name_is_refused() {
+    let default = "option (passport.v1.default_rule) = { authenticated: true };";
+    for (after, name) in [
+        ("  Rule method_rule = 50907;", "passport.v1.method_rule"),
+        (
+            "}\nmessage X { extend google.protobuf.MethodOptions { Rule rule = 50907; }",
+            "passport.v1.X.rule",
+        ),
+    ] {
+        let of_method = format!("option ({name}) = {{ role: 'admin' }};");
+        let error = refusal(changed(&[(RULE, after)], default, &of_method));
+        let PolicyError::OptionType { file, option } = &error else { panic!("{error:?}") };
+        assert_eq!((file.as_str(), option.as_str()), (POLICY, name));
+    }
+}
+
 #[test]
 fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
     let rule = ("  Requirements all_of = 7;", "  Requirements all_of = 7;\n  string tenant = 9;");
@@ -124,7 +182,11 @@ fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
         };
         assert_eq!(target, METHOD, "{rule}");
         assert_eq!(*source, InvalidRule::Unknown { field: field.to_owned() }, "{rule}");
-        assert_eq!(text(&error), format!("{FILE}: {METHOD}: {field} is unknown here"), "{rule}");
+        assert_eq!(
+            text(&error),
+            format!("{FILE}: {METHOD}: {field} is unknown here, or of another type"),
+            "{rule}"
+        );
     }
 }
 
@@ -153,6 +215,10 @@ fn a_field_of_another_type_is_refused_where_it_is_set() {
     for (before, after, rule, field) in cases {
         let of_method = format!("option (passport.v1.rule) = {rule};");
         let error = refusal(changed(&[(before, after)], "", &of_method));
-        assert_eq!(text(&error), format!("{FILE}: {METHOD}: {field} is unknown here"), "{after}");
+        assert_eq!(
+            text(&error),
+            format!("{FILE}: {METHOD}: {field} is unknown here, or of another type"),
+            "{after}"
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::support::descriptors::{compile, proto};
 /// Demands that the error says so of a set that is not complete.
 #[track_caller]
 fn assert_incomplete(case: &str, error: &PolicyError, problem: &str) {
-    assert!(matches!(error, PolicyError::DescriptorSet { .. }), "{case}: {error:?}");
+    assert!(matches!(error, PolicyError::InvalidDescriptorSet { .. }), "{case}: {error:?}");
     assert_eq!(text(error), format!("not a complete descriptor set: {problem}"), "{case}");
 }
 
@@ -61,7 +61,7 @@ fn a_set_that_lacks_an_import_is_refused_by_both_files() {
 
     // Whoever has a default in code would not notice that rules are missing.
     let policy = Policy::builder().descriptor_set(no_policy).default_rule(SERVICE, Rule::public());
-    assert!(matches!(policy.build(), Err(PolicyError::DescriptorSet { .. })));
+    assert!(matches!(policy.build(), Err(PolicyError::InvalidDescriptorSet { .. })));
     // What is imported for its options only, in the latest editions, as well.
     let error = refusal(raw(&[], &[], &wire::bytes(15, "shop/v1/options.proto")));
     let problem = format!("{FILE}: it imports shop/v1/options.proto, which is missing");
@@ -107,8 +107,11 @@ fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
     for length in 0..whole.len() {
         let error = builder(length).services(services).build().expect_err("a part is enough");
         match builder(length).table() {
-            Err(PolicyError::DescriptorSet { .. }) => {
-                assert!(matches!(error, PolicyError::DescriptorSet { .. }), "{length}: {error:?}");
+            Err(PolicyError::InvalidDescriptorSet { .. }) => {
+                assert!(
+                    matches!(error, PolicyError::InvalidDescriptorSet { .. }),
+                    "{length}: {error:?}"
+                );
             }
             Err(error) => panic!("{length}: {error:?}"),
             Ok(table) => {
@@ -124,12 +127,29 @@ fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
 }
 
 #[test]
-fn a_set_that_has_lost_its_options_on_the_way_has_no_rules() {
+fn the_rules_that_a_set_has_lost_on_the_way_are_not_replaced_by_others() {
     let good = set("", "option (passport.v1.rule) = { permission: 'a' };");
     // What prost does not know, it does not write.
     let decoded = FileDescriptorSet::decode(good.as_slice()).unwrap();
-    let error = refusal(decoded.encode_to_vec());
-    assert_eq!(text(&error), format!("no rule for {METHOD}"));
+    let lossy = decoded.encode_to_vec();
+    assert_eq!(text(&refusal(&lossy)), format!("no rule for {METHOD}"));
+    let builder = || Policy::builder().descriptor_set(&lossy);
+    for builder in [
+        builder().default_rule(SERVICE, Rule::authenticated()),
+        builder().rule(METHOD, Rule::authenticated()),
+    ] {
+        let error = builder.build().unwrap_err();
+        let expected = format!(
+            "{FILE}: it imports passport/v1/policy.proto and has no rule: were its options dropped?"
+        );
+        assert!(matches!(&error, PolicyError::RulesDropped { file } if file == FILE));
+        assert_eq!(text(&error), expected);
+    }
+    // There is no need to import what is not used.
+    let imports_nothing = service("", "").replace("import \"passport/v1/policy.proto\";", "");
+    let set = compile(&[(FILE, &imports_nothing)]);
+    let policy = Policy::builder().descriptor_set(set).default_rule(SERVICE, Rule::public());
+    assert!(policy.build().is_ok());
 }
 
 #[test]
@@ -172,6 +192,8 @@ fn names_that_no_call_can_have_are_refused_by_file() {
         wire::bytes(6, [wire::bytes(1, name), method].concat())
     };
     let cases = [
+        (of_file("Two\nLines", "Get"), "it is no protocol buffer, or another one"),
+        (of_file("S", "Get\u{1b}[2J"), "it is no protocol buffer, or another one"),
         (of_file("", "Get"), r#""shop.v1." is not the name of a service"#),
         (of_file("Two Words", "Get"), r#""shop.v1.Two Words" is not the name of a service"#),
         (of_file("*", "Get"), r#""shop.v1.*" is not the name of a service"#),
