@@ -1,5 +1,5 @@
-//! Says where the protocol buffers are that others import; and under the feature `samples`, compiles
-//! those of the samples.
+//! Says where the protocol buffers are that others import; and under the feature `samples`,
+//! compiles those of the samples.
 //!
 //! The compiler is protox, which is written in Rust: nobody needs protoc.
 

@@ -66,8 +66,8 @@ pub(crate) struct Inner {
     pub(crate) is_authorized: bool,
 }
 
-/// In the extensions of a request: it is the very one that a policy has let in, and not another that
-/// is made on its behalf, for which another rule may hold.
+/// In the extensions of a request: it is the very one that a policy has let in, and not another
+/// that is made on its behalf, for which another rule may hold.
 #[derive(Clone, Copy)]
 pub(crate) struct LetIn;
 

@@ -13,8 +13,8 @@
 //!
 //! The edge verifies the token, strips it and whatever identity the client forged, and writes the
 //! [metadata] that the services read. Authentication ("who are you") is the edge's; authorization
-//! ("what may you do") is the services', by the rules that [`policy`] reads from their protocol buffers.
-//! Raw tokens never travel inside.
+//! ("what may you do") is the services', by the rules that [`policy`] reads from their protocol
+//! buffers. Raw tokens never travel inside.
 //!
 //! # An edge, a service, a client
 //!
@@ -130,7 +130,8 @@
 //!
 //! Within it there is one event: `request rejected`, at `info`, with the exact `cause`, or `request
 //! accepted`, at `debug`; and one for each decision of a policy, with the target
-//! `tonic_passport::audit` (see [`AuditEvent`](policy::AuditEvent)). A token is never written, nor any part of one but its issuer and key id.
+//! `tonic_passport::audit` (see [`AuditEvent`](policy::AuditEvent)). A token is never written, nor
+//! any part of one but its issuer and key id.
 //!
 //! What ends a call before its time is the event `call ended early`, with the `reason` that the caller
 //! is told; at `info`, and at `debug` when it was the caller who left. A field of a request that is

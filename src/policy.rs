@@ -1,8 +1,9 @@
 //! Which method needs what: the [`Policy`].
 //!
-//! Every method has a [`Rule`], and what has none is called by nobody. The rules are declared beside
-//! the methods, as an option in their protocol buffers, and read from the compiled descriptor set;
-//! or in code, for those who do not own the protocol buffers, and to override what is declared there.
+//! Every method has a [`Rule`], and what has none is called by nobody. The rules are declared
+//! beside the methods, as an option in their protocol buffers, and read from the compiled
+//! descriptor set; or in code, for those who do not own the protocol buffers, and to override what
+//! is declared there.
 //!
 //! ```proto
 //! import "passport/v1/policy.proto";
@@ -27,12 +28,13 @@
 //! ) -> Result<ServerLayer<A>, PolicyError> {
 //!     let policy = Policy::builder()
 //!         .descriptor_set(descriptor_set)
-//!         .services(["shop.v1.OrderService"]) // what this server serves
+//!         .services([order_service_server::SERVICE_NAME]) // what this server serves
 //!         .public(HEALTH)
 //!         .rule("/shop.v1.OrderService/GetOrder", Rule::role("auditor"))
 //!         .build()?; // an error when a method has no rule
 //!     Ok(ServerLayer::new(authenticator).policy(policy))
 //! }
+//! # mod order_service_server { pub const SERVICE_NAME: &str = "shop.v1.OrderService"; }
 //! # let closure = |_: &tonic_passport::authenticate::Credentials<'_>| Ok(None);
 //! # assert!(layer(closure, b"no descriptor set").is_err());
 //! ```
@@ -51,24 +53,24 @@
 //!
 //! [`PolicyBuilder::build`] fails when a method of a descriptor set, or of the services that
 //! [`PolicyBuilder::services`] names, has no rule, and names all that have none. It fails for every
-//! rule that cannot be what was meant, too: see [`PolicyError`]. At run time, a method that the policy
-//! does not know is denied. Health and reflection are exempt by rules that are explicit, too:
-//! `.public(HEALTH)` and `.public(REFLECTION)`.
+//! rule that cannot be what was meant, too: see [`PolicyError`]. At run time, a method that the
+//! policy does not know is denied. Health and reflection are exempt by rules that are explicit,
+//! too: `.public(HEALTH)` and `.public(REFLECTION)`.
 //!
 //! `passport policy check FILE`, a program of this package, prints the table of a descriptor set,
 //! and fails when a method has no rule.
 //!
 //! # What depends on data
 //!
-//! Whether a caller may read this order is not the method's to say. [`Guarded`] is for what only some
-//! may have, and [`Authorized`] is the proof that a caller was found to be one of them.
+//! Whether a caller may read this order is not the method's to say. [`Guarded`] is for what only
+//! some may have, and [`Authorized`] is the proof that a caller was found to be one of them.
 //!
-//! # Audit, counts, and policies that only look on
+//! # Audit, counts, and shadow policies
 //!
 //! Each decision is an event of [tracing], and is shown to the policy's [sinks](AuditSink): see
-//! [`AuditEvent`]. [`Policy::table`] has the rules, and how often each of them allowed a call or denied
-//! one. A policy that [`ServerLayer::shadow_policy`](crate::ServerLayer::shadow_policy) is given
-//! decides and reports the same, and denies nothing.
+//! [`AuditEvent`]. [`Policy::table`] has the rules, and how often each of them allowed a call or
+//! denied one. [`ServerLayer::shadow_policy`](crate::ServerLayer::shadow_policy) takes a policy
+//! that decides and reports in the same way, and denies nothing.
 //!
 //! [tracing]: https://docs.rs/tracing
 

@@ -93,9 +93,9 @@ impl Authorized<UserContext> {
     ///
     /// [`Rejection::ContextMissing`] when it is not known who is calling: the method is public, or it
     /// is optional and the caller anonymous, or the service was mounted without the layer.
-    /// [`Rejection::PolicyMissing`] when the layer has no policy, or there is an [`EdgeInterceptor`]
-    /// in its place; and for a request that a handler hands on to another service of its process,
-    /// for which another rule may hold.
+    /// [`Rejection::PolicyMissing`] when the layer has no policy, or there is an
+    /// [`EdgeInterceptor`] in its place; and for a request that a handler hands on to another
+    /// service of its process, for which another rule may hold.
     pub fn from_request<T>(request: &Request<T>) -> Result<Self, Rejection> {
         UserContext::from_request(request)?;
         let call = CallContext::from_request(request);

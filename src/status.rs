@@ -79,8 +79,8 @@ pub mod reason {
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
 }
 
-/// The longest text, in bytes, that says what is missing. In an answer's metadata it takes up to six
-/// times that, and tonic's clients accept 16 KiB there.
+/// The longest text, in bytes, that says what is missing. In an answer's metadata it takes up to
+/// six times that, and tonic's clients accept 16 KiB there.
 const LONGEST_DENIAL: usize = 2 * 1024;
 
 /// What a caller is told.

@@ -105,8 +105,8 @@ pub(crate) fn count(outcome: Outcome) {
     }
 }
 
-/// Counts a call that a policy denied, or would have denied: by the rule with this target, or for want
-/// of one.
+/// Counts a call that a policy denied, or would have denied: by the rule with this target, or for
+/// want of one.
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing counts"))]
 pub(crate) fn denied(policy: &Arc<str>, target: Option<&Arc<str>>, is_shadow: bool) {
     #[cfg(feature = "metrics")]

@@ -14,8 +14,8 @@ const ROUNDS: u32 = 150;
 /// How long a decision may take, in nanoseconds.
 const MOST_NS: f64 = 100.0;
 
-/// How many times as long it may take for those methods of a large policy that are as many as a small
-/// policy has.
+/// How many times as long it may take for those methods of a large policy that are as many as a
+/// small policy has.
 const MOST: f64 = 1.1;
 
 /// What a policy that allows a call adds to it, beside the same service and layer without one.

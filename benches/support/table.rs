@@ -91,8 +91,8 @@ impl Row {
         self.ratio(ratio).mark(ratio <= most, format!("{most} times"))
     }
 
-    /// Says how long it took and may take, in nanoseconds. A difference that is less than nothing was
-    /// not measured well enough to tell.
+    /// Says how long it took and may take, in nanoseconds. A difference that is less than nothing
+    /// was not measured well enough to tell.
     #[must_use]
     pub(crate) fn time_at_most(self, ns: f64, most_ns: f64) -> Self {
         self.mark((0.0..=most_ns).contains(&ns), time(most_ns))

@@ -74,8 +74,8 @@ impl Shop {
         })
     }
 
-    /// Serves all five by the rules of this descriptor set, until the program is stopped or the first of
-    /// them fails.
+    /// Serves all five by the rules of this descriptor set, until the program is stopped or the
+    /// first of them fails.
     pub(crate) async fn serve(self, descriptor_set: &[u8]) -> Result<(), BoxError> {
         let addresses = self.addresses()?;
         let url = format!("http://{}", addresses.identity_provider);

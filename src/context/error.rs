@@ -89,7 +89,8 @@ pub enum ContextError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessDenied {
-    /// The user may not do this, for a reason that is no permission or role: for checks of your own.
+    /// The user may not do this, for a reason that is no permission or role: for checks of your
+    /// own.
     #[error("the user may not do this")]
     NotAllowed,
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::origin::RuleOrigin;
 use super::rule::Rule;
 
-/// A decision of a policy, which says what gRPC's audit logging says (gRFC A59): who called what, and
-/// which rule of which policy let them, or did not.
+/// A decision of a policy, which says what gRPC's audit logging says (gRFC A59): who called what,
+/// and which rule of which policy let them, or did not.
 ///
 /// Each of them is an event of [tracing] with the target `tonic_passport::audit` and these fields:
 /// `call denied` at the level `info`, and `call authorized` at `debug`; of a shadow policy, `call
@@ -35,9 +35,9 @@ pub struct AuditEvent<'a> {
 
 /// What is shown each decision of a policy.
 ///
-/// The call waits meanwhile, so a sink hands on what it is shown, and does not write it to a disk or
-/// a network itself; and a sink that panics ends the call. A closure will do, whose parameter has its
-/// type written out:
+/// The call waits meanwhile, so a sink hands on what it is shown, and does not write it to a disk
+/// or a network itself; and a sink that panics ends the call. A closure will do, whose parameter
+/// has its type written out:
 ///
 /// ```
 /// use std::sync::mpsc;

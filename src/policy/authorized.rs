@@ -7,8 +7,8 @@ use crate::context::{AccessDenied, UserContext};
 
 /// Something that only some may have, read or do: an order, for those who placed it.
 ///
-/// What a method needs is the [policy](super::Policy)'s to say. This is for what depends on data; see
-/// [`UserContext::authorize`].
+/// What a method needs is the [policy](super::Policy)'s to say. This is for what depends on data;
+/// see [`UserContext::authorize`].
 pub trait Guarded {
     /// Decides whether this user may.
     ///
@@ -66,8 +66,8 @@ impl<T> Deref for Authorized<T> {
 }
 
 impl UserContext {
-    /// Decides whether the user may have, read or do something, by what it is; and gives it back with
-    /// the proof of that. A user who may not does not get it.
+    /// Decides whether the user may have, read or do something, by what it is; and gives it back
+    /// with the proof of that. A user who may not does not get it.
     ///
     /// ```
     /// use tonic_passport::{AccessDenied, Authorized, Guarded, UserContext};

@@ -79,12 +79,12 @@ impl PolicyBuilder {
     }
 
     /// Adds the services and methods of a compiled descriptor set (an encoded
-    /// `google.protobuf.FileDescriptorSet`, imports included), and the rules that are declared beside
-    /// them with the options of `passport/v1/policy.proto`. There may be several sets.
+    /// `google.protobuf.FileDescriptorSet`, imports included), and the rules that are declared
+    /// beside them with the options of `passport/v1/policy.proto`. There may be several sets.
     ///
-    /// It takes what a compiler has written. A set that was decoded and encoded by what does not know
-    /// the options, as the types of prost, has none of them any more; nobody can tell that from one
-    /// that never had any.
+    /// It takes what a compiler has written. A set that was decoded and encoded by what does not
+    /// know the options, as the types of prost, has none of them any more: that is
+    /// [an error](PolicyError::RulesDropped) where rules in code would take their place.
     pub fn descriptor_set(mut self, bytes: impl AsRef<[u8]>) -> Self {
         match descriptor::services(bytes.as_ref()) {
             Ok(services) => {
@@ -98,8 +98,8 @@ impl PolicyBuilder {
     }
 
     /// Names the services that this server serves, each as `package.Service`. All of their methods
-    /// must have a rule; those of other services of the descriptor sets are denied. Without this, all
-    /// services of the descriptor sets are served.
+    /// must have a rule; those of other services of the descriptor sets are denied. Without this,
+    /// all services of the descriptor sets are served.
     pub fn services<I>(mut self, services: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -131,8 +131,8 @@ impl PolicyBuilder {
         methods.into_iter().fold(self, |policy, method| policy.rule(method, Rule::public()))
     }
 
-    /// Sets the rule of all methods of a service that have none of their own. Of a service that is in
-    /// no descriptor set, nobody knows the methods: there it is the rule of whatever is called.
+    /// Sets the rule of all methods of a service that have none of their own. Of a service that is
+    /// in no descriptor set, nobody knows the methods: there it is the rule of whatever is called.
     pub fn default_rule(mut self, service: impl Into<String>, rule: Rule) -> Self {
         let service = service.into();
         if !is_service_name(&service) {
@@ -237,7 +237,8 @@ impl PolicyBuilder {
         Ok(resolved)
     }
 
-    /// Demands that what is named in code is there: a rule with a misspelled name would change nothing.
+    /// Demands that what is named in code is there: a rule with a misspelled name would change
+    /// nothing.
     fn check_names(&self) -> Result<(), PolicyError> {
         for name in self.services.iter().flatten() {
             if !is_service_name(name) {

@@ -19,8 +19,8 @@ use crate::telemetry;
 
 /// Which method needs what; see the [module](super).
 ///
-/// Cloning it copies a pointer, and clones count together. Deciding takes the same time however many
-/// methods there are.
+/// Cloning it copies a pointer, and clones count together. Deciding takes the same time however
+/// many methods there are.
 #[derive(Clone)]
 pub struct Policy {
     inner: Arc<Inner>,
@@ -131,8 +131,8 @@ impl Policy {
 
     /// Decides whether this caller, `None` for an anonymous one, may call this method:
     /// `/package.Service/Method`. For what is no [`MethodPath`], there is no rule. A
-    /// [`ServerLayer`](crate::ServerLayer) does that for each call; this is for entry points of your
-    /// own. It counts and reports the decision, as a layer does.
+    /// [`ServerLayer`](crate::ServerLayer) does that for each call; this is for entry points of
+    /// your own. It counts and reports the decision, as a layer does.
     ///
     /// # Errors
     ///
@@ -189,8 +189,8 @@ impl Ruling<'_> {
         self.entry.map_or(Access::Optional, |entry| entry.rule.access())
     }
 
-    /// Demands that this caller may call the method. `challenge` is what is said to an anonymous one
-    /// who may not.
+    /// Demands that this caller may call the method. `challenge` is what is said to an anonymous
+    /// one who may not.
     pub(crate) fn enforce(
         &self,
         user: Option<&UserContext>,

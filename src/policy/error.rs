@@ -58,8 +58,8 @@ pub enum PolicyError {
         number: u32,
     },
 
-    /// An option has the name of one of `passport/v1/policy.proto`, or the type, and not both; or there
-    /// are two of them.
+    /// An option has the name of one of `passport/v1/policy.proto`, or the type, and not both; or
+    /// there are two of them.
     #[error("{file}: the option {option} is not the one of passport/v1/policy.proto")]
     OptionType {
         /// The file that declares it.
@@ -76,8 +76,8 @@ pub enum PolicyError {
     },
 
     /// A file imports the options, and none of its services and methods has one: the set has been
-    /// through something that does not know them and drops them, such as `prost_types`. Rules in code
-    /// would take the place of all that were declared.
+    /// through something that does not know them and drops them, such as `prost_types`. Rules in
+    /// code would take the place of all that were declared.
     #[error(
         "{file}: it imports passport/v1/policy.proto and has no rule: were its options dropped?"
     )]

@@ -67,8 +67,8 @@ impl Rule {
         Self::of(Kind::Public)
     }
 
-    /// Anybody may call. Who says who they are is known, and a credential that is bad is refused. The
-    /// handler asks for `UserContext::from_request(&request).ok()`.
+    /// Anybody may call. Who says who they are is known, and a credential that is bad is refused.
+    /// The handler asks for `UserContext::from_request(&request).ok()`.
     pub fn optional() -> Self {
         Self::of(Kind::Optional)
     }

@@ -33,8 +33,8 @@ use crate::telemetry::{self, Outcome};
 ///    passed, is refused
 /// 3. the [`Authenticator`] tells who is calling, unless the method is public; what it rejects is
 ///    answered here, and no handler sees it
-/// 4. the [`Policy`] tells whether they may call this method. Without one, every caller who is known
-///    may
+/// 4. the [`Policy`] tells whether they may call this method. Without one, every caller who is
+///    known may
 /// 5. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
 ///    spelling, also on public methods; in trailers too. In its place, the context is written as
 ///    `x-user-*` metadata
@@ -105,23 +105,23 @@ pub struct ServerService<S, A> {
 }
 
 impl<A: Authenticator> ServerLayer<A> {
-    /// A layer that authenticates with this strategy. Every method needs an authenticated caller, until
-    /// there is a [`policy`](Self::policy).
+    /// A layer that authenticates with this strategy. Every method needs an authenticated caller,
+    /// until there is a [`policy`](Self::policy).
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
     }
 
     /// Sets which method needs what. A call that the policy does not allow is answered here, with
-    /// `PERMISSION_DENIED` and an `ErrorInfo`; or as one without a credential, where it is not known
-    /// who is calling. No handler sees it.
+    /// `PERMISSION_DENIED` and an `ErrorInfo`; or as one without a credential, where it is not
+    /// known who is calling. No handler sees it.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.settings().policy = Some(policy);
         self
     }
 
-    /// Sets a policy that only looks on: it decides about each call whose credential is not refused,
-    /// reports and counts that, and has no effect. What it would deny is an
+    /// Sets a shadow policy: it decides about each call whose credential is not refused, reports
+    /// and counts that, and has no effect. What it would deny is an
     /// [event](crate::policy::AuditEvent), a metric, and in its [table](Policy::table).
     ///
     /// On methods that are public here and would not be, it looks at credentials that nobody else

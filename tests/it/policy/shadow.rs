@@ -1,4 +1,4 @@
-//! A policy that only looks on says what it would do, and does nothing.
+//! A shadow policy says what it would do, and does nothing.
 
 use http::HeaderMap;
 use tonic::{Code, Status};

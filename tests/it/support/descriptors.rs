@@ -14,8 +14,8 @@ pub fn proto(name: &str) -> String {
 }
 
 /// Compiles files, each with its name and text, with everything that they import: other ones of
-/// them, `passport/v1/policy.proto`, and what everyone may import. Where a text is given for a name,
-/// it stands for the file that the package has.
+/// them, `passport/v1/policy.proto`, and what everyone may import. Where a text is given for a
+/// name, it stands for the file that the package has.
 pub fn compile(files: &[(&str, &str)]) -> Vec<u8> {
     try_compile(files).unwrap()
 }
