@@ -36,7 +36,6 @@ pub(super) fn admit<A: Authenticator>(
     extensions: &mut Extensions,
 ) -> Result<Admitted, Rejection> {
     extensions.remove::<UserContext>();
-    extensions.remove::<LetIn>();
     let mut intake = Intake::of(headers, authenticator.credential_names(), &settings.fields);
     let known_id = intake.request_id();
     let has_id = known_id.is_some();
@@ -68,6 +67,8 @@ pub(super) fn admit<A: Authenticator>(
     extensions.insert(context.clone());
     if is_authorized {
         extensions.insert(LetIn);
+    } else {
+        extensions.remove::<LetIn>();
     }
     Ok(Admitted { context, span })
 }
