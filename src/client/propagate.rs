@@ -41,8 +41,6 @@ pub(super) fn propagate(
     extensions: &mut Extensions,
 ) -> Result<Outgoing, Status> {
     let Own { timeout, has_id } = strip(headers)?;
-    // Where it goes, another policy decides.
-    extensions.remove::<LetIn>();
     let context = context(extensions);
     if context.is_cancelled() {
         return Err(status::call_cancelled());
@@ -94,8 +92,15 @@ impl Settings {
 }
 
 /// The context that was given to this call, or else the one of the task that makes it.
-fn context(extensions: &Extensions) -> CallContext {
-    let context = extensions.get().cloned().unwrap_or_else(CallContext::current);
+fn context(extensions: &mut Extensions) -> CallContext {
+    let context = match extensions.get().cloned() {
+        Some(given) => {
+            // It may be relayed within the process. Where it goes, another policy decides.
+            extensions.remove::<LetIn>();
+            given
+        }
+        None => CallContext::current(),
+    };
     match extensions.get::<UserContext>() {
         Some(user) => context.with_user(user.clone()),
         None => context,
