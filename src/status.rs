@@ -16,9 +16,9 @@
 //! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer, or the newest of them, are not to be had yet; with a `RetryInfo` |
 //! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
-//! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission`, or what is named in `required`; or the policy does not let them call the method, and does not [tell](crate::policy::PolicyBuilder::tell_requirements) why |
+//! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission`; or the policy does not let them call the method, and names what is missing in `permission`, `role` or `required` where it is to [tell](crate::policy::PolicyBuilder::tell_requirements) |
 //! | `POLICY_MISSING` | `INTERNAL` | a handler demands that a policy has let its caller in, and its server has none; the message tells its developer how to mend it |
-//! | `ROLE_MISSING` | `PERMISSION_DENIED` | the user lacks the role named in `role` |
+//! | `ROLE_MISSING` | `PERMISSION_DENIED` | a handler demands the role named in `role`, which the user lacks |
 //! | `RULE_MISSING` | `PERMISSION_DENIED` | the policy has no rule for the method |
 //! | `SERVICE_UNKNOWN` | `UNIMPLEMENTED` | a gateway has no route to the service |
 //! | `TIMEOUT_INVALID` | `INVALID_ARGUMENT` | `grpc-timeout` is repeated, or no timeout |
@@ -134,15 +134,10 @@ impl Rejection {
                 reason::RULE_MISSING,
                 "there is no rule for the method",
             ),
-            // Not even whether it is a permission or a role.
-            Self::PolicyDenied { is_told: false, .. } => answer(
+            // The same for a permission and a role, told or not, so that a client can act on it.
+            Self::PolicyDenied { .. } => answer(
                 Code::PermissionDenied,
                 reason::PERMISSION_MISSING,
-                "the caller may not call the method",
-            ),
-            Self::PolicyDenied { denied, .. } => answer(
-                Code::PermissionDenied,
-                denied.reason(),
                 "the caller may not call the method",
             ),
             Self::PolicyMissing => answer(
@@ -207,10 +202,10 @@ impl Rejection {
 
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
-        if let Rejection::PolicyDenied { denied, is_told: true } = rejection {
-            return denied.into();
-        }
         let Answer { code, reason, message, challenge } = rejection.answer();
+        if let Rejection::PolicyDenied { denied, is_told: true } = rejection {
+            return denied_for(reason, denied);
+        }
         let mut details = error_info(reason, []);
         if let Some(retry_after) = rejection.retry_after() {
             details.set_retry_info(Some(retry_after));
@@ -225,21 +220,26 @@ impl From<Rejection> for Status {
 
 impl From<AccessDenied> for Status {
     fn from(denied: AccessDenied) -> Self {
-        let (code, reason) = (Code::PermissionDenied, denied.reason());
-        let message = denied.to_string();
-        if message.len() > LONGEST_DENIAL {
-            return status(code, reason, &AccessDenied::NotAllowed.to_string(), []);
-        }
-        let (name, value) = match denied {
-            AccessDenied::NotAllowed | AccessDenied::RuleMissing { .. } => {
-                return status(code, reason, &message, []);
-            }
-            AccessDenied::PermissionMissing { permission } => ("permission", permission),
-            AccessDenied::RequirementMissing { required } => ("required", required),
-            AccessDenied::RoleMissing { role } => ("role", role),
-        };
-        status(code, reason, &message, [(name, value)])
+        denied_for(denied.reason(), denied)
     }
+}
+
+/// Says what is missing.
+fn denied_for(reason: &str, denied: AccessDenied) -> Status {
+    let code = Code::PermissionDenied;
+    let message = denied.to_string();
+    if message.len() > LONGEST_DENIAL {
+        return status(code, reason, &AccessDenied::NotAllowed.to_string(), []);
+    }
+    let (name, value) = match denied {
+        AccessDenied::NotAllowed | AccessDenied::RuleMissing { .. } => {
+            return status(code, reason, &message, []);
+        }
+        AccessDenied::PermissionMissing { permission } => ("permission", permission),
+        AccessDenied::RequirementMissing { required } => ("required", required),
+        AccessDenied::RoleMissing { role } => ("role", role),
+    };
+    status(code, reason, &message, [(name, value)])
 }
 
 impl AccessDenied {

@@ -1,13 +1,13 @@
 //! What there is to do from a command line: `passport policy check FILE`.
 
 use std::env;
-use std::error::Error;
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use tonic_passport::Policy;
-use tonic_passport::policy::{PolicyError, Row};
+use tonic_passport::policy::PolicyError;
 
 const USAGE: &str = "\
 usage: passport policy check FILE [SERVICE...]
@@ -41,46 +41,36 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("passport: {}\n", describe(&*error)));
+            complain(&format!("passport: {error}\n"));
             ExitCode::FAILURE
         }
     }
 }
 
 /// Prints the table of a descriptor set, and demands that each method has a rule.
-fn check(file: &str, services: &[&str]) -> Result<(), Box<dyn Error>> {
-    let bytes = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
-    let mut builder = Policy::builder().descriptor_set(bytes);
-    if !services.is_empty() {
-        builder = builder.services(services.iter().copied());
-    }
-    let table = builder.table().map_err(|error| match error {
+fn check(file: &str, services: &[&str]) -> Result<(), String> {
+    let failed = |error: &dyn Display| format!("{file}: {error}");
+    let bytes = fs::read(file).map_err(|error| failed(&error))?;
+    let builder = || {
+        let builder = Policy::builder().descriptor_set(&bytes);
+        if services.is_empty() { builder } else { builder.services(services.iter().copied()) }
+    };
+    let table = builder().table().map_err(|error| match error {
         // What is no rule in code, but an argument.
         PolicyError::InvalidServiceName { name } => {
             format!("{file}: {name:?} is not the full name of a service")
         }
-        PolicyError::UnknownService { service } => format!("{file}: there is no {service}"),
-        error => format!("{file}: {}", describe(&error)),
+        PolicyError::UnknownService { service, known, .. } => {
+            format!("{file}: there is no service {service}; known are {}", known.join(", "))
+        }
+        error => failed(&error),
     })?;
     print(&table.to_string())?;
-    let uncovered = table.rows().iter().filter(|row| row.rule().is_none());
-    let uncovered: Vec<&str> = uncovered.map(Row::method).collect();
-    if uncovered.is_empty() {
-        return Ok(());
-    }
-    Err(format!("{file}: no rule for {}", uncovered.join(", ")).into())
+    builder().build().map(|_| ()).map_err(|error| failed(&error))
 }
 
-/// An error with its causes, on one line.
-fn describe(error: &(dyn Error + 'static)) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", describe(source)),
-        None => error.to_string(),
-    }
-}
-
-fn print(text: &str) -> Result<(), Box<dyn Error>> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
+fn print(text: &str) -> Result<(), String> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
 }
 
 /// There is nobody to complain to when this fails.

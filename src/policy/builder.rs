@@ -118,7 +118,7 @@ impl PolicyBuilder {
                     self.fail(PolicyError::RepeatedRule { target: method.to_owned() });
                 }
             }
-            Err(source) => self.fail(PolicyError::InvalidMethodPath { source }),
+            Err(problem) => self.fail(PolicyError::InvalidMethodPath { problem }),
         }
         self
     }
@@ -188,9 +188,10 @@ impl PolicyBuilder {
         let (name, tell_requirements) = (Arc::clone(&self.name), self.tell_requirements);
         let resolved = self.resolve()?;
         let uncovered = resolved.methods.iter().filter(|(_, found)| found.is_none());
-        let methods: Vec<MethodPath> = uncovered.map(|(method, _)| method.clone()).collect();
+        let mut methods: Vec<MethodPath> = uncovered.map(|(method, _)| method.clone()).collect();
+        methods.sort_unstable();
         if !methods.is_empty() {
-            return Err(PolicyError::Uncovered { methods });
+            return Err(PolicyError::Uncovered { methods, without_rules: resolved.without_rules });
         }
         if let Some(file) = resolved.without_rules {
             return Err(PolicyError::RulesDropped { file });
@@ -211,7 +212,7 @@ impl PolicyBuilder {
             self.described = services;
             resolved.services = others.into_keys().map(|name| (name, None)).collect();
         }
-        self.check_names()?;
+        self.check_names(resolved.services.keys())?;
 
         let code = |rule: Rule| Some((rule, RuleOrigin::code()));
         let code_default = |rule: Rule| Some((rule, RuleOrigin::code().of_default()));
@@ -238,8 +239,16 @@ impl PolicyBuilder {
     }
 
     /// Demands that what is named in code is there: a rule with a misspelled name would change
-    /// nothing.
-    fn check_names(&self) -> Result<(), PolicyError> {
+    /// nothing. Besides those that are served, these services are described.
+    fn check_names<'a>(
+        &'a self,
+        others: impl Iterator<Item = &'a String>,
+    ) -> Result<(), PolicyError> {
+        let described: BTreeSet<&String> = self.described.keys().chain(others).collect();
+        let unknown = |service: &str, known: &BTreeSet<&String>| PolicyError::UnknownService {
+            service: service.to_owned(),
+            known: known.iter().map(ToString::to_string).collect(),
+        };
         for name in self.services.iter().flatten() {
             if !is_service_name(name) {
                 return Err(PolicyError::InvalidServiceName { name: name.clone() });
@@ -247,7 +256,7 @@ impl PolicyBuilder {
             let has_rules = self.defaults.contains_key(name)
                 || is_exempt(name) && self.rules.keys().any(|method| method.service() == name);
             if !has_rules && !self.described.contains_key(name) {
-                return Err(PolicyError::UnknownService { service: name.clone() });
+                return Err(unknown(name, &described));
             }
         }
         if self.services.is_none() && self.described.is_empty() {
@@ -260,7 +269,8 @@ impl PolicyBuilder {
         let services = self.rules.keys().map(MethodPath::service);
         let mut services = services.chain(self.defaults.keys().map(String::as_str));
         if let Some(name) = services.find(|name| !is_known(name)) {
-            return Err(PolicyError::UnknownService { service: name.to_owned() });
+            let served: BTreeSet<&String> = self.services.iter().flatten().collect();
+            return Err(unknown(name, if served.is_empty() { &described } else { &served }));
         }
         let is_missing = |method: &&MethodPath| {
             // Not every version of health and reflection has all of these methods.
@@ -287,9 +297,9 @@ impl PolicyBuilder {
     }
 
     fn check(&mut self, target: &str, rule: &Rule) {
-        if let Err(source) = rule.validate() {
+        if let Err(problem) = rule.validate() {
             let target = target.to_owned();
-            self.fail(PolicyError::InvalidRule { origin: RuleOrigin::code(), target, source });
+            self.fail(PolicyError::InvalidRule { origin: RuleOrigin::code(), target, problem });
         }
     }
 

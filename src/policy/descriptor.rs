@@ -153,6 +153,6 @@ impl<'a> File<'a> {
     }
 }
 
-fn incomplete(source: impl Into<Box<dyn Error + Send + Sync>>) -> PolicyError {
-    PolicyError::InvalidDescriptorSet { source: source.into() }
+fn incomplete(problem: impl Into<Box<dyn Error + Send + Sync>>) -> PolicyError {
+    PolicyError::InvalidDescriptorSet { problem: problem.into() }
 }

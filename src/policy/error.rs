@@ -5,41 +5,38 @@ use std::error::Error;
 use super::origin::RuleOrigin;
 use super::path::{InvalidMethodPath, MethodPath};
 
-/// Why a policy cannot be built.
+/// Why a policy cannot be built. Its text says all of it: there are no further causes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// The bytes are no descriptor set (a `google.protobuf.FileDescriptorSet`), or one that is cut
     /// short, or lacks files that others import: protoc writes those with `--include_imports`.
-    #[error("not a complete descriptor set")]
+    #[error("descriptor set: {problem}")]
     InvalidDescriptorSet {
         /// What is wrong with it.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
+        problem: Box<dyn Error + Send + Sync>,
     },
 
     /// A rule is in code for something that is no method's path.
-    #[error("code: a rule is for no method")]
+    #[error("in code: {problem}")]
     InvalidMethodPath {
         /// What it is for.
-        #[source]
-        source: InvalidMethodPath,
+        problem: InvalidMethodPath,
     },
 
     /// A rule cannot be what was meant.
-    #[error("{origin}: {target}")]
+    #[error("{origin}: {target}: {problem}")]
     InvalidRule {
         /// Where it comes from.
         origin: RuleOrigin,
         /// The path of the method, or the name of the service, that it is for.
         target: String,
         /// What is wrong with it.
-        #[source]
-        source: InvalidRule,
+        problem: InvalidRule,
     },
 
     /// A service's name is not of the form `package.Service`.
-    #[error("code: {name:?} is not the full name of a service")]
+    #[error("in code: {name:?} is not the full name of a service")]
     InvalidServiceName {
         /// The name as it was given.
         name: String,
@@ -69,7 +66,7 @@ pub enum PolicyError {
     },
 
     /// There are two rules in code for one method, service, or for all other services.
-    #[error("code: {target} has two rules")]
+    #[error("in code: {target} has two rules")]
     RepeatedRule {
         /// The method's path, the service's name, or `other_services`.
         target: String,
@@ -78,9 +75,7 @@ pub enum PolicyError {
     /// A file imports the options, and none of its services and methods has one: the set has been
     /// through something that does not know them and drops them, such as `prost_types`. Rules in
     /// code would take the place of all that were declared.
-    #[error(
-        "{file}: it imports passport/v1/policy.proto and has no rule: were its options dropped?"
-    )]
+    #[error("{}", dropped(file))]
     RulesDropped {
         /// The file's name.
         file: String,
@@ -93,29 +88,48 @@ pub enum PolicyError {
         service: String,
     },
 
-    /// Methods have no rule. When their files have, the descriptor set has
-    /// [lost](PolicyError::RulesDropped) it.
-    #[error("no rule for {}", joined(methods))]
+    /// Methods have no rule.
+    #[error("no rule for {}{}", joined(methods), hint(without_rules.as_deref()))]
+    #[non_exhaustive]
     Uncovered {
         /// All of them.
         methods: Vec<MethodPath>,
+        /// A file that imports the options and has none of them. When it did have some, they were
+        /// [dropped](PolicyError::RulesDropped).
+        without_rules: Option<String>,
     },
 
     /// A rule in code is for a method that the service does not have.
-    #[error("code: there is no method {method}")]
+    #[error("in code: there is no method {method}")]
     UnknownMethod {
         /// The method's path.
         method: MethodPath,
     },
 
-    /// A rule in code, or the list of services, names a service that is in none of the descriptor
-    /// sets. Of one that is not described, [`services`](super::PolicyBuilder::services) holds the
-    /// name, and there is a [`default_rule`](super::PolicyBuilder::default_rule) in code.
-    #[error("code: {service} is not described, or not one of the services of this policy")]
+    /// A rule in code, or the list of [`services`](super::PolicyBuilder::services), names a service
+    /// that is in none of the descriptor sets; or a rule names one that is not in the list. Of a
+    /// service that is not described, the list holds the name, and there is a
+    /// [`default_rule`](super::PolicyBuilder::default_rule) in code.
+    #[error("in code: there is no service {service}; known are {}", names(known))]
+    #[non_exhaustive]
     UnknownService {
-        /// The service's full name.
+        /// The name as it was given.
         service: String,
+        /// The full names of those that are described, or listed.
+        known: Vec<String>,
     },
+}
+
+fn hint(file: Option<&str>) -> String {
+    file.map(|file| format!(" ({})", dropped(file))).unwrap_or_default()
+}
+
+fn dropped(file: &str) -> String {
+    format!("{file} imports passport/v1/policy.proto and has no rule: were its options dropped?")
+}
+
+fn names(known: &[String]) -> String {
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
 }
 
 fn joined(methods: &[MethodPath]) -> String {
@@ -136,7 +150,7 @@ pub enum InvalidRule {
     },
 
     /// Nothing is said.
-    #[error("it says nothing")]
+    #[error("the rule sets nothing (false, and an empty text, count as not set)")]
     Empty,
 
     /// A group of rules is empty.
@@ -173,7 +187,7 @@ pub enum InvalidRule {
     },
 
     /// The rule holds something that this version does not know, or a field of another type.
-    #[error("{field} is unknown here, or of another type")]
+    #[error("{field} is unknown to this version, or of another type")]
     Unknown {
         /// The field's name, or its number.
         field: String,

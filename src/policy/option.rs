@@ -160,9 +160,9 @@ impl<'a> Options<'a> {
         });
         match rule {
             Ok(rule) => Ok(rule.map(|rule| (rule, origin))),
-            Err(source) => {
+            Err(problem) => {
                 let target = target.to_owned();
-                Err(PolicyError::InvalidRule { origin, target, source })
+                Err(PolicyError::InvalidRule { origin, target, problem })
             }
         }
     }

@@ -7,7 +7,7 @@ use super::rule::Rule;
 /// A rule, if there is one, and where it comes from.
 pub(super) type Found = Option<(Rule, RuleOrigin)>;
 
-/// Where a rule comes from. As text, it is the name of a file, or `code`; and `(default)` after it
+/// Where a rule comes from. As text, it is the name of a file, or `in code`; and `(default)` after it
 /// says that it is the one for all methods that have none of their own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleOrigin {
@@ -43,6 +43,6 @@ impl RuleOrigin {
 impl fmt::Display for RuleOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let default = if self.is_default { " (default)" } else { "" };
-        write!(f, "{}{default}", self.file.as_deref().unwrap_or("code"))
+        write!(f, "{}{default}", self.file.as_deref().unwrap_or("in code"))
     }
 }

@@ -51,7 +51,13 @@ METHOD                        RULE           ORIGIN
     assert_says(&output, 0, SHOP.trim_start(), "");
 
     let (output, file) = check(FILE_DESCRIPTOR_SET, &["shop.v1.UserService", "shop.v1.Users"]);
-    assert_says(&output, 1, "", &format!("passport: {file}: there is no shop.v1.Users\n"));
+    let shop = "shop.v1.InventoryService, shop.v1.OrderService, shop.v1.UserService";
+    assert_says(
+        &output,
+        1,
+        "",
+        &format!("passport: {file}: there is no service shop.v1.Users; known are {shop}\n"),
+    );
     let (output, file) = check(FILE_DESCRIPTOR_SET, &["UserService/WhoAmI"]);
     let error = r#""UserService/WhoAmI" is not the full name of a service"#;
     assert_says(&output, 1, "", &format!("passport: {file}: {error}\n"));
@@ -140,7 +146,7 @@ fn a_file_that_is_no_descriptor_set_is_an_error() {
         (cut_short, "it is cut short"),
     ] {
         let (output, file) = check(bytes, &[]);
-        let error = format!("passport: {file}: not a complete descriptor set: {problem}\n");
+        let error = format!("passport: {file}: descriptor set: {problem}\n");
         assert_says(&output, 1, "", &error);
     }
 }

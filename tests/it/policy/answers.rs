@@ -79,7 +79,11 @@ async fn a_denial_tells_what_would_have_been_enough_where_it_may() -> Result<(),
             ("PERMISSION_MISSING", "permission", "orders:read"),
             r#"the permission "orders:read" is required"#,
         ),
-        (Rule::role("admin"), ("ROLE_MISSING", "role", "admin"), r#"the role "admin" is required"#),
+        (
+            Rule::role("admin"),
+            ("PERMISSION_MISSING", "role", "admin"),
+            r#"the role "admin" is required"#,
+        ),
         (
             Rule::permission("Bestellung löschen, 注文"),
             ("PERMISSION_MISSING", "permission", "Bestellung löschen, 注文"),
@@ -136,9 +140,9 @@ async fn a_rule_that_is_too_long_to_be_told_is_not() -> Result<(), PolicyError> 
         (any_of(1000), "PERMISSION_MISSING", false),
         // No text takes up more room.
         (Rule::permission("注".repeat(670)), "PERMISSION_MISSING", true),
-        (Rule::role("注".repeat(670)), "ROLE_MISSING", true),
+        (Rule::role("注".repeat(670)), "PERMISSION_MISSING", true),
         (Rule::permission("注".repeat(700)), "PERMISSION_MISSING", false),
-        (Rule::role("r".repeat(20_000)), "ROLE_MISSING", false),
+        (Rule::role("r".repeat(20_000)), "PERMISSION_MISSING", false),
     ];
     for (rule, reason, is_told) in cases {
         let served = Served::start(Door::Edge, policy(&rule, true)?).await;

@@ -41,12 +41,12 @@ fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
         for builder in [builder(), described()] {
             let refusals = [builder.rule(path, Rule::authenticated()), described().public([path])];
             for error in refusals.map(|builder| builder.build().unwrap_err()) {
-                let PolicyError::InvalidMethodPath { source } = &error else {
+                let PolicyError::InvalidMethodPath { problem } = &error else {
                     panic!("{path:?}: {error:?}")
                 };
-                assert_eq!(source.path(), path);
+                assert_eq!(problem.path(), path);
                 let problem = format!("{path:?} is not of the form /package.Service/Method");
-                assert_eq!(text(&error), format!("code: a rule is for no method: {problem}"));
+                assert_eq!(text(&error), format!("in code: {problem}"));
             }
         }
     }
@@ -68,7 +68,10 @@ fn a_name_that_is_no_services_is_refused_by_it() {
                 panic!("{name:?}: {error:?}")
             };
             assert_eq!(refused, name);
-            assert_eq!(text(&error), format!("code: {name:?} is not the full name of a service"));
+            assert_eq!(
+                text(&error),
+                format!("in code: {name:?} is not the full name of a service")
+            );
         }
     }
 }
@@ -95,7 +98,7 @@ fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
             matches!(&error, PolicyError::RepeatedRule { target: named } if named == target),
             "{case}: {error:?}"
         );
-        assert_eq!(text(&error), format!("code: {target} has two rules"), "{case}");
+        assert_eq!(text(&error), format!("in code: {target} has two rules"), "{case}");
     }
 }
 
@@ -118,7 +121,7 @@ fn a_rule_for_a_method_that_its_service_does_not_have_is_refused_by_it() {
                 matches!(&error, PolicyError::UnknownMethod { method } if method.as_str() == path),
                 "{path}: {error:?}"
             );
-            assert_eq!(text(&error), format!("code: there is no method {path}"));
+            assert_eq!(text(&error), format!("in code: there is no method {path}"));
         }
     }
 }
@@ -146,20 +149,19 @@ fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
     for (case, builder) in cases {
         let error = builder.build().expect_err(case);
         assert!(
-            matches!(&error, PolicyError::UnknownService { service } if service == other),
+            matches!(&error, PolicyError::UnknownService { service, .. } if service == other),
             "{case}: {error:?}"
         );
-        assert_eq!(
-            text(&error),
-            format!("code: {other} is not described, or not one of the services of this policy"),
-            "{case}"
-        );
+        let known =
+            if case.contains("alone") || case.contains("methods") { "none" } else { SERVICE };
+        let expected = format!("in code: there is no service {other}; known are {known}");
+        assert_eq!(text(&error), expected, "{case}");
     }
     // A described one that is not listed is none of the policy's, either.
     let users = "shop.v1.UserService";
     let error = described().services([users]).default_rule(users, Rule::public());
     let error = error.rule(METHOD, Rule::public()).build().unwrap_err();
-    assert!(matches!(error, PolicyError::UnknownService { service } if service == SERVICE));
+    assert!(matches!(error, PolicyError::UnknownService { service, .. } if service == SERVICE));
 }
 
 #[test]
@@ -193,12 +195,12 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             ("other_services", described().other_services(rule.clone())),
         ] {
             let error = builder.build().expect_err(target);
-            let PolicyError::InvalidRule { origin, target: named, source } = &error else {
+            let PolicyError::InvalidRule { origin, target: named, problem } = &error else {
                 panic!("{target}: {rule}: {error:?}")
             };
             assert_eq!((origin.proto_file(), origin.is_default()), (None, false), "{rule}");
-            assert_eq!((named.as_str(), source), (target, &expected), "{rule}");
-            assert_eq!(text(&error), format!("code: {target}: {expected}"), "{rule}");
+            assert_eq!((named.as_str(), problem), (target, &expected), "{rule}");
+            assert_eq!(text(&error), format!("in code: {target}: {expected}"), "{rule}");
         }
     }
     assert!(described().rule(METHOD, nested(16)).build().is_ok());

@@ -35,7 +35,7 @@ const DEFAULT: &str = "option (passport.v1.default_rule) = { permission: 'proto-
 #[track_caller]
 fn assert_uncovered(builder: PolicyBuilder, expected: &[&str]) {
     let error = builder.build().unwrap_err();
-    let PolicyError::Uncovered { methods } = &error else { panic!("{error:?}") };
+    let PolicyError::Uncovered { methods, .. } = &error else { panic!("{error:?}") };
     let methods: Vec<&str> = methods.iter().map(MethodPath::as_str).collect();
     assert_eq!(methods, expected);
     assert_eq!(text(&error), format!("no rule for {}", expected.join(", ")));
@@ -74,9 +74,9 @@ fn the_table_names_the_rule_that_is_closest_to_a_method() {
     let code_default =
         |builder: PolicyBuilder| builder.default_rule(SERVICE, Rule::permission("code-default"));
     let origins = |rule: &str| match rule {
-        "code" => "code".to_owned(),
+        "code" => "in code".to_owned(),
         "proto" => FILE.to_owned(),
-        "code-default" => "code (default)".to_owned(),
+        "code-default" => "in code (default)".to_owned(),
         "proto-default" => format!("{FILE} (default)"),
         rule => panic!("{rule}"),
     };

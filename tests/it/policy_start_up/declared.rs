@@ -20,22 +20,22 @@ fn unknown(field: &str) -> InvalidRule {
 /// Demands that this is said of the rule of the method, by file, service and method.
 #[track_caller]
 fn assert_of_method(case: &str, error: &PolicyError, expected: &InvalidRule, problem: &str) {
-    let PolicyError::InvalidRule { origin, target, source } = error else {
+    let PolicyError::InvalidRule { origin, target, problem: found } = error else {
         panic!("{case}: {error:?}")
     };
     assert_eq!((origin.proto_file(), origin.is_default()), (Some(FILE), false), "{case}");
-    assert_eq!((target.as_str(), source), (METHOD, expected), "{case}");
+    assert_eq!((target.as_str(), found), (METHOD, expected), "{case}");
     assert_eq!(text(error), format!("{FILE}: {METHOD}: {problem}"), "{case}");
 }
 
 /// The same of the rule for all of the service.
 #[track_caller]
 fn assert_of_service(case: &str, error: &PolicyError, expected: &InvalidRule, problem: &str) {
-    let PolicyError::InvalidRule { origin, target, source } = error else {
+    let PolicyError::InvalidRule { origin, target, problem: found } = error else {
         panic!("{case}: {error:?}")
     };
     assert_eq!((origin.proto_file(), origin.is_default()), (Some(FILE), true), "{case}");
-    assert_eq!((target.as_str(), source), (SERVICE, expected), "{case}");
+    assert_eq!((target.as_str(), found), (SERVICE, expected), "{case}");
     assert_eq!(text(error), format!("{FILE} (default): {SERVICE}: {problem}"), "{case}");
 }
 
@@ -90,13 +90,13 @@ fn a_rule_that_makes_no_sense_is_refused_by_file_service_and_method() {
 fn what_is_wrong_with_a_rule_is_said_in_these_words() {
     let cases = [
         (contradictory("a", "b"), "a and b contradict each other: a rule has exactly one of them"),
-        (InvalidRule::Empty, "it says nothing"),
+        (InvalidRule::Empty, "the rule sets nothing (false, and an empty text, count as not set)"),
         (InvalidRule::EmptyGroup { group: "any_of" }, "any_of holds nothing"),
         (InvalidRule::Malformed, "it is no protocol buffer, or another one"),
         (InvalidRule::Misplaced { rule: "public" }, "public has no place within any_of and all_of"),
         (name("a\n"), r#""a\n" is no name of a permission or role"#),
         (InvalidRule::TooDeep { limit: 16 }, "it is nested more than 16 levels deep"),
-        (unknown("tenant"), "tenant is unknown here, or of another type"),
+        (unknown("tenant"), "tenant is unknown to this version, or of another type"),
     ];
     for (problem, expected) in cases {
         assert_eq!(problem.to_string(), expected);
@@ -144,7 +144,7 @@ fn groups_may_be_nested_sixteen_deep_and_no_deeper() {
     // In code, there is no end to it.
     let endless = (0..1_000_000).fold(Rule::role("a"), |rule, _| Rule::any_of([rule]));
     let error = Policy::builder().rule(METHOD, endless).build().unwrap_err();
-    assert!(matches!(&error, PolicyError::InvalidRule { source, .. } if *source == expected));
+    assert!(matches!(&error, PolicyError::InvalidRule { problem, .. } if *problem == expected));
     for groups in [17, 18, 60] {
         let error = refusal(set("", &nested(groups)));
         assert_of_method(&groups.to_string(), &error, &expected, &expected.to_string());
@@ -208,10 +208,10 @@ fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
 #[test]
 fn an_option_in_bytes_of_another_type_is_refused_by_its_name() {
     let number = wire::number(OPTION, 1);
-    let problem = "passport.v1.rule is unknown here, or of another type";
+    let problem = "passport.v1.rule is unknown to this version, or of another type";
     let error = refusal(raw(&[], &number, &[]));
     assert_of_method("", &error, &unknown("passport.v1.rule"), problem);
-    let problem = "passport.v1.default_rule is unknown here, or of another type";
+    let problem = "passport.v1.default_rule is unknown to this version, or of another type";
     let error = refusal(raw(&number, &[], &[]));
     assert_of_service("", &error, &unknown("passport.v1.default_rule"), problem);
 }

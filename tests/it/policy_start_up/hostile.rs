@@ -125,9 +125,9 @@ fn files_of_an_edition_are_read_like_others() {
     assert_eq!(policy.table().rows()[0].rule().unwrap().to_string(), r#"permission "a""#);
 
     let error = refusal(raw(&[], &[], &edition));
-    let PolicyError::Uncovered { methods } = &error else { panic!("{error:?}") };
+    let PolicyError::Uncovered { methods, .. } = &error else { panic!("{error:?}") };
     assert_eq!(methods.len(), 1);
-    assert_eq!(text(&error), format!("no rule for {METHOD}"));
+    assert!(text(&error).starts_with(&format!("no rule for {METHOD}")), "{error}");
 }
 
 #[test]

@@ -177,14 +177,14 @@ fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
     ] {
         let set = changed(&newer, "", &format!("option (passport.v1.rule) = {rule};"));
         let error = refusal(set);
-        let PolicyError::InvalidRule { target, source, .. } = &error else {
+        let PolicyError::InvalidRule { target, problem, .. } = &error else {
             panic!("{rule}: {error:?}")
         };
         assert_eq!(target, METHOD, "{rule}");
-        assert_eq!(*source, InvalidRule::Unknown { field: field.to_owned() }, "{rule}");
+        assert_eq!(*problem, InvalidRule::Unknown { field: field.to_owned() }, "{rule}");
         assert_eq!(
             text(&error),
-            format!("{FILE}: {METHOD}: {field} is unknown here, or of another type"),
+            format!("{FILE}: {METHOD}: {field} is unknown to this version, or of another type"),
             "{rule}"
         );
     }
@@ -217,7 +217,7 @@ fn a_field_of_another_type_is_refused_where_it_is_set() {
         let error = refusal(changed(&[(before, after)], "", &of_method));
         assert_eq!(
             text(&error),
-            format!("{FILE}: {METHOD}: {field} is unknown here, or of another type"),
+            format!("{FILE}: {METHOD}: {field} is unknown to this version, or of another type"),
             "{after}"
         );
     }
