@@ -7,8 +7,8 @@ use super::rule::Rule;
 /// A rule, if there is one, and where it comes from.
 pub(super) type Found = Option<(Rule, RuleOrigin)>;
 
-/// Where a rule comes from. As text, it is the name of a file, or `in code`; and `(default)` after it
-/// says that it is the one for all methods that have none of their own.
+/// Where a rule comes from. As text, it is the name of a file, or `in code`; and `(default)` after
+/// it says that it is the one for all methods that have none of their own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleOrigin {
     file: Option<String>,
