@@ -139,7 +139,13 @@ impl Policy {
     /// [`Rejection::CredentialMissing`] where it might help to know who is calling, and
     /// [`Rejection::PolicyDenied`].
     pub fn authorize(&self, method: &str, user: Option<&UserContext>) -> Result<(), Rejection> {
-        self.ruling(method).enforce(user, || Rejection::CredentialMissing)
+        let policy = &*self.inner;
+        // A rule that is for many methods is not for every spelling of one. A layer sees to that.
+        let entry = policy.methods.get(method).or_else(|| {
+            let is_canonical = MethodPath::is_canonical(method);
+            is_canonical.then(|| policy.pattern(method)).flatten()
+        });
+        Ruling { policy, method, entry }.enforce(user, || Rejection::CredentialMissing)
     }
 
     /// The rules, and how often each of them was asked.
@@ -149,21 +155,17 @@ impl Policy {
         Table::new(entries.map(Entry::row).collect())
     }
 
-    /// What is said of a method. Nothing is counted yet.
+    /// What is said of a method, whose path is canonical. Nothing is counted yet.
     pub(crate) fn ruling<'a>(&'a self, method: &'a str) -> Ruling<'a> {
-        Ruling { policy: &self.inner, method, entry: self.inner.find(method) }
+        let policy = &*self.inner;
+        let entry = policy.methods.get(method).or_else(|| policy.pattern(method));
+        Ruling { policy, method, entry }
     }
 }
 
 impl Inner {
-    fn find(&self, method: &str) -> Option<&Entry> {
-        if let Some(entry) = self.methods.get(method) {
-            return Some(entry);
-        }
-        // A rule that is for many methods is not for every spelling of one.
-        if !MethodPath::is_canonical(method) {
-            return None;
-        }
+    /// The rule for a method that has none of its own.
+    fn pattern(&self, method: &str) -> Option<&Entry> {
         match self.services.get(service_of(method)) {
             Some(entry) => entry.as_ref(),
             None => self.others.as_ref(),
