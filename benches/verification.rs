@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tonic_passport::jwt::{Algorithm, Verifier};
-use tonic_passport::{BearerToken, CallContext, ServerLayer};
+use tonic_passport::{CallContext, JwtAuthenticator, ServerLayer};
 
 #[path = "support/bare.rs"]
 mod bare;
@@ -83,7 +83,7 @@ fn layer(criterion: &mut Criterion) {
     let subject = Subject::new(Algorithm::RS256);
     let token = subject.token(0);
     let handler = Handler::new(|extensions| Some(extensions.get::<CallContext>()?.user()?.id()));
-    let service = ServerLayer::new(BearerToken::new(subject.verifier())).wrap(handler);
+    let service = ServerLayer::new(JwtAuthenticator::new(subject.verifier())).wrap(handler);
     let mut group = criterion.benchmark_group("layer");
     group.bench_function("none", |bencher| {
         bencher.iter(job::calls(Handler::new(|_| Some(USER)), &token));

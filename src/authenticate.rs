@@ -2,7 +2,7 @@
 //!
 //! | strategy | for | trusts |
 //! |---|---|---|
-//! | [`BearerToken`] | the edge | a JWT that a [`Verifier`](crate::jwt::Verifier) accepts |
+//! | [`JwtAuthenticator`] | the edge | a JWT that a [`Verifier`](crate::jwt::Verifier) accepts |
 //! | [`ForwardedContext`] | a service in a private network | the `x-user-*` metadata |
 
 use std::error::Error;
@@ -16,11 +16,11 @@ use crate::context::{AccessDenied, ContextError, UserContext};
 use crate::jwt::TokenError;
 use crate::metadata::is_reserved;
 
-mod bearer_token;
 mod forwarded_context;
+mod jwt;
 
-pub use bearer_token::BearerToken;
 pub use forwarded_context::ForwardedContext;
+pub use jwt::JwtAuthenticator;
 
 /// A way to tell who is calling.
 ///
@@ -226,7 +226,7 @@ pub enum Rejection {
     DeadlineExceeded,
 
     /// A client sent identity metadata of its own, to an edge that
-    /// [rejects](BearerToken::reject_forged_metadata) it.
+    /// [rejects](JwtAuthenticator::reject_forged_metadata) it.
     #[error("{name} is forged: clients must not send it")]
     Forged {
         /// The field's name.

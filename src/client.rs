@@ -1,4 +1,4 @@
-//! What stands at a service's way out: [`ClientLayer`], and [`PropagateInterceptor`] where a layer
+//! What stands at a service's way out: [`ClientLayer`], and [`ClientInterceptor`] where a layer
 //! cannot be used.
 //!
 //! Both take what goes along with a call from the request's extensions, where a caller may have put a
@@ -7,7 +7,7 @@
 //! the raw token too: copying the metadata of an incoming request to an outgoing one forwards nothing
 //! that it should not.
 //!
-//! | | [`ClientLayer`] | [`PropagateInterceptor`] |
+//! | | [`ClientLayer`] | [`ClientInterceptor`] |
 //! |---|---|---|
 //! | writes the user, the request's id, the trace, and further fields | yes | yes |
 //! | drops all other identity | yes | yes |
@@ -28,5 +28,5 @@ mod settings;
 
 pub use body::ResponseBody;
 pub use destination::{Destination, InvalidDestination};
-pub use interceptor::PropagateInterceptor;
+pub use interceptor::ClientInterceptor;
 pub use layer::{ClientLayer, ClientService, ResponseFuture};

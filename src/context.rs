@@ -93,13 +93,13 @@ pub struct UserContextBuilder {
 impl UserContext {
     /// The size in bytes that an encoded context may have by default: 4 KiB, a quarter of what
     /// tonic accepts for all metadata of a call.
-    pub const DEFAULT_BUDGET: usize = 4 * 1024;
+    pub const DEFAULT_MAX_SIZE: usize = 4 * 1024;
 
     /// Starts a context for the user with this id (in a token: the subject).
     pub fn builder(id: impl Into<String>) -> UserContextBuilder {
         UserContextBuilder {
             fields: ContextFields { id: id.into(), ..ContextFields::default() },
-            budget: Self::DEFAULT_BUDGET,
+            budget: Self::DEFAULT_MAX_SIZE,
         }
     }
 
@@ -310,9 +310,9 @@ impl UserContextBuilder {
     }
 
     /// Sets the size in bytes that the encoded context may have, in place of
-    /// [`UserContext::DEFAULT_BUDGET`]. Each key counts as gRPC counts metadata: its name, its
+    /// [`UserContext::DEFAULT_MAX_SIZE`]. Each key counts as gRPC counts metadata: its name, its
     /// value, and 32.
-    pub fn budget(mut self, bytes: usize) -> Self {
+    pub fn max_size(mut self, bytes: usize) -> Self {
         self.budget = bytes;
         self
     }

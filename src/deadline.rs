@@ -38,7 +38,7 @@ const UNITS: [(u8, u64); 6] = [
 /// use tonic_passport::Deadline;
 ///
 /// let deadline = Deadline::after(Duration::from_secs(5));
-/// assert!(!deadline.has_passed());
+/// assert!(!deadline.is_elapsed());
 /// assert!(deadline.remaining() <= Duration::from_secs(5));
 /// assert!(Deadline::after(Duration::ZERO) < deadline);
 /// ```
@@ -65,7 +65,7 @@ impl Deadline {
     }
 
     /// The time, for `tokio::time::sleep_until` and the like.
-    pub fn time(self) -> Instant {
+    pub fn instant(self) -> Instant {
         self.0
     }
 
@@ -79,7 +79,7 @@ impl Deadline {
     }
 
     /// Whether it has come.
-    pub fn has_passed(self) -> bool {
+    pub fn is_elapsed(self) -> bool {
         Instant::now() >= self.0
     }
 }

@@ -9,7 +9,7 @@
 //! ```no_run
 //! use tonic::transport::{Endpoint, Server};
 //! use tonic_passport::jwt::{Issuer, KeySet, Verifier};
-//! use tonic_passport::{BearerToken, Gateway, ServerLayer};
+//! use tonic_passport::{JwtAuthenticator, Gateway, ServerLayer};
 //!
 //! # async fn serve(jwks: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let issuer = Issuer::new("https://id.example.com", KeySet::from_jwks(jwks)?).audience("shop");
@@ -19,7 +19,7 @@
 //!     .build()?;
 //!
 //! Server::builder()
-//!     .layer(ServerLayer::new(BearerToken::new(Verifier::new([issuer])?)))
+//!     .layer(ServerLayer::new(JwtAuthenticator::new(Verifier::new([issuer])?)))
 //!     .add_routes(gateway.into_routes())
 //!     .serve("0.0.0.0:50051".parse()?)
 //!     .await?;

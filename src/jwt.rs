@@ -63,4 +63,4 @@ pub use key_source::KeySource;
 pub use remote::RemoteKeys;
 pub use revocation::{Revocation, RevocationList};
 pub use token::VerifiedToken;
-pub use verifier::{NotReady, Verifier};
+pub use verifier::{KeysUnavailable, Verifier};

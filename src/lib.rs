@@ -7,9 +7,9 @@
 //!
 //! | what happens | type | where |
 //! |---|---|---|
-//! | a caller becomes a [`UserContext`] | [`Authenticator`]: [`BearerToken`], [`ForwardedContext`] | every entry point |
-//! | a request passes a service's door | [`ServerLayer`] with a [`Policy`], [`EdgeInterceptor`] | every tonic server |
-//! | a request leaves for another service | [`ClientLayer`], [`PropagateInterceptor`] | every tonic client |
+//! | a caller becomes a [`UserContext`] | [`Authenticator`]: [`JwtAuthenticator`], [`ForwardedContext`] | every entry point |
+//! | a request passes a service's door | [`ServerLayer`] with a [`Policy`], [`ServerInterceptor`] | every tonic server |
+//! | a request leaves for another service | [`ClientLayer`], [`ClientInterceptor`] | every tonic client |
 //!
 //! The edge verifies the token, strips it and whatever identity the client forged, and writes the
 //! [metadata] that the services read. Authentication ("who are you") is the edge's; authorization
@@ -30,15 +30,15 @@
 //! use tonic_passport::jwt::{Issuer, Verifier};
 //! use tonic_passport::policy::HEALTH;
 //! use tonic_passport::{
-//!     Authorized, BearerToken, ClientLayer, ForwardedContext, Gateway, Policy, Rule, ServerLayer,
+//!     Authorized, JwtAuthenticator, ClientLayer, ForwardedContext, Gateway, Policy, Rule, ServerLayer,
 //! };
 //!
 //! // The edge: the caller is identified here, and nowhere else.
 //! async fn edge() -> Result<(), Box<dyn std::error::Error>> {
 //!     let issuer = Issuer::oidc("https://id.example.com").audience("shop");
 //!     // What callers may do is for the services to decide.
-//!     let policy = Policy::builder().public(HEALTH).other_services(Rule::authenticated()).build()?;
-//!     let layer = ServerLayer::new(BearerToken::new(Verifier::new([issuer])?)).policy(policy);
+//!     let policy = Policy::builder().public(HEALTH).fallback_rule(Rule::authenticated()).build()?;
+//!     let layer = ServerLayer::new(JwtAuthenticator::new(Verifier::new([issuer])?)).policy(policy);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
 //!     let gateway = Gateway::builder().route("shop.v1.OrderService", orders).build()?;
 //!
@@ -144,7 +144,7 @@
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
 //! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that were ended before they came to their end |
 //! | `passport_fields_dropped_total` | `name` (`baggage`, `listed`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
-//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would have; the method is that of the rule, as in the policy's [table](policy::Table), and empty where there is none |
+//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would have; the method is that of the rule, as in the policy's [table](policy::RuleTable), and empty where there is none |
 //! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; the error is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
 //! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |
@@ -180,17 +180,17 @@ pub mod policy;
 pub mod propagation;
 pub mod server;
 pub mod status;
-#[cfg(feature = "testing")]
+#[cfg(feature = "test-util")]
 pub mod testing;
 
-pub use authenticate::{Authenticator, BearerToken, ForwardedContext};
+pub use authenticate::{Authenticator, ForwardedContext, JwtAuthenticator};
 pub use call::{CallContext, ScopeLayer, spawn};
-pub use client::{ClientLayer, PropagateInterceptor};
+pub use client::{ClientInterceptor, ClientLayer};
 pub use context::{AccessDenied, ContextError, UserContext, UserContextBuilder};
 pub use deadline::Deadline;
 pub use gateway::Gateway;
 pub use policy::{Authorized, Guarded, Policy, Rule};
-pub use server::{EdgeInterceptor, ServerLayer};
+pub use server::{ServerInterceptor, ServerLayer};
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

@@ -158,9 +158,9 @@ impl UserContext {
     ///
     /// A [`ContextError`] that names the key when one is repeated, aliased or malformed, when
     /// `x-user-id` is missing among others, or when the whole is larger than
-    /// [`DEFAULT_BUDGET`](Self::DEFAULT_BUDGET).
+    /// [`DEFAULT_MAX_SIZE`](Self::DEFAULT_MAX_SIZE).
     pub fn read_from(headers: &HeaderMap) -> Result<Option<UserContext>, ContextError> {
-        read(headers, Self::DEFAULT_BUDGET)
+        read(headers, Self::DEFAULT_MAX_SIZE)
     }
 }
 

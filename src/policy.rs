@@ -93,12 +93,12 @@ pub use builder::PolicyBuilder;
 pub use engine::Policy;
 pub(crate) use engine::Ruling;
 pub use error::{InvalidRule, PolicyError};
-pub use origin::RuleOrigin;
+pub use origin::RuleSource;
 pub(crate) use path::is_service_name;
 pub use path::{InvalidMethodPath, MethodPath};
 pub(crate) use rule::Access;
 pub use rule::Rule;
-pub use table::{Row, Table};
+pub use table::{RuleEntry, RuleTable};
 
 /// The methods of the standard health service (`grpc.health.v1.Health`).
 pub const HEALTH: &[MethodPath] = &[

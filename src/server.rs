@@ -1,7 +1,7 @@
-//! What stands at a service's door: [`ServerLayer`], and [`EdgeInterceptor`] where a layer cannot
+//! What stands at a service's door: [`ServerLayer`], and [`ServerInterceptor`] where a layer cannot
 //! be used.
 //!
-//! | | [`ServerLayer`] | [`EdgeInterceptor`] |
+//! | | [`ServerLayer`] | [`ServerInterceptor`] |
 //! |---|---|---|
 //! | strips identity metadata and the raw token from requests | yes | yes |
 //! | … from request trailers, from response metadata and trailers | yes | no |
@@ -38,11 +38,11 @@ pub(crate) use body::RequestBody;
 pub use body::ResponseBody;
 pub(crate) use ending::Ending;
 pub use future::ResponseFuture;
-pub use interceptor::EdgeInterceptor;
+pub use interceptor::ServerInterceptor;
 pub use layer::{ServerLayer, ServerService};
 
 impl UserContext {
-    /// The caller of this request, as the [`ServerLayer`] or [`EdgeInterceptor`] in front of the
+    /// The caller of this request, as the [`ServerLayer`] or [`ServerInterceptor`] in front of the
     /// service left it in the request's extensions.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Authorized<UserContext> {
     /// [`Rejection::ContextMissing`] when it is not known who is calling: the method is public, or it
     /// is optional and the caller anonymous, or the service was mounted without the layer.
     /// [`Rejection::PolicyMissing`] when the layer has no policy, or there is an
-    /// [`EdgeInterceptor`] in its place; and for a request that a handler hands on to another
+    /// [`ServerInterceptor`] in its place; and for a request that a handler hands on to another
     /// service of its process, for which another rule may hold.
     pub fn from_request<T>(request: &Request<T>) -> Result<Self, Rejection> {
         UserContext::from_request(request)?;
@@ -109,7 +109,7 @@ impl Authorized<UserContext> {
 }
 
 impl CallContext {
-    /// The context that the [`ServerLayer`] or [`EdgeInterceptor`] in front of a service made for this
+    /// The context that the [`ServerLayer`] or [`ServerInterceptor`] in front of a service made for this
     /// request; an empty one where there is neither.
     ///
     /// Behind an interceptor, a handler does not run in a scope, and opens one where it makes calls:

@@ -16,7 +16,7 @@
 //! | `KEYS_UNAVAILABLE` | `UNAVAILABLE` | the keys of the token's issuer, or the newest of them, are not to be had yet; with a `RetryInfo` |
 //! | `METADATA_TOO_LARGE` | `RESOURCE_EXHAUSTED` | more than a gateway relays: 16 KiB |
 //! | `METHOD_PATH_INVALID` | `UNIMPLEMENTED` | the path is not `/package.Service/Method` |
-//! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission`; or the policy does not let them call the method, and names what is missing in `permission`, `role` or `required` where it is to [tell](crate::policy::PolicyBuilder::tell_requirements) |
+//! | `PERMISSION_MISSING` | `PERMISSION_DENIED` | the user lacks the permission named in `permission`; or the policy does not let them call the method, and names what is missing in `permission`, `role` or `required` where it is to [tell](crate::policy::PolicyBuilder::expose_requirements) |
 //! | `POLICY_MISSING` | `INTERNAL` | a handler demands that a policy has let its caller in, and its server has none; the message tells its developer how to mend it |
 //! | `ROLE_MISSING` | `PERMISSION_DENIED` | a handler demands the role named in `role`, which the user lacks |
 //! | `RULE_MISSING` | `PERMISSION_DENIED` | the policy has no rule for the method |
@@ -271,7 +271,7 @@ pub(crate) fn destination_not_allowed(destination: Option<&str>) -> Status {
             "the destination {name:?} is none of those that the user context may be sent to"
         ),
         None => "it is not known where the call goes, and the user context may not be sent \
-                 anywhere: wrap the channel with ClientLayer::wrap_to, or give the client an origin"
+                 anywhere: wrap the channel with ClientLayer::wrap_with_origin, or give the client an origin"
             .to_owned(),
     };
     status(Code::Internal, reason::DESTINATION_NOT_ALLOWED, &message, [])

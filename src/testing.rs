@@ -1,7 +1,7 @@
 //! What the tests of a service need: tokens of any kind, an identity provider that misbehaves when
 //! it is told to, and a clock to move.
 //!
-//! It comes with the Cargo feature `testing`, which belongs among your `[dev-dependencies]`.
+//! It comes with the Cargo feature `test-util`, which belongs among your `[dev-dependencies]`.
 //!
 //! | to test | take |
 //! |---|---|
@@ -22,11 +22,11 @@
 //! ```
 //! use tonic_passport::jwt::TokenError;
 //! use tonic_passport::testing::TestIssuer;
-//! use tonic_passport::{BearerToken, ServerLayer};
+//! use tonic_passport::{JwtAuthenticator, ServerLayer};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let issuer = TestIssuer::new("https://id.example.com");
-//! let layer = ServerLayer::new(BearerToken::new(issuer.verifier()));
+//! let layer = ServerLayer::new(JwtAuthenticator::new(issuer.verifier()));
 //! // Serve with it, and call with `authorization: Bearer …` of such a token:
 //! let token = issuer.token("alice").permissions(["orders:create"]).sign();
 //! # drop(layer);
@@ -48,20 +48,20 @@
 //!
 //! ```
 //! use tonic_passport::jwt::Verifier;
-//! use tonic_passport::testing::{Answer, IdentityProvider};
+//! use tonic_passport::testing::{MockResponse, IdentityProvider};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let provider = IdentityProvider::start().await;
 //! let verifier = Verifier::new([provider.issuer()])?;
-//! verifier.until_ready().await;
+//! verifier.wait_until_ready().await;
 //! assert!(verifier.verify(&provider.token("alice").sign()).is_ok());
 //!
-//! provider.answer_keys(Answer::status(503));
+//! provider.set_keys_response(MockResponse::status(503));
 //! // A token that names an unknown key has the keys fetched: the second time, to no avail.
 //! let strange = provider.token("alice").header("kid", "strange").sign();
 //! assert!(verifier.verify(&strange).is_err());
-//! provider.until_fetched(2).await;
+//! provider.wait_for_fetches(2).await;
 //! assert!(verifier.verify(&provider.token("alice").sign()).is_ok());
 //! # Ok(())
 //! # }
@@ -96,18 +96,18 @@
     reason = "in a test, a panic is how a failure is told; what a test can cause is documented"
 )]
 
-mod answer;
 mod clock;
 mod identity_provider;
 mod issuer;
+mod mock_response;
 mod request;
 mod signing_key;
 mod token;
 
-pub use answer::Answer;
 pub use clock::Clock;
 pub use identity_provider::IdentityProvider;
 pub use issuer::TestIssuer;
+pub use mock_response::MockResponse;
 pub use request::authorized_request;
 pub use signing_key::SigningKey;
 pub use token::TokenBuilder;

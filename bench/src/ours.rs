@@ -1,7 +1,7 @@
 //! tonic-passport.
 
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
-use tonic_passport::{BearerToken, CallContext, ServerLayer};
+use tonic_passport::{JwtAuthenticator, CallContext, ServerLayer};
 
 use crate::job::{self, Handler, USER, calls};
 use crate::token;
@@ -21,7 +21,7 @@ pub fn verify_and_write_uncached() -> impl FnMut() {
 /// response.
 pub fn layer() -> impl FnMut() {
     let handler = Handler::new(|extensions| Some(extensions.get::<CallContext>()?.user()?.id()));
-    let service = ServerLayer::new(BearerToken::new(verifier())).wrap(handler);
+    let service = ServerLayer::new(JwtAuthenticator::new(verifier())).wrap(handler);
     calls(service, &token::rs256())
 }
 

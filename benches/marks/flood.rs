@@ -42,7 +42,7 @@ pub(crate) fn remote_keys(effort: u32) -> Vec<Row> {
         let issuer = TestIssuer::new(provider.url()).audience(AUDIENCE).signed_by(&key);
         let keys = provider.remote_keys().min_interval(Duration::from_secs(1));
         let verifier = Verifier::new([provider.issuer_with(keys)]).expect("a good configuration");
-        verifier.until_ready().await;
+        verifier.wait_until_ready().await;
         rows("keys over the network", &Subject::of(issuer), &verifier, effort)
     })
 }

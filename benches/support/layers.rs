@@ -19,7 +19,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_passport::jwt::Verifier;
 use tonic_passport::{
-    BearerToken, ClientLayer, ForwardedContext, Policy, Rule, ServerLayer, UserContext,
+    ClientLayer, ForwardedContext, JwtAuthenticator, Policy, Rule, ServerLayer, UserContext,
 };
 use tower::{BoxError, Service};
 
@@ -96,7 +96,10 @@ pub(crate) fn edge(verifier: Verifier, token: &str) -> impl FnMut() + use<> {
         assert!(user.id().starts_with(USER), "the handler knows the user");
         future::ready(Ok(serving()))
     });
-    calls(ServerLayer::new(BearerToken::new(verifier)).wrap(handler), Arrival::with_token(token))
+    calls(
+        ServerLayer::new(JwtAuthenticator::new(verifier)).wrap(handler),
+        Arrival::with_token(token),
+    )
 }
 
 /// The same without a layer: nobody looks at the token.

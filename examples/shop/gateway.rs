@@ -7,7 +7,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic_passport::jwt::Verifier;
 use tonic_passport::policy::{HEALTH, REFLECTION};
-use tonic_passport::{BearerToken, Gateway, Policy, Rule, ServerLayer};
+use tonic_passport::{Gateway, JwtAuthenticator, Policy, Rule, ServerLayer};
 use tower::BoxError;
 use tower::util::MapRequestLayer;
 
@@ -29,9 +29,9 @@ pub(crate) async fn serve(
         .public(HEALTH)
         .public(REFLECTION)
         // What its callers may do is each service's own to decide.
-        .other_services(Rule::authenticated())
+        .fallback_rule(Rule::authenticated())
         .build()?;
-    let layer = ServerLayer::new(BearerToken::new(verifier)).policy(policy);
+    let layer = ServerLayer::new(JwtAuthenticator::new(verifier)).policy(policy);
     let gateway = Gateway::builder().route(ORDERS, orders).route(USERS, users).build()?;
 
     Server::builder()

@@ -45,7 +45,7 @@ async fn main() -> Result<(), Failure> {
     let addresses = shop.addresses()?;
     let verifier = shop.verifier();
     let announced = async {
-        verifier.until_ready().await;
+        verifier.wait_until_ready().await;
         addresses.ready().await?;
         println!("ready\n{}", calls_to_try(&addresses));
         std::future::pending().await

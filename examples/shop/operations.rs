@@ -18,7 +18,7 @@ pub(crate) fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, Pol
         .public(HEALTH)
         .public(REFLECTION)
         // Whoever tries the shop wants to know.
-        .tell_requirements()
+        .expose_requirements()
         .build()
 }
 

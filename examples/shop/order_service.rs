@@ -179,7 +179,7 @@ impl OrderService for Orders {
 
 /// An order is for whoever placed it, and for administrators.
 impl Guarded for Order {
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
         if self.created_by == user.id() {
             return Ok(());
         }

@@ -60,7 +60,7 @@ impl UserService for Users {
 
 /// Users may ask for themselves, and administrators for everyone.
 impl Guarded for GetUserRequest {
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
         if self.id == user.id() {
             return Ok(());
         }

@@ -57,7 +57,7 @@ pub fn assert_refusable(claims: &Map<String, Value>, error: &TokenError) {
     if let TokenError::Context(ContextError::TooLarge { .. }) = error {
         // Escaped, a byte takes three; and there are five keys.
         let most = 3 * Value::from(claims.clone()).to_string().len() + 5 * 64;
-        assert!(most > UserContext::DEFAULT_BUDGET, "{most} bytes are too many");
+        assert!(most > UserContext::DEFAULT_MAX_SIZE, "{most} bytes are too many");
         return;
     }
     assert!(!is_acceptable(claims), "refused, as {error}: {claims:?}");

@@ -1,7 +1,9 @@
 //! Descriptor sets, and the rules in them.
 
 use tonic_passport::authenticate::Rejection;
-use tonic_passport::policy::{MethodPath, PolicyBuilder, PolicyError, Row, RuleOrigin, Table};
+use tonic_passport::policy::{
+    MethodPath, PolicyBuilder, PolicyError, RuleEntry, RuleSource, RuleTable,
+};
 use tonic_passport::{AccessDenied, Policy, Rule, UserContext};
 
 /// A good set with the options of `passport/v1/policy.proto`, and no service.
@@ -20,7 +22,7 @@ pub fn holds(input: &[u8]) {
             let [declared, default] = table.rows() else { panic!("{table}") };
             assert_eq!(declared.rule(), default.rule());
             assert!(declared.origin().is_some_and(|origin| !origin.is_default()));
-            assert!(default.origin().is_some_and(RuleOrigin::is_default));
+            assert!(default.origin().is_some_and(RuleSource::is_default));
         }
         Err(PolicyError::InvalidDescriptorSet { .. } | PolicyError::InvalidRule { .. }) => {}
         Err(error) => panic!("{error}"),
@@ -30,7 +32,7 @@ pub fn holds(input: &[u8]) {
 }
 
 /// Demands that these sets give a policy that keeps to its table, or an error.
-fn check(sets: &[&[u8]]) -> Result<Table, PolicyError> {
+fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
     let builder = || sets.iter().fold(Policy::builder(), PolicyBuilder::descriptor_set);
     let table = builder().table();
     let policy = match (builder().build(), &table) {
@@ -40,7 +42,7 @@ fn check(sets: &[&[u8]]) -> Result<Table, PolicyError> {
                 panic!("there is a table, but no policy: {error}")
             };
             let uncovered = table.rows().iter().filter(|row| row.rule().is_none());
-            assert!(uncovered.map(Row::method).eq(methods.iter().map(MethodPath::as_str)));
+            assert!(uncovered.map(RuleEntry::method).eq(methods.iter().map(MethodPath::as_str)));
             return Err(error);
         }
         (Err(error), Err(same)) => {

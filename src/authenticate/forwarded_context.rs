@@ -18,13 +18,13 @@ impl ForwardedContext {
     ///
     /// Never use it on a server that clients can reach directly.
     pub fn trust_private_network() -> Self {
-        Self { budget: UserContext::DEFAULT_BUDGET }
+        Self { budget: UserContext::DEFAULT_MAX_SIZE }
     }
 
     /// Sets the size in bytes that a context may have, in place of
-    /// [`UserContext::DEFAULT_BUDGET`].
+    /// [`UserContext::DEFAULT_MAX_SIZE`].
     #[must_use]
-    pub fn context_budget(mut self, bytes: usize) -> Self {
+    pub fn max_context_size(mut self, bytes: usize) -> Self {
         self.budget = bytes;
         self
     }

@@ -29,7 +29,7 @@ impl End {
     }
 
     pub(super) fn of(Outgoing { context, deadline }: Outgoing) -> Self {
-        let alarm = Alarm::at(deadline.map(Deadline::time));
+        let alarm = Alarm::at(deadline.map(Deadline::instant));
         Self { context, deadline, alarm, cancelled: None }
     }
 
@@ -57,7 +57,7 @@ impl End {
 
     /// What the caller is told of an error: when the deadline has passed, that is why.
     pub(super) fn of_error(&self) -> Option<Status> {
-        let has_passed = self.deadline.is_some_and(Deadline::has_passed);
-        has_passed.then(status::deadline_exceeded)
+        let is_elapsed = self.deadline.is_some_and(Deadline::is_elapsed);
+        is_elapsed.then(status::deadline_exceeded)
     }
 }

@@ -16,11 +16,11 @@ use super::settings::{Settings, Without};
 /// use tonic::transport::Endpoint;
 /// use tonic_health::pb::HealthCheckRequest;
 /// use tonic_health::pb::health_client::HealthClient;
-/// use tonic_passport::{PropagateInterceptor, UserContext};
+/// use tonic_passport::{ClientInterceptor, UserContext};
 ///
 /// # async fn check() -> Result<(), Box<dyn std::error::Error>> {
 /// let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
-/// let mut client = HealthClient::with_interceptor(channel, PropagateInterceptor::new());
+/// let mut client = HealthClient::with_interceptor(channel, ClientInterceptor::new());
 ///
 /// // A scheduled job opens a scope of its own; a handler behind a `ServerLayer` runs in one.
 /// let user = UserContext::builder("nightly-report").build()?;
@@ -30,11 +30,11 @@ use super::settings::{Settings, Without};
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct PropagateInterceptor {
+pub struct ClientInterceptor {
     settings: Arc<Settings>,
 }
 
-impl PropagateInterceptor {
+impl ClientInterceptor {
     /// An interceptor that refuses to make calls without a user: nothing is sent, and they end with
     /// `INTERNAL`, reason `CONTEXT_NOT_PROPAGATED`.
     pub fn new() -> Self {
@@ -57,7 +57,7 @@ impl PropagateInterceptor {
     }
 }
 
-impl Interceptor for PropagateInterceptor {
+impl Interceptor for ClientInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let mut extensions = std::mem::take(request.extensions_mut());
         let headers = request.metadata_mut().as_mut();

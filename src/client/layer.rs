@@ -56,7 +56,7 @@ use super::settings::{Settings, Without};
 /// let propagate = ClientLayer::new().destinations(["*.shop.internal:50053".parse()?]);
 ///
 /// let endpoint = Endpoint::try_from(configured)?;
-/// let channel = propagate.wrap_to(endpoint.uri(), endpoint.connect_lazy());
+/// let channel = propagate.wrap_with_origin(endpoint.connect_lazy(), endpoint.uri());
 /// # drop(channel);
 /// # Ok(())
 /// # }
@@ -140,7 +140,7 @@ impl ClientLayer {
     /// Binds the layer to these destinations: calls to elsewhere are refused with `INTERNAL`, reason
     /// `DESTINATION_NOT_ALLOWED`, before anything is dialled.
     ///
-    /// Where a call goes is what [`wrap_to`](Self::wrap_to) was told, and what the request's URI
+    /// Where a call goes is what [`wrap_with_origin`](Self::wrap_with_origin) was told, and what the request's URI
     /// says: that of a client `with_origin`, for instance. A call of which neither is known goes to
     /// elsewhere.
     #[must_use]
@@ -153,7 +153,7 @@ impl ClientLayer {
     /// no user, no id, no trace or baggage of it goes along with them, nor as a copy of the metadata
     /// that came in. What is their own does, and they still have to be answered by the deadline.
     #[must_use]
-    pub fn allow_elsewhere(mut self) -> Self {
+    pub fn allow_other_destinations(mut self) -> Self {
         self.settings().elsewhere = Without::Allow;
         self
     }
@@ -180,8 +180,8 @@ impl ClientLayer {
 
     /// Wraps a channel that goes to this place, whatever requests say: tonic's `Endpoint::uri`. (That
     /// of an endpoint for a Unix socket is not where it goes.)
-    pub fn wrap_to<S>(&self, destination: &Uri, channel: S) -> ClientService<S> {
-        ClientService { destination: Place::of(destination), ..self.wrap(channel) }
+    pub fn wrap_with_origin<S>(&self, channel: S, origin: &Uri) -> ClientService<S> {
+        ClientService { destination: Place::of(origin), ..self.wrap(channel) }
     }
 
     fn settings(&mut self) -> &mut Settings {

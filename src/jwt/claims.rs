@@ -215,7 +215,7 @@ impl ClaimMapping {
             return Some((field, "is no list, and cannot be space-delimited".to_owned()));
         }
 
-        let mut trial: UserContextBuilder = UserContext::builder("-").budget(usize::MAX);
+        let mut trial: UserContextBuilder = UserContext::builder("-").max_size(usize::MAX);
         for (index, (name, _)) in self.attributes.iter().enumerate() {
             if self.attributes[..index].iter().any(|(other, _)| other == name) {
                 return Some(("claims.attribute", format!("{name:?} is mapped twice")));

@@ -60,7 +60,7 @@ impl Keys {
         match self {
             Self::Fixed(_) => {}
             #[cfg(feature = "remote-keys")]
-            Self::Remote(store) => store.until_ready().await,
+            Self::Remote(store) => store.wait_until_ready().await,
         }
     }
 

@@ -43,7 +43,7 @@ type Clock = dyn Fn() -> SystemTime + Send + Sync;
 #[derive(Clone, Copy)]
 struct Settings {
     max_token_size: usize,
-    context_budget: usize,
+    max_context_size: usize,
     max_cached_tokens: usize,
     max_cache_size: usize,
 }
@@ -57,7 +57,7 @@ struct KnownIssuer {
 /// The keys of an issuer are not at hand.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the keys of the issuer {issuer:?} are not at hand")]
-pub struct NotReady {
+pub struct KeysUnavailable {
     issuer: String,
 }
 
@@ -97,7 +97,7 @@ impl Verifier {
         }
         let settings = Settings {
             max_token_size: Self::DEFAULT_MAX_TOKEN_SIZE,
-            context_budget: UserContext::DEFAULT_BUDGET,
+            max_context_size: UserContext::DEFAULT_MAX_SIZE,
             max_cached_tokens: Self::DEFAULT_MAX_CACHED_TOKENS,
             max_cache_size: Self::DEFAULT_MAX_CACHE_SIZE,
         };
@@ -115,10 +115,10 @@ impl Verifier {
     }
 
     /// Sets the size in bytes that a context may have, in place of
-    /// [`UserContext::DEFAULT_BUDGET`].
+    /// [`UserContext::DEFAULT_MAX_SIZE`].
     #[must_use]
-    pub fn context_budget(mut self, bytes: usize) -> Self {
-        self.settings.context_budget = bytes;
+    pub fn max_context_size(mut self, bytes: usize) -> Self {
+        self.settings.max_context_size = bytes;
         self.with_new_cache()
     }
 
@@ -166,18 +166,18 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// [`NotReady`], with the name of an issuer whose keys have not been fetched yet, or could not
+    /// [`KeysUnavailable`], with the name of an issuer whose keys have not been fetched yet, or could not
     /// be for so long that they are stale.
-    pub fn ready(&self) -> Result<(), NotReady> {
+    pub fn check_ready(&self) -> Result<(), KeysUnavailable> {
         let missing = self.issuers.values().find(|issuer| issuer.keys.version().is_none());
         match missing {
-            Some(issuer) => Err(NotReady { issuer: issuer.settings.name.clone() }),
+            Some(issuer) => Err(KeysUnavailable { issuer: issuer.settings.name.clone() }),
             None => Ok(()),
         }
     }
 
     /// Waits until the keys of all issuers are at hand.
-    pub async fn until_ready(&self) {
+    pub async fn wait_until_ready(&self) {
         for issuer in self.issuers.values() {
             issuer.keys.until_at_hand().await;
         }
@@ -289,7 +289,7 @@ impl Verifier {
         let times = Times::read(issuer, &registered)?;
         times.check(issuer.leeway, now)?;
         let expires_at = time(times.expires_at);
-        let context = issuer.claims.apply(&claims, expires_at, self.settings.context_budget)?;
+        let context = issuer.claims.apply(&claims, expires_at, self.settings.max_context_size)?;
         let facts = Facts {
             issuer: Arc::clone(name),
             subject: (subject != context.id()).then(|| subject.to_owned()),
@@ -312,7 +312,7 @@ impl Verifier {
     }
 }
 
-impl NotReady {
+impl KeysUnavailable {
     /// The issuer whose keys are not at hand.
     pub fn issuer(&self) -> &str {
         &self.issuer

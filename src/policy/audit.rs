@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::origin::RuleOrigin;
+use super::origin::RuleSource;
 use super::rule::Rule;
 
 /// A decision of a policy, which says what gRPC's audit logging says (gRFC A59): who called what,
@@ -26,7 +26,7 @@ pub struct AuditEvent<'a> {
     /// The rule that decided; `None` when there is none for the method.
     pub rule: Option<&'a Rule>,
     /// Where the rule comes from.
-    pub origin: Option<&'a RuleOrigin>,
+    pub origin: Option<&'a RuleSource>,
     /// Whether the policy lets the caller call the method.
     pub authorized: bool,
     /// Whether it is a shadow policy: what it says has no effect.

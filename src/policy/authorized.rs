@@ -15,24 +15,24 @@ pub trait Guarded {
     /// # Errors
     ///
     /// An [`AccessDenied`] when they may not, which a handler's `?` turns into `PERMISSION_DENIED`.
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied>;
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied>;
 }
 
 impl<T: Guarded + ?Sized> Guarded for &T {
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
-        (**self).check(user)
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        (**self).authorize(user)
     }
 }
 
 impl<T: Guarded + ?Sized> Guarded for Box<T> {
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
-        (**self).check(user)
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        (**self).authorize(user)
     }
 }
 
 impl<T: Guarded + ?Sized> Guarded for Arc<T> {
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
-        (**self).check(user)
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
+        (**self).authorize(user)
     }
 }
 
@@ -82,7 +82,7 @@ impl UserContext {
     /// }
     ///
     /// impl Guarded for Cancellation {
-    ///     fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+    ///     fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
     ///         if self.order.created_by == user.id() {
     ///             return Ok(());
     ///         }
@@ -106,9 +106,9 @@ impl UserContext {
     ///
     /// # Errors
     ///
-    /// What [`Guarded::check`] says.
+    /// What [`Guarded::authorize`] says.
     pub fn authorize<T: Guarded>(&self, subject: T) -> Result<Authorized<T>, AccessDenied> {
-        subject.check(self)?;
+        subject.authorize(self)?;
         Ok(Authorized::new(subject))
     }
 }

@@ -9,10 +9,10 @@ use super::audit::AuditSink;
 use super::descriptor::{self, Service};
 use super::engine::Policy;
 use super::error::PolicyError;
-use super::origin::{Found, RuleOrigin};
+use super::origin::{Found, RuleSource};
 use super::path::{MethodPath, is_service_name};
 use super::rule::Rule;
-use super::table::{Row, Table};
+use super::table::{RuleEntry, RuleTable};
 use super::{HEALTH, REFLECTION};
 
 /// Collects the rules of a [`Policy`]; see [`Policy::builder`].
@@ -28,7 +28,7 @@ pub struct PolicyBuilder {
     rules: BTreeMap<MethodPath, Rule>,
     defaults: BTreeMap<String, Rule>,
     others: Option<Rule>,
-    tell_requirements: bool,
+    expose_requirements: bool,
     sinks: Vec<Arc<dyn AuditSink>>,
     /// The first thing that was wrong.
     error: Option<PolicyError>,
@@ -47,13 +47,13 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    fn table(self) -> Table {
-        let row = |method: String, rule| Row { method, rule, allowed: 0, denied: 0 };
+    fn table(self) -> RuleTable {
+        let row = |method: String, rule| RuleEntry { method, rule, allowed: 0, denied: 0 };
         let methods = self.methods.into_iter().map(|(path, found)| row(path.to_string(), found));
         let services = self.services.into_iter().filter(|(_, found)| found.is_some());
         let services = services.map(|(name, found)| row(format!("/{name}/*"), found));
         let others = self.others.map(|found| row("*".to_owned(), Some(found)));
-        Table::new(methods.chain(services).chain(others).collect())
+        RuleTable::new(methods.chain(services).chain(others).collect())
     }
 }
 
@@ -66,7 +66,7 @@ impl PolicyBuilder {
             rules: BTreeMap::new(),
             defaults: BTreeMap::new(),
             others: None,
-            tell_requirements: false,
+            expose_requirements: false,
             sinks: Vec::new(),
             error: None,
         }
@@ -148,18 +148,18 @@ impl PolicyBuilder {
     /// Sets the rule of all methods of services that this policy says nothing of. This is for a
     /// gateway, which relays the calls of services that decide for themselves; everywhere else,
     /// methods that nobody thought of are better denied.
-    pub fn other_services(mut self, rule: Rule) -> Self {
-        self.check("other_services", &rule);
+    pub fn fallback_rule(mut self, rule: Rule) -> Self {
+        self.check("fallback_rule", &rule);
         if self.others.replace(rule).is_some() {
-            self.fail(PolicyError::RepeatedRule { target: "other_services".to_owned() });
+            self.fail(PolicyError::RepeatedRule { target: "fallback_rule".to_owned() });
         }
         self
     }
 
     /// Tells callers who are denied what would have been enough. By default they are told that it
     /// was not; and so they are when it takes more than 2 KiB to say.
-    pub fn tell_requirements(mut self) -> Self {
-        self.tell_requirements = true;
+    pub fn expose_requirements(mut self) -> Self {
+        self.expose_requirements = true;
         self
     }
 
@@ -174,7 +174,7 @@ impl PolicyBuilder {
     /// # Errors
     ///
     /// Those of [`build`](Self::build), but for [`PolicyError::Uncovered`].
-    pub fn table(self) -> Result<Table, PolicyError> {
+    pub fn table(self) -> Result<RuleTable, PolicyError> {
         Ok(self.resolve()?.table())
     }
 
@@ -185,7 +185,7 @@ impl PolicyBuilder {
     /// A [`PolicyError`] that names what is wrong, or all methods that have no rule.
     pub fn build(mut self) -> Result<Policy, PolicyError> {
         let sinks = mem::take(&mut self.sinks);
-        let (name, tell_requirements) = (Arc::clone(&self.name), self.tell_requirements);
+        let (name, expose_requirements) = (Arc::clone(&self.name), self.expose_requirements);
         let resolved = self.resolve()?;
         let uncovered = resolved.methods.iter().filter(|(_, found)| found.is_none());
         let mut methods: Vec<MethodPath> = uncovered.map(|(method, _)| method.clone()).collect();
@@ -196,7 +196,7 @@ impl PolicyBuilder {
         if let Some(file) = resolved.without_rules {
             return Err(PolicyError::RulesDropped { file });
         }
-        Ok(Policy::new(name, resolved, tell_requirements, sinks))
+        Ok(Policy::new(name, resolved, expose_requirements, sinks))
     }
 
     /// Finds the rule of each method.
@@ -214,8 +214,8 @@ impl PolicyBuilder {
         }
         self.check_names(resolved.services.keys())?;
 
-        let code = |rule: Rule| Some((rule, RuleOrigin::code()));
-        let code_default = |rule: Rule| Some((rule, RuleOrigin::code().of_default()));
+        let code = |rule: Rule| Some((rule, RuleSource::code()));
+        let code_default = |rule: Rule| Some((rule, RuleSource::code().of_default()));
         for (name, service) in self.described {
             resolved.without_rules = resolved.without_rules.or(service.without_rules);
             let default =
@@ -299,7 +299,7 @@ impl PolicyBuilder {
     fn check(&mut self, target: &str, rule: &Rule) {
         if let Err(problem) = rule.validate() {
             let target = target.to_owned();
-            self.fail(PolicyError::InvalidRule { origin: RuleOrigin::code(), target, problem });
+            self.fail(PolicyError::InvalidRule { origin: RuleSource::code(), target, problem });
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::error::PolicyError;
 use super::option::Options;
-use super::origin::{Found, RuleOrigin};
+use super::origin::{Found, RuleSource};
 use super::path::{MethodPath, is_service_name};
 use super::wire::{Message, WireError};
 
@@ -122,7 +122,7 @@ impl<'a> File<'a> {
         if !is_service_name(&name) {
             return Err(self.incomplete(format_args!("{name:?} is not the name of a service")));
         }
-        let origin = RuleOrigin::file(self.name);
+        let origin = RuleSource::file(self.name);
         let declared = service.joined(3).map_err(malformed)?;
         let default_rule = options.default_rule(&declared, &name, &origin)?;
         let mut paths = BTreeSet::new();

@@ -9,10 +9,10 @@ use ahash::RandomState;
 
 use super::audit::{AuditEvent, AuditSink};
 use super::builder::{PolicyBuilder, Resolved};
-use super::origin::{Found, RuleOrigin};
+use super::origin::{Found, RuleSource};
 use super::path::{MethodPath, service_of};
 use super::rule::{Access, Rule};
-use super::table::{Row, Table};
+use super::table::{RuleEntry, RuleTable};
 use crate::authenticate::Rejection;
 use crate::context::{AccessDenied, UserContext};
 use crate::telemetry;
@@ -33,14 +33,14 @@ struct Inner {
     services: HashMap<Arc<str>, Option<Entry>, RandomState>,
     /// The rule for methods of all other services.
     others: Option<Entry>,
-    tell_requirements: bool,
+    expose_requirements: bool,
     sinks: Vec<Arc<dyn AuditSink>>,
 }
 
 /// A rule, and how often it was asked.
 struct Entry {
     rule: Rule,
-    origin: RuleOrigin,
+    origin: RuleSource,
     /// What it stands for in metrics: a method's path, or a pattern.
     target: Arc<str>,
     allowed: AtomicU64,
@@ -92,7 +92,7 @@ impl Policy {
     pub(super) fn new(
         name: Arc<str>,
         resolved: Resolved,
-        tell_requirements: bool,
+        expose_requirements: bool,
         sinks: Vec<Arc<dyn AuditSink>>,
     ) -> Self {
         let entry = |target: Arc<str>, found: Found| {
@@ -118,7 +118,7 @@ impl Policy {
                 methods: methods.collect(),
                 services: services.collect(),
                 others: entry(Arc::from("*"), resolved.others),
-                tell_requirements,
+                expose_requirements,
                 sinks,
             }),
         }
@@ -149,10 +149,10 @@ impl Policy {
     }
 
     /// The rules, and how often each of them was asked.
-    pub fn table(&self) -> Table {
+    pub fn table(&self) -> RuleTable {
         let Inner { methods, services, others, .. } = &*self.inner;
         let entries = methods.values().chain(services.values().flatten()).chain(others);
-        Table::new(entries.map(Entry::row).collect())
+        RuleTable::new(entries.map(Entry::row).collect())
     }
 
     /// What is said of a method, whose path is canonical. Nothing is counted yet.
@@ -174,8 +174,8 @@ impl Inner {
 }
 
 impl Entry {
-    fn row(&self) -> Row {
-        Row {
+    fn row(&self) -> RuleEntry {
+        RuleEntry {
             method: self.target.to_string(),
             rule: Some((self.rule.clone(), self.origin.clone())),
             allowed: self.allowed.load(Ordering::Relaxed),
@@ -203,7 +203,7 @@ impl Ruling<'_> {
             Verdict::Anonymous => Err(challenge()),
             Verdict::Denied => Err(Rejection::PolicyDenied {
                 denied: self.denied(),
-                is_told: self.policy.tell_requirements,
+                is_told: self.policy.expose_requirements,
             }),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::origin::RuleOrigin;
+use super::origin::RuleSource;
 use super::path::{InvalidMethodPath, MethodPath};
 
 /// Why a policy cannot be built. Its text says all of it: there are no further causes.
@@ -28,7 +28,7 @@ pub enum PolicyError {
     #[error("{origin}: {target}: {problem}")]
     InvalidRule {
         /// Where it comes from.
-        origin: RuleOrigin,
+        origin: RuleSource,
         /// The path of the method, or the name of the service, that it is for.
         target: String,
         /// What is wrong with it.
@@ -68,7 +68,7 @@ pub enum PolicyError {
     /// There are two rules in code for one method, service, or for all other services.
     #[error("in code: {target} has two rules")]
     RepeatedRule {
-        /// The method's path, the service's name, or `other_services`.
+        /// The method's path, the service's name, or `fallback_rule`.
         target: String,
     },
 

@@ -8,7 +8,7 @@ use std::mem;
 
 use super::descriptor::File;
 use super::error::{InvalidRule, PolicyError};
-use super::origin::{Found, RuleOrigin};
+use super::origin::{Found, RuleSource};
 use super::rule::{MAX_DEPTH, Rule};
 use super::wire::{self, Message, Value, WireError};
 
@@ -123,7 +123,7 @@ impl<'a> Options<'a> {
         &self,
         options: &[u8],
         path: &str,
-        origin: &RuleOrigin,
+        origin: &RuleSource,
     ) -> Result<Found, PolicyError> {
         self.read(options, self.rule, RULE, path, origin.clone())
     }
@@ -133,7 +133,7 @@ impl<'a> Options<'a> {
         &self,
         options: &[u8],
         service: &str,
-        origin: &RuleOrigin,
+        origin: &RuleSource,
     ) -> Result<Found, PolicyError> {
         self.read(options, self.default_rule, DEFAULT_RULE, service, origin.clone().of_default())
     }
@@ -144,7 +144,7 @@ impl<'a> Options<'a> {
         number: Option<u32>,
         name: &'static str,
         target: &str,
-        origin: RuleOrigin,
+        origin: RuleSource,
     ) -> Result<Found, PolicyError> {
         let rule = read(options).and_then(|options| {
             if !options.all(UNINTERPRETED).is_empty() {

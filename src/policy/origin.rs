@@ -5,17 +5,17 @@ use std::fmt;
 use super::rule::Rule;
 
 /// A rule, if there is one, and where it comes from.
-pub(super) type Found = Option<(Rule, RuleOrigin)>;
+pub(super) type Found = Option<(Rule, RuleSource)>;
 
 /// Where a rule comes from. As text, it is the name of a file, or `in code`; and `(default)` after
 /// it says that it is the one for all methods that have none of their own.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RuleOrigin {
+pub struct RuleSource {
     file: Option<String>,
     is_default: bool,
 }
 
-impl RuleOrigin {
+impl RuleSource {
     pub(super) fn code() -> Self {
         Self { file: None, is_default: false }
     }
@@ -40,7 +40,7 @@ impl RuleOrigin {
     }
 }
 
-impl fmt::Display for RuleOrigin {
+impl fmt::Display for RuleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let default = if self.is_default { " (default)" } else { "" };
         write!(f, "{}{default}", self.file.as_deref().unwrap_or("in code"))

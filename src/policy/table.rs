@@ -2,38 +2,38 @@
 
 use std::fmt;
 
-use super::origin::{Found, RuleOrigin};
+use super::origin::{Found, RuleSource};
 use super::rule::Rule;
 
 /// The rules of a policy, sorted by method: for reviews, logs and tests. As text, it has a line for
 /// each, and how often it was asked where any of them was.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Table {
-    rows: Vec<Row>,
+pub struct RuleTable {
+    rows: Vec<RuleEntry>,
 }
 
 /// A method, and its rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Row {
+pub struct RuleEntry {
     pub(super) method: String,
     pub(super) rule: Found,
     pub(super) allowed: u64,
     pub(super) denied: u64,
 }
 
-impl Table {
-    pub(super) fn new(mut rows: Vec<Row>) -> Self {
+impl RuleTable {
+    pub(super) fn new(mut rows: Vec<RuleEntry>) -> Self {
         rows.sort_by(|one, other| one.method.cmp(&other.method));
         Self { rows }
     }
 
     /// All of them.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[RuleEntry] {
         &self.rows
     }
 }
 
-impl Row {
+impl RuleEntry {
     /// The method's path. `/package.Service/*` stands for all methods of a service that is not
     /// described, and `*` for those of all other services.
     pub fn method(&self) -> &str {
@@ -46,7 +46,7 @@ impl Row {
     }
 
     /// Where the rule comes from.
-    pub fn origin(&self) -> Option<&RuleOrigin> {
+    pub fn origin(&self) -> Option<&RuleSource> {
         self.rule.as_ref().map(|(_, origin)| origin)
     }
 
@@ -62,14 +62,14 @@ impl Row {
 }
 
 /// With counts where there are any.
-impl fmt::Display for Table {
+impl fmt::Display for RuleTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_asked = self.rows.iter().any(|row| row.allowed + row.denied > 0);
         let head = ["METHOD", "RULE", "ORIGIN", "ALLOWED", "DENIED"].map(str::to_owned);
         let mut lines = vec![head];
         lines.extend(self.rows.iter().map(|row| {
             let rule = row.rule().map_or_else(|| "none".to_owned(), Rule::to_string);
-            let origin = row.origin().map(RuleOrigin::to_string).unwrap_or_default();
+            let origin = row.origin().map(RuleSource::to_string).unwrap_or_default();
             [row.method.clone(), rule, origin, row.allowed.to_string(), row.denied.to_string()]
         }));
         let columns = if is_asked { 5 } else { 3 };

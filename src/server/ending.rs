@@ -35,7 +35,7 @@ pub(crate) enum Cause {
 impl Ending {
     /// At this deadline.
     pub(crate) fn at(deadline: Option<Deadline>) -> Self {
-        let deadline = deadline.map(Deadline::time);
+        let deadline = deadline.map(Deadline::instant);
         Self { time: deadline, cause: Cause::Deadline, deadline }
     }
 
@@ -46,7 +46,7 @@ impl Ending {
         grace: Option<Duration>,
         now: impl FnOnce() -> SystemTime,
     ) -> Self {
-        let deadline = context.deadline().map(Deadline::time);
+        let deadline = context.deadline().map(Deadline::instant);
         let until = context.user().and_then(UserContext::expires_at);
         let expiry = until.zip(grace).and_then(|(until, grace)| {
             // A token that has expired was accepted with some leeway.

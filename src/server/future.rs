@@ -57,7 +57,7 @@ impl<F> ResponseFuture<F> {
     /// Calls the service, and polls the future that it returns, in the scope of the call.
     pub(super) fn running(mut call: Running, ending: Ending, f: impl FnOnce() -> F) -> Self {
         let future = Some(call.in_scope(f));
-        let alarm = Alarm::at(call.context().deadline().map(Deadline::time));
+        let alarm = Alarm::at(call.context().deadline().map(Deadline::instant));
         Self { state: State::Running { future, call, alarm, ending } }
     }
 }

@@ -19,22 +19,22 @@ use crate::propagation::PropagatedField;
 /// ```
 /// # use tonic_health::server::HealthService as Orders;
 /// # use tonic_health::pb::health_server::HealthServer as OrderServiceServer;
-/// use tonic_passport::{EdgeInterceptor, ForwardedContext};
+/// use tonic_passport::{ServerInterceptor, ForwardedContext};
 ///
 /// # let orders = Orders::from_health_reporter(tonic_health::server::HealthReporter::new());
-/// let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+/// let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
 /// let service = OrderServiceServer::with_interceptor(orders, interceptor);
 /// # drop(service);
 /// ```
 ///
 /// A handler behind it has the caller in its request, but does not run in the call's scope: the
 /// calls that it makes need one, [`CallContext::from_request`](crate::CallContext::from_request).
-pub struct EdgeInterceptor<A> {
+pub struct ServerInterceptor<A> {
     authenticator: Arc<A>,
     settings: Arc<Settings>,
 }
 
-impl<A: Authenticator> EdgeInterceptor<A> {
+impl<A: Authenticator> ServerInterceptor<A> {
     /// An interceptor that authenticates with this strategy.
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
@@ -64,7 +64,7 @@ impl<A: Authenticator> EdgeInterceptor<A> {
     }
 }
 
-impl<A> Clone for EdgeInterceptor<A> {
+impl<A> Clone for ServerInterceptor<A> {
     fn clone(&self) -> Self {
         Self {
             authenticator: Arc::clone(&self.authenticator),
@@ -73,13 +73,13 @@ impl<A> Clone for EdgeInterceptor<A> {
     }
 }
 
-impl<A> fmt::Debug for EdgeInterceptor<A> {
+impl<A> fmt::Debug for ServerInterceptor<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EdgeInterceptor").finish_non_exhaustive()
+        f.debug_struct("ServerInterceptor").finish_non_exhaustive()
     }
 }
 
-impl<A: Authenticator> Interceptor for EdgeInterceptor<A> {
+impl<A: Authenticator> Interceptor for ServerInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
         let headers = metadata.as_mut();

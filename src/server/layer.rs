@@ -41,7 +41,7 @@ use crate::telemetry::{self, Outcome};
 /// 6. the handler runs, and the response's body is polled, with the call's
 ///    [`CallContext`](crate::CallContext) as the task's own, in a tracing span `call`
 /// 7. the call ends by its deadline, with `DEADLINE_EXCEEDED`, and streams also
-///    [with their token](Self::stream_grace); when the caller leaves before, what the call started is
+///    [with their token](Self::stream_expiry_grace); when the caller leaves before, what the call started is
 ///    cancelled
 /// 8. reserved names are stripped from the response's metadata and trailers
 ///
@@ -152,26 +152,20 @@ impl<A: Authenticator> ServerLayer<A> {
         self
     }
 
-    /// Sets how long a stream may go on once the token that opened it has expired: 30 seconds by
-    /// default. Then it ends with `UNAUTHENTICATED` and the reason `TOKEN_EXPIRED`, in either
-    /// direction, and its client opens another one with a new token.
+    /// Sets how long a stream may outlive the token that opened it: `Some(30 s)` by default. After
+    /// that grace period the stream ends with `UNAUTHENTICATED` and the reason `TOKEN_EXPIRED`, in
+    /// both directions; the client opens a new one with a new token. `None` lets streams outlive
+    /// their tokens.
     ///
-    /// A call that is let in when that time is over already, with the verifier's leeway, has a second.
-    /// A method that answers with one message is not ended; of a call that is relayed nobody knows
-    /// which kind it is, so there an answer that begins late has a second, too.
+    /// A call accepted within the verifier's leeway after its token expired has one second. A unary
+    /// method is not ended by this. A gateway cannot tell which kind of call it relays, so a response
+    /// that begins late has one second there, too.
     ///
-    /// This is a setting of the edge: behind it, nobody knows of a token, and streams end with those
-    /// of the edge.
+    /// This is a setting of the edge. Services behind it never see a token; their streams end with
+    /// those of the edge.
     #[must_use]
-    pub fn stream_grace(mut self, grace: Duration) -> Self {
-        self.settings().stream_grace = Some(grace);
-        self
-    }
-
-    /// Lets streams go on for as long as they like once the token that opened them has expired.
-    #[must_use]
-    pub fn streams_outlive_tokens(mut self) -> Self {
-        self.settings().stream_grace = None;
+    pub fn stream_expiry_grace(mut self, grace: Option<Duration>) -> Self {
+        self.settings().stream_expiry_grace = grace;
         self
     }
 
@@ -277,7 +271,7 @@ where
         match admitted {
             Ok(Admitted { context, span }) => {
                 let now = || self.authenticator.now();
-                let ending = Ending::of(&context, self.settings.stream_grace, now);
+                let ending = Ending::of(&context, self.settings.stream_expiry_grace, now);
                 let body = Body::new(RequestBody::new(body, ending));
                 let request = Request::from_parts(parts, body);
                 let call = Running::new(context, span);

@@ -20,7 +20,7 @@ pub(super) struct Settings {
     /// How long a call may take at most.
     pub(super) timeout: Option<Duration>,
     /// How long a stream may go on without its token; `None`: for as long as it likes.
-    pub(super) stream_grace: Option<Duration>,
+    pub(super) stream_expiry_grace: Option<Duration>,
     /// The further fields that go along with a call.
     pub(super) fields: Vec<PropagatedField>,
 }
@@ -32,7 +32,7 @@ impl Default for Settings {
             shadow: None,
             record_email: false,
             timeout: None,
-            stream_grace: Some(STREAM_GRACE),
+            stream_expiry_grace: Some(STREAM_GRACE),
             fields: Vec::new(),
         }
     }

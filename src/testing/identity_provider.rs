@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::answer::Answer;
 use super::issuer::TestIssuer;
+use super::mock_response::MockResponse;
 use super::signing_key::SigningKey;
 use super::token::TokenBuilder;
 use crate::jwt::{Algorithm, Issuer, RemoteKeys};
@@ -41,7 +41,7 @@ const MAX_REQUEST: u64 = 16 * 1024;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let provider = IdentityProvider::start().await;
 /// let verifier = Verifier::new([provider.issuer()])?;
-/// verifier.until_ready().await;
+/// verifier.wait_until_ready().await;
 ///
 /// let old = provider.token("alice").sign();
 /// provider.rotate();
@@ -64,18 +64,18 @@ const MAX_REQUEST: u64 = 16 * 1024;
 ///
 /// ```
 /// use tonic_passport::jwt::Verifier;
-/// use tonic_passport::testing::{Answer, IdentityProvider};
+/// use tonic_passport::testing::{MockResponse, IdentityProvider};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let provider = IdentityProvider::start().await;
-/// provider.answer_discovery(Answer::silence());
+/// provider.set_discovery_response(MockResponse::stalled());
 /// let verifier = Verifier::new([provider.issuer()])?;
-/// provider.until_requested(1).await;
-/// assert!(verifier.ready().is_err());
+/// provider.wait_for_requests(1).await;
+/// assert!(verifier.check_ready().is_err());
 ///
-/// provider.recover();
-/// verifier.until_ready().await;
+/// provider.reset();
+/// verifier.wait_until_ready().await;
 /// # Ok(())
 /// # }
 /// ```
@@ -96,8 +96,8 @@ struct Keys {
 
 /// What the server knows.
 struct Shared {
-    discovery: watch::Sender<Answer>,
-    key_set: watch::Sender<Answer>,
+    discovery: watch::Sender<MockResponse>,
+    key_set: watch::Sender<MockResponse>,
     /// The paths of all requests.
     requests: watch::Sender<Vec<String>>,
 }
@@ -187,26 +187,26 @@ impl IdentityProvider {
             }
             keys.published = published;
         }
-        self.answer_keys(answer);
+        self.set_keys_response(answer);
     }
 
     /// Sets what is answered to who asks for the key set, until keys are
-    /// [published](Self::publish) or it [recovers](Self::recover).
-    pub fn answer_keys(&self, answer: Answer) {
+    /// [published](Self::publish) or it [reset](Self::reset).
+    pub fn set_keys_response(&self, answer: MockResponse) {
         drop(self.shared.key_set.send_replace(answer));
     }
 
     /// Sets what is answered to who asks for the discovery document, until it
-    /// [recovers](Self::recover).
-    pub fn answer_discovery(&self, answer: Answer) {
+    /// [reset](Self::reset).
+    pub fn set_discovery_response(&self, answer: MockResponse) {
         drop(self.shared.discovery.send_replace(answer));
     }
 
     /// Answers as it should: with its discovery document, and the keys that were published last.
-    pub fn recover(&self) {
+    pub fn reset(&self) {
         let answer = key_set(&self.keys().published);
-        self.answer_keys(answer);
-        self.answer_discovery(discovery(&self.url));
+        self.set_keys_response(answer);
+        self.set_discovery_response(discovery(&self.url));
     }
 
     /// How often the key set was asked for.
@@ -215,12 +215,12 @@ impl IdentityProvider {
     }
 
     /// Waits until the key set was asked for this often in all. What is answered to these requests
-    /// is decided then, unless it is [silence](Answer::silence); it need not have arrived.
+    /// is decided then, unless it is [silence](MockResponse::stalled); it need not have arrived.
     ///
     /// # Panics
     ///
     /// Panics when that takes more than ten seconds.
-    pub async fn until_fetched(&self, times: usize) {
+    pub async fn wait_for_fetches(&self, times: usize) {
         self.wait_until(|paths| fetches(paths) >= times).await;
     }
 
@@ -229,12 +229,12 @@ impl IdentityProvider {
         self.shared.requests.borrow().clone()
     }
 
-    /// Waits until this many requests came in all, as [`until_fetched`](Self::until_fetched) does.
+    /// Waits until this many requests came in all, as [`wait_for_fetches`](Self::wait_for_fetches) does.
     ///
     /// # Panics
     ///
     /// Panics when that takes more than ten seconds.
-    pub async fn until_requested(&self, times: usize) {
+    pub async fn wait_for_requests(&self, times: usize) {
         self.wait_until(|paths| paths.len() >= times).await;
     }
 
@@ -262,14 +262,14 @@ impl fmt::Debug for IdentityProvider {
     }
 }
 
-fn discovery(url: &str) -> Answer {
+fn discovery(url: &str) -> MockResponse {
     let keys = format!("{url}{}", IdentityProvider::KEYS_PATH);
-    Answer::body(json!({ "issuer": url, "jwks_uri": keys }).to_string())
+    MockResponse::body(json!({ "issuer": url, "jwks_uri": keys }).to_string())
 }
 
-fn key_set<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Answer {
+fn key_set<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> MockResponse {
     let keys: Vec<Value> = keys.into_iter().map(SigningKey::jwk).collect();
-    Answer::body(json!({ "keys": keys }).to_string())
+    MockResponse::body(json!({ "keys": keys }).to_string())
 }
 
 fn fetches(paths: &[String]) -> usize {
@@ -301,7 +301,7 @@ async fn exchange(mut socket: TcpStream, shared: &Shared) -> io::Result<()> {
         IdentityProvider::KEYS_PATH => Some(shared.key_set.subscribe()),
         _ => None,
     };
-    let mut answer = answers.as_ref().map_or(Answer::status(404), |all| all.borrow().clone());
+    let mut answer = answers.as_ref().map_or(MockResponse::status(404), |all| all.borrow().clone());
     // The answer is chosen before anyone is told of the request, and may change it.
     shared.requests.send_modify(|paths| paths.push(path.to_owned()));
     if let Some(mut answers) = answers.filter(|_| answer.is_silence()) {

@@ -18,8 +18,8 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status};
 use tonic_passport::propagation::PropagatedField;
 use tonic_passport::{
-    CallContext, ClientLayer, Deadline, EdgeInterceptor, ForwardedContext, PropagateInterceptor,
-    ScopeLayer, ServerLayer, UserContext,
+    CallContext, ClientInterceptor, ClientLayer, Deadline, ForwardedContext, ScopeLayer,
+    ServerInterceptor, ServerLayer, UserContext,
 };
 use tower::buffer::Buffer;
 use tower::util::BoxCloneSyncService;
@@ -58,7 +58,7 @@ fn bob() -> UserContext {
 fn describe(context: &CallContext) -> String {
     let user = context.user().map_or("nobody", UserContext::id);
     let id = context.request_id().map_or("no request", AsRef::as_ref);
-    format!("{user}, {id}, {:?}", context.deadline().map(Deadline::time))
+    format!("{user}, {id}, {:?}", context.deadline().map(Deadline::instant))
 }
 
 /// What is known where this is called.
@@ -382,7 +382,7 @@ fn layered(channel: Channel) -> Door {
 }
 
 fn intercepted(channel: Channel) -> Door {
-    let interceptor = PropagateInterceptor::new().allow_anonymous();
+    let interceptor = ClientInterceptor::new().allow_anonymous();
     door(InterceptedService::new(channel, interceptor))
 }
 
@@ -543,7 +543,7 @@ fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
 async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propagates_it() {
     let probe = Probe::default();
     let next = probe.bare().await;
-    let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network())
+    let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network())
         .timeout(Duration::from_secs(20))
         .propagate([
             PropagatedField::every_hop("x-experiment").unwrap(),
@@ -562,7 +562,7 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
     let timeouts = [(Some("10S"), 10), (Some("1H"), 20), (None, 20)];
 
     let channel = next.connect().await;
-    let out = InterceptedService::new(channel, PropagateInterceptor::new());
+    let out = InterceptedService::new(channel, ClientInterceptor::new());
     for kind in Kind::ALL {
         let out = out.clone();
         let answering = Answering(move |context: CallContext| {
@@ -659,7 +659,7 @@ async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
     let channel = || Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy();
     let doors = [
         ("layer", door(ClientLayer::new().wrap(channel()))),
-        ("interceptor", door(InterceptedService::new(channel(), PropagateInterceptor::new()))),
+        ("interceptor", door(InterceptedService::new(channel(), ClientInterceptor::new()))),
     ];
 
     for (name, door) in doors {

@@ -17,7 +17,7 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Status};
 use tonic_passport::{
-    BearerToken, CallContext, ClientLayer, ForwardedContext, Gateway, PropagateInterceptor,
+    CallContext, ClientInterceptor, ClientLayer, ForwardedContext, Gateway, JwtAuthenticator,
     ServerLayer, UserContext,
 };
 use tower::ServiceExt;
@@ -159,7 +159,7 @@ async fn middle(last: &TestServer, relays: bool) -> TestServer {
 async fn gateway(upstream: &TestServer) -> TestServer {
     let gateway = Gateway::builder().route("shop.v1.OrderService", upstream.connect().await);
     let routes = gateway.build().unwrap().into_routes();
-    let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+    let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
     TestServer::start(|incoming| {
         Server::builder().layer(edge).add_routes(routes).serve_with_incoming(incoming)
     })
@@ -562,7 +562,7 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
 #[tokio::test]
 async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialled() {
     let silent = Silent::start().await;
-    let doors = both(silent.channel(), &ClientLayer::new(), PropagateInterceptor::new());
+    let doors = both(silent.channel(), &ClientLayer::new(), ClientInterceptor::new());
     for (door, channel) in doors {
         let (server, mut started) = starts(move |kind| {
             let channel: Door<_> = channel.clone();

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tonic::Code;
 use tonic_passport::jwt::{ClaimMapping, ClaimPath, TokenError, Verifier};
-use tonic_passport::{BearerToken, ContextError, ServerLayer, UserContext};
+use tonic_passport::{ContextError, JwtAuthenticator, ServerLayer, UserContext};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::reason;
@@ -312,10 +312,10 @@ fn a_context_over_its_budget_is_refused_whole() {
         panic!("{error:?}");
     };
     assert!(size > 5 * 1024, "{size}");
-    assert_eq!(budget, UserContext::DEFAULT_BUDGET);
+    assert_eq!(budget, UserContext::DEFAULT_MAX_SIZE);
 
     let token = key().token(&claims_with(json!({ "roles": [role] })));
-    let exact = |budget| verifier().context_budget(budget).verify(&token);
+    let exact = |budget| verifier().max_context_size(budget).verify(&token);
     assert!(exact(size).unwrap().context().roles().eq([role.as_str()]));
     let error = TokenError::Context(ContextError::TooLarge { size, budget: size - 1 });
     assert_eq!(exact(size - 1).err(), Some(error));
@@ -328,14 +328,14 @@ fn ten_thousand_roles_are_too_large_a_context() {
     let verifier = verifier().max_token_size(1 << 20);
     let error = verifier.verify(&token).unwrap_err();
     assert!(matches!(error, TokenError::Context(ContextError::TooLarge { .. })), "{error:?}");
-    let user = verifier.context_budget(1 << 20).verify(&token).unwrap().into_context();
+    let user = verifier.max_context_size(1 << 20).verify(&token).unwrap().into_context();
     assert!(user.roles().eq(roles));
 }
 
 #[tokio::test]
 async fn a_caller_whose_context_is_too_large_is_told_so() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier()))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier()))).await;
     let token = key().token(&claims_with(json!({ "roles": ["r".repeat(5 * 1024)] })));
     for kind in Kind::ALL {
         let bearer = format!("Bearer {token}");
@@ -350,7 +350,7 @@ async fn a_caller_whose_context_is_too_large_is_told_so() {
 #[tokio::test]
 async fn a_claim_that_makes_no_context_is_an_invalid_token_to_the_caller() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(BearerToken::new(token::verifier()))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(token::verifier()))).await;
     let channel = server.connect().await;
     for (case, claims) in [
         ("a wrong type", json!({ "roles": "admin" })),

@@ -18,8 +18,8 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code, Status};
 use tonic_passport::propagation::RequestId;
 use tonic_passport::{
-    CallContext, ClientLayer, Deadline, EdgeInterceptor, ForwardedContext, Gateway,
-    PropagateInterceptor, ServerLayer, UserContext,
+    CallContext, ClientInterceptor, ClientLayer, Deadline, ForwardedContext, Gateway,
+    ServerInterceptor, ServerLayer, UserContext,
 };
 use tower::ServiceExt;
 
@@ -63,7 +63,7 @@ fn assert_told(answer: Result<(), Status>, (code, expected): (Code, &str), case:
 
 /// Servers of a probe behind the layer and behind the interceptor.
 async fn doors(probe: &Probe) -> [(&'static str, TestServer); 2] {
-    let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+    let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
     let service = OrderServiceServer::with_interceptor(probe.clone(), interceptor);
     let intercepted = TestServer::start(|incoming| {
         Server::builder().add_service(service).serve_with_incoming(incoming)
@@ -162,7 +162,7 @@ async fn a_timeout_becomes_the_deadline_of_the_call() {
                 let after = Instant::now();
 
                 let seen = probe.take_one();
-                let deadline = seen.call.deadline().expect(&case).time();
+                let deadline = seen.call.deadline().expect(&case).instant();
                 assert!(before + meaning <= deadline, "{case}");
                 assert!(deadline <= after + meaning, "{case}");
                 if door == "layer" {
@@ -226,7 +226,7 @@ async fn a_malformed_timeout_is_not_sent_either() {
     let server = probe.bare().await;
     let channel = server.connect().await.map_response(|answer| answer.map(Body::new));
 
-    for (door, channel) in both(channel, &ClientLayer::new(), PropagateInterceptor::new()) {
+    for (door, channel) in both(channel, &ClientLayer::new(), ClientInterceptor::new()) {
         for kind in Kind::ALL {
             for (name, values) in MALFORMED {
                 let case = format!("{door}, {kind:?}, {name}");
@@ -386,7 +386,7 @@ async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
     ];
     for (name, allowed, asked, expected) in cases {
         let probe = Probe::default();
-        let interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+        let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
         let service =
             OrderServiceServer::with_interceptor(probe.clone(), interceptor.timeout(allowed));
         let intercepted = TestServer::start(|incoming| {
@@ -401,7 +401,7 @@ async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
                 let before = Instant::now();
                 call(kind, server.patient(), &fields).await.expect(&case);
                 let after = Instant::now();
-                let deadline = probe.take_one().call.deadline().expect(&case).time();
+                let deadline = probe.take_one().call.deadline().expect(&case).instant();
                 assert!(before + expected <= deadline, "{case}");
                 assert!(deadline <= after + expected, "{case}");
             }
@@ -508,7 +508,7 @@ async fn send(
     context: &CallContext,
     own: Option<&str>,
 ) -> [(&'static str, Result<Sent, Status>); 2] {
-    let (mut layer, mut interceptor) = (ClientLayer::new(), PropagateInterceptor::new());
+    let (mut layer, mut interceptor) = (ClientLayer::new(), ClientInterceptor::new());
     if let Some(margin) = margin {
         (layer, interceptor) = (layer.deadline_margin(margin), interceptor.deadline_margin(margin));
     }
@@ -557,7 +557,7 @@ async fn a_call_is_given_what_remains_less_a_margin() {
     ];
     for (name, margin, left, own, expected) in cases {
         let context = context(left);
-        let deadline = context.deadline().unwrap().time();
+        let deadline = context.deadline().unwrap().instant();
         for (door, sent) in send(margin, &context, own).await {
             let case = format!("{name}, {door}");
             let sent = sent.expect(&case);
@@ -607,7 +607,7 @@ async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
     for (name, margin, context, own) in cases {
         let silent = Silent::start().await;
         let layer = ClientLayer::new().deadline_margin(margin);
-        let interceptor = PropagateInterceptor::new().deadline_margin(margin);
+        let interceptor = ClientInterceptor::new().deadline_margin(margin);
         for (door, channel) in both(silent.channel(), &layer, interceptor) {
             for kind in Kind::ALL {
                 let case = format!("{name}, {door}, {kind:?}");
@@ -769,13 +769,13 @@ async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request
     let probe = Probe::default();
     let upstream = probe.bare().await;
     let channel = upstream.connect().await;
-    let (layer, interceptor) = (ClientLayer::new(), PropagateInterceptor::new());
+    let (layer, interceptor) = (ClientLayer::new(), ClientInterceptor::new());
     let channel = channel.map_response(|answer| answer.map(Body::new));
     for (door, channel) in both(channel, &layer, interceptor) {
         let (tell, mut told) = mpsc::channel(1);
         let server = raw::serve_behind(internal(), move |_| {
             let (channel, tell) = (channel.clone(), tell.clone());
-            let deadline = CallContext::current().deadline().unwrap().time();
+            let deadline = CallContext::current().deadline().unwrap().instant();
             let work = CallContext::current().detached().scope(async move {
                 // Longer than the call may take.
                 tokio::time::sleep_until(deadline + Duration::from_millis(20)).await;
@@ -846,7 +846,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let own = own.map(|(number, unit)| format!("{number}{}", &"numSMH"[unit..=unit]));
         let context = context(left);
-        let deadline = context.deadline().unwrap().time();
+        let deadline = context.deadline().unwrap().instant();
         for (door, sent) in runtime.block_on(send(Some(margin), &context, own.as_deref())) {
             match sent {
                 Ok(sent) => {

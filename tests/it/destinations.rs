@@ -222,7 +222,7 @@ async fn a_destination_includes_what_it_says_and_nothing_else() {
                 continue;
             };
             let request = || Request::new(Body::empty());
-            let channel = layer.wrap_to(&place, answers).oneshot(request()).await.unwrap();
+            let channel = layer.wrap_with_origin(answers, &place).oneshot(request()).await.unwrap();
             let mut request = request();
             *request.uri_mut() = place;
             let origin = layer.wrap(answers).oneshot(request).await.unwrap();
@@ -247,9 +247,9 @@ async fn the_context_goes_to_a_destination_that_the_channel_is_wrapped_for() {
         bound_to([&exactly]),
         bound_to(["127.0.0.1"]),
         bound_to(["inventory", "*.shop.internal", &exactly]),
-        bound_to(["127.0.0.1"]).allow_elsewhere(),
+        bound_to(["127.0.0.1"]).allow_other_destinations(),
     ] {
-        let channel = layer.wrap_to(endpoint.uri(), endpoint.connect_lazy());
+        let channel = layer.wrap_with_origin(endpoint.connect_lazy(), endpoint.uri());
         for kind in Kind::ALL {
             let case = format!("{layer:?}, {kind:?}");
             context.clone().scope(call(kind, channel.clone(), &[])).await.expect(&case);
@@ -280,7 +280,7 @@ async fn the_context_goes_to_a_destination_that_the_client_has_as_its_origin() {
 
     for (case, service) in [
         ("the origin alone is known", layer.wrap(channel.clone())),
-        ("the channel is known as well", layer.wrap_to(endpoint.uri(), channel)),
+        ("the channel is known as well", layer.wrap_with_origin(channel, endpoint.uri())),
     ] {
         create_order(Orders::with_origin(service, origin()), &[]).await.expect(case);
         forged::assert_context(&probe.take_one().metadata, &[("x-user-id", "alice")], case);
@@ -318,7 +318,7 @@ async fn a_call_to_elsewhere_is_refused_by_name_and_nothing_is_dialled() {
         ] {
             let channel = endpoint.connect_lazy();
             let service = if is_channel_known {
-                layer.wrap_to(endpoint.uri(), channel)
+                layer.wrap_with_origin(channel, endpoint.uri())
             } else {
                 layer.wrap(channel)
             };
@@ -345,7 +345,7 @@ async fn no_kind_of_call_goes_to_elsewhere() {
     let context = context_of(&[], []).await;
     for (known, service) in [
         ("not known", layer.wrap(channel.clone())),
-        ("known", layer.wrap_to(endpoint.uri(), channel)),
+        ("known", layer.wrap_with_origin(channel, endpoint.uri())),
     ] {
         for kind in Kind::ALL {
             let case = format!("{known}, {kind:?}");
@@ -391,8 +391,8 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
     let server = probe.bare().await;
     let endpoint = server.endpoint();
     let channel = server.connect().await;
-    let outside = bound_to(["inventory:50053"]).allow_elsewhere();
-    let inside = bound_to(["127.0.0.1"]).allow_elsewhere();
+    let outside = bound_to(["inventory:50053"]).allow_other_destinations();
+    let inside = bound_to(["127.0.0.1"]).allow_other_destinations();
     let everything = [
         "baggage",
         "traceparent",
@@ -406,8 +406,8 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
     ];
     let cases: [(&str, ClientService<Channel>, &[&str]); 3] = [
         ("not known", outside.wrap(channel.clone()), &[]),
-        ("elsewhere", outside.wrap_to(endpoint.uri(), channel.clone()), &[]),
-        ("here", inside.wrap_to(endpoint.uri(), channel), &everything),
+        ("elsewhere", outside.wrap_with_origin(channel.clone(), endpoint.uri()), &[]),
+        ("here", inside.wrap_with_origin(channel, endpoint.uri()), &everything),
     ];
     let copied: Vec<_> = SENT.into_iter().chain([("x-passport-one-hop", "x-debug")]).collect();
     for (place, service, expected) in cases {
@@ -432,7 +432,7 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
 async fn what_is_a_calls_own_goes_to_elsewhere() {
     let probe = Probe::default();
     let server = probe.bare().await;
-    let service = bound_to([]).allow_elsewhere().wrap(server.connect().await);
+    let service = bound_to([]).allow_other_destinations().wrap(server.connect().await);
     let own = [
         ("x-request-id", "r-2"),
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"),
@@ -458,7 +458,7 @@ async fn a_call_to_elsewhere_still_has_to_be_answered_by_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint =
         Endpoint::try_from(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let service = bound_to([]).allow_elsewhere().wrap(endpoint.connect_lazy());
+    let service = bound_to([]).allow_other_destinations().wrap(endpoint.connect_lazy());
     let context = CallContext::default().with_deadline(Deadline::after(Duration::ZERO));
     let status = context.scope(call(Kind::Unary, service, &[])).await.unwrap_err();
     let expected = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");

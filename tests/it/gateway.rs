@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_passport::propagation::PropagatedField;
-use tonic_passport::{BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer};
+use tonic_passport::{ClientLayer, ForwardedContext, Gateway, JwtAuthenticator, ServerLayer};
 use tower::ServiceExt;
 
 use crate::support::probe::{Kind, Probe, call, with};
@@ -39,7 +39,7 @@ const SOON: Duration = Duration::from_secs(5);
 /// A gateway to one upstream for whoever has a token.
 async fn edge(upstream: Endpoint) -> TestServer {
     let gateway = Gateway::builder().route(ORDERS, upstream.connect_lazy()).build().unwrap();
-    let layer = ServerLayer::new(BearerToken::new(token::verifier()));
+    let layer = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
     TestServer::start(|incoming| {
         Server::builder()
             .layer(layer)

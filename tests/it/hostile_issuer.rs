@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, interval, timeout};
 use tonic::Code;
 use tonic_passport::jwt::{Algorithm, RemoteKeys, Verifier};
-use tonic_passport::testing::{Answer, IdentityProvider, SigningKey};
+use tonic_passport::testing::{IdentityProvider, MockResponse, SigningKey};
 
 use crate::support::edges::Edges;
 
@@ -49,7 +49,7 @@ impl Trial {
         provider.publish([&known]);
         let remote = settings(provider.remote_keys().min_interval(Duration::from_millis(10)));
         let verifier = Verifier::new([provider.issuer_with(remote)]).unwrap();
-        timeout(PATIENCE, verifier.until_ready()).await.expect("no keys");
+        timeout(PATIENCE, verifier.wait_until_ready()).await.expect("no keys");
         Self { edges: Edges::start(verifier).await, provider, known, new }
     }
 
@@ -59,10 +59,10 @@ impl Trial {
         self.provider.token("alice").issued_at(issued).signed_by(key).sign()
     }
 
-    fn misbehave(&self, place: Place, answer: Answer) {
+    fn misbehave(&self, place: Place, answer: MockResponse) {
         match place {
-            Place::Discovery => self.provider.answer_discovery(answer),
-            Place::Keys => self.provider.answer_keys(answer),
+            Place::Discovery => self.provider.set_discovery_response(answer),
+            Place::Keys => self.provider.set_keys_response(answer),
         }
     }
 
@@ -78,7 +78,7 @@ impl Trial {
     async fn ask(&self, case: &str) {
         let next = self.provider.paths().len() + 1;
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
-        self.provider.until_requested(next).await;
+        self.provider.wait_for_requests(next).await;
     }
 
     /// Has the edges ask, once, and waits until they are about to be answered there. Tells how
@@ -86,12 +86,12 @@ impl Trial {
     async fn ask_at(&self, place: Place, case: &str) -> usize {
         let asked = self.provider.paths().len() + if place == Place::Keys { 2 } else { 1 };
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
-        self.provider.until_requested(asked).await;
+        self.provider.wait_for_requests(asked).await;
         asked
     }
 
     /// Holds good calls against an issuer that misbehaves like this whenever it is asked.
-    async fn withstands(&self, place: Place, case: &str, answer: Answer) {
+    async fn withstands(&self, place: Place, case: &str, answer: MockResponse) {
         let case = format!("{case}, {place:?}");
         self.misbehave(place, answer);
         for _ in 0..ATTEMPTS {
@@ -105,13 +105,13 @@ impl Trial {
         // Everything is as it was before, for the next case.
         self.provider.publish([&self.known]);
         let fetched = self.provider.fetches() + 2;
-        self.provider.until_fetched(fetched).await;
+        self.provider.wait_for_fetches(fetched).await;
     }
 
     /// From now on, the issuer answers as it should, and publishes the new key.
     fn recover(&self) {
         self.provider.publish([&self.known, &self.new]);
-        self.provider.recover();
+        self.provider.reset();
     }
 
     /// Waits until the edges know the new key.
@@ -134,30 +134,30 @@ fn often(keys: RemoteKeys) -> RemoteKeys {
     keys.refresh_after(Duration::from_millis(20))
 }
 
-fn set(keys: &[Value]) -> Answer {
-    Answer::body(json!({ "keys": keys }).to_string())
+fn set(keys: &[Value]) -> MockResponse {
+    MockResponse::body(json!({ "keys": keys }).to_string())
 }
 
 /// The answers that are bad wherever they come from: to a request that this would be good for.
-fn bad_answers(good: &str) -> Vec<(&'static str, Answer)> {
-    let answer = || Answer::body(good);
+fn bad_answers(good: &str) -> Vec<(&'static str, MockResponse)> {
+    let answer = || MockResponse::body(good);
     // As long as what may be read, but for a blank.
     let padded = format!("{good}{}", " ".repeat(64 * 1024 + 1 - good.len()));
     let text = [good.as_bytes(), &[0xff]].concat();
     vec![
-        ("hangs up", Answer::hang_up()),
+        ("hangs up", MockResponse::connection_closed()),
         ("is broken", answer().with_status(500)),
         ("is overloaded", answer().with_status(503).with_header("retry-after", "3600")),
         ("knows nothing", answer().with_status(404)),
         ("says less than it should", answer().with_status(206)),
-        ("says nothing", Answer::status(204)),
-        ("is empty", Answer::body("")),
-        ("is a web page", Answer::body("<html><body>Please log in</body></html>")),
-        ("is no object", Answer::body(format!("[{good}]"))),
-        ("is two objects", Answer::body(format!("{good}{good}"))),
-        ("is no UTF-8", Answer::body(text)),
-        ("is deep", Answer::body("[".repeat(60_000))),
-        ("is a byte too long", Answer::body(padded)),
+        ("says nothing", MockResponse::status(204)),
+        ("is empty", MockResponse::body("")),
+        ("is a web page", MockResponse::body("<html><body>Please log in</body></html>")),
+        ("is no object", MockResponse::body(format!("[{good}]"))),
+        ("is two objects", MockResponse::body(format!("{good}{good}"))),
+        ("is no UTF-8", MockResponse::body(text)),
+        ("is deep", MockResponse::body("[".repeat(60_000))),
+        ("is a byte too long", MockResponse::body(padded)),
         ("does not end", answer().oversized()),
         ("breaks off", answer().truncated()),
     ]
@@ -178,9 +178,9 @@ async fn no_bad_key_set_costs_a_good_token_its_answer() {
     let unusable = [with("use", "enc"), with("alg", "none"), with("kty", "PQC"), json!("key")];
     let mut cases = bad_answers(&good);
     cases.extend([
-        ("has a name twice", Answer::body(twice)),
-        ("has no keys", Answer::body("{}")),
-        ("has keys that are no list", Answer::body(json!({ "keys": new }).to_string())),
+        ("has a name twice", MockResponse::body(twice)),
+        ("has no keys", MockResponse::body("{}")),
+        ("has keys that are no list", MockResponse::body(json!({ "keys": new }).to_string())),
         ("has an empty list", set(&[])),
         ("has a private key", set(&[with("d", "AQAB")])),
         ("has a secret", set(&[secret])),
@@ -201,16 +201,16 @@ async fn no_bad_discovery_document_costs_a_good_token_its_answer() {
     let issuer = trial.provider.url().to_owned();
     let keys = format!("{issuer}{KEYS}");
     let of = |issuer: &str, keys: &str| {
-        Answer::body(json!({ "issuer": issuer, "jwks_uri": keys }).to_string())
+        MockResponse::body(json!({ "issuer": issuer, "jwks_uri": keys }).to_string())
     };
     let good = json!({ "issuer": issuer, "jwks_uri": keys }).to_string();
     let twice = format!(r#"{{"issuer":"https://id.example.com",{}"#, &good[1..]);
     let mut cases = bad_answers(&good);
     cases.extend([
-        ("has a name twice", Answer::body(twice)),
+        ("has a name twice", MockResponse::body(twice)),
         ("is another issuer's", of("https://id.example.com", &keys)),
-        ("is nobody's", Answer::body(json!({ "jwks_uri": keys }).to_string())),
-        ("names no keys", Answer::body(json!({ "issuer": issuer }).to_string())),
+        ("is nobody's", MockResponse::body(json!({ "jwks_uri": keys }).to_string())),
+        ("names no keys", MockResponse::body(json!({ "issuer": issuer }).to_string())),
         ("names keys where nobody listens", of(&issuer, &nowhere)),
         ("names keys in a file", of(&issuer, "file:///etc/passwd")),
         // Allowed is the address, not the name, which leads to this machine.
@@ -229,14 +229,14 @@ async fn no_redirect_is_followed() {
     let listener = Listener::bind();
     for place in [Place::Discovery, Place::Keys] {
         for status in [301, 302, 303, 307, 308] {
-            let redirect = Answer::redirect(&listener.url("127.0.0.1")).with_status(status);
+            let redirect = MockResponse::redirect(&listener.url("127.0.0.1")).with_status(status);
             trial.misbehave(place, redirect);
             // When the second is asked for, the first is over and done with.
             for _ in 0..2 {
                 trial.ask("redirects").await;
             }
         }
-        trial.provider.recover();
+        trial.provider.reset();
     }
     listener.saw_nobody();
 }
@@ -247,7 +247,7 @@ async fn an_issuer_that_does_not_answer_keeps_no_caller_waiting() {
         // Only a token of a new key has anything fetched.
         let trial = Trial::start(|keys| keys).await;
         let case = format!("silent, {place:?}");
-        trial.misbehave(place, Answer::silence());
+        trial.misbehave(place, MockResponse::stalled());
         let asked = trial.ask_at(place, &case).await;
 
         trial.make_good_calls(&case).await;
@@ -271,7 +271,7 @@ async fn an_answer_that_drips_is_given_up() {
         // To its end, it would take longer than anyone here waits.
         let pause = Duration::from_millis(500);
         let case = format!("dripping, {place:?}");
-        trial.misbehave(place, Answer::body(good.to_string()).dripping(pause));
+        trial.misbehave(place, MockResponse::body(good.to_string()).throttled(pause));
         let asked = trial.ask_at(place, &case).await;
 
         trial.make_good_calls(&case).await;
@@ -301,12 +301,12 @@ async fn an_address_that_accepts_no_connection_is_given_up_sooner() {
     let trial = Trial::start(|keys| keys).await;
     let document =
         json!({ "issuer": trial.provider.url(), "jwks_uri": format!("http://{address}/") });
-    trial.provider.answer_discovery(Answer::body(document.to_string()));
+    trial.provider.set_discovery_response(MockResponse::body(document.to_string()));
     trial.ask("no connection").await;
     let (asked, began) = (trial.provider.paths().len(), Instant::now());
     trial.recover();
     let asks_again = async {
-        trial.provider.until_requested(asked + 1).await;
+        trial.provider.wait_for_requests(asked + 1).await;
         began.elapsed()
     };
     let (waited, ()) = tokio::join!(asks_again, trial.make_good_calls("no connection"));

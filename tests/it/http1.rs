@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
+use tonic_passport::{ForwardedContext, Gateway, JwtAuthenticator, ServerLayer};
 
 use crate::support::probe::{Probe, with};
 use crate::support::rules::optional;
@@ -45,7 +45,7 @@ async fn start(probe: &Probe) -> (TestServer, TestServer) {
     let upstream = probe.behind(inside).await;
     let routes = Gateway::builder().route(SERVICE_NAME, upstream.connect().await).build().unwrap();
     let routes = routes.into_routes();
-    let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+    let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
     let gateway = TestServer::start(|incoming| {
         let mut server = Server::builder().accept_http1(true).layer(edge);
         server.add_routes(routes).serve_with_incoming(incoming)

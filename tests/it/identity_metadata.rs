@@ -12,7 +12,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_passport::jwt::{ClaimMapping, Verifier};
 use tonic_passport::policy::{HEALTH, REFLECTION};
-use tonic_passport::{BearerToken, ForwardedContext, ServerLayer, UserContext};
+use tonic_passport::{ForwardedContext, JwtAuthenticator, ServerLayer, UserContext};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -26,13 +26,13 @@ use crate::support::{assert_refused, forged, raw, token};
 const INVALID: (Code, &str) = (Code::Unauthenticated, "CONTEXT_INVALID");
 
 /// An edge where anonymous callers may call everything too.
-fn edge() -> ServerLayer<BearerToken> {
+fn edge() -> ServerLayer<JwtAuthenticator> {
     ServerLayer::new(bearer_token()).policy(optional(Kind::paths()))
 }
 
-fn bearer_token() -> BearerToken {
+fn bearer_token() -> JwtAuthenticator {
     let claims = ClaimMapping::default().attribute("tenant", "tenant");
-    BearerToken::new(Verifier::new([token::issuer().claims(claims)]).unwrap())
+    JwtAuthenticator::new(Verifier::new([token::issuer().claims(claims)]).unwrap())
 }
 
 fn bearer(changes: Value) -> String {
@@ -520,13 +520,13 @@ async fn an_internal_service_strips_credentials_before_its_handler() {
 
 #[tokio::test]
 async fn a_context_over_its_budget_is_refused_until_the_budget_is_raised() {
-    let roomy = ForwardedContext::trust_private_network().context_budget(8 * 1024);
+    let roomy = ForwardedContext::trust_private_network().max_context_size(8 * 1024);
     let probe = Probe::default();
     let server = probe.behind(internal()).await;
     let roomy = probe.behind(ServerLayer::new(roomy)).await;
     let (channel, roomy) = (server.connect().await, roomy.connect().await);
     // Name, value and 32 for each of two keys: exactly the budget, and a byte more.
-    let rest = UserContext::DEFAULT_BUDGET - "x-user-idalicex-user-roles".len() - 2 * 32;
+    let rest = UserContext::DEFAULT_MAX_SIZE - "x-user-idalicex-user-roles".len() - 2 * 32;
     let (largest, larger) = ("r".repeat(rest), "r".repeat(rest + 1));
 
     for kind in Kind::ALL {

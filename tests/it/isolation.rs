@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_passport::client::ClientService;
 use tonic_passport::{
-    BearerToken, CallContext, ClientLayer, ForwardedContext, Gateway, ServerLayer, UserContext,
+    CallContext, ClientLayer, ForwardedContext, Gateway, JwtAuthenticator, ServerLayer, UserContext,
 };
 
 use crate::sample::behind_gateway;
@@ -238,7 +238,7 @@ impl Servers {
 
         let upstream = channel_to(services.last().unwrap());
         let gateway = Gateway::builder().route(SERVICE_NAME, upstream).build().unwrap();
-        let layer = ServerLayer::new(BearerToken::new(token::verifier()));
+        let layer = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
         let layer = layer.policy(optional(Kind::paths()));
         let gateway = TestServer::start(|incoming| {
             let mut server = behind_gateway::server().layer(layer);

@@ -8,8 +8,10 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, timeout};
 use tonic::Code;
 use tonic_passport::jwt::{Algorithm, Issuer, RemoteKeys, TokenError, Verifier};
-use tonic_passport::testing::{Answer, IdentityProvider, SigningKey, TestIssuer, TokenBuilder};
-use tonic_passport::{BearerToken, ServerLayer};
+use tonic_passport::testing::{
+    IdentityProvider, MockResponse, SigningKey, TestIssuer, TokenBuilder,
+};
+use tonic_passport::{JwtAuthenticator, ServerLayer};
 use tonic_types::StatusExt;
 
 use crate::support::probe::{Kind, Probe, call};
@@ -46,7 +48,7 @@ fn issued(provider: &IdentityProvider, key: &SigningKey, time: SystemTime) -> To
 
 async fn ready(issuer: Issuer) -> Verifier {
     let verifier = Verifier::new([issuer]).unwrap();
-    timeout(Duration::from_secs(10), verifier.until_ready()).await.expect("no keys");
+    timeout(Duration::from_secs(10), verifier.wait_until_ready()).await.expect("no keys");
     verifier
 }
 
@@ -83,7 +85,7 @@ async fn keys_are_found_by_discovery_and_by_their_url() {
     let at_url = RemoteKeys::at(format!("{}{KEYS}", provider.url())).allow_host("127.0.0.1");
     for often in [provider.remote_keys(), at_url] {
         let verifier = ready(provider.issuer_with(often)).await;
-        assert_eq!(verifier.ready(), Ok(()));
+        assert_eq!(verifier.check_ready(), Ok(()));
         let good = verifier.verify(&token(&provider, &key)).unwrap();
         assert_eq!((good.issuer(), good.key_id()), (provider.url(), Some("one")));
     }
@@ -168,7 +170,7 @@ async fn after_a_failure_too_the_next_fetch_waits_for_its_time() {
     let provider = provider_of(&key).await;
     let keys = provider.remote_keys().min_interval(Duration::from_secs(1));
     let verifier = ready(provider.issuer_with(keys)).await;
-    provider.answer_keys(Answer::status(503));
+    provider.set_keys_response(MockResponse::status(503));
     let strange = token(&provider, &self::key("two"));
     let mut ticks = interval(Duration::from_millis(1));
     let flood = async {
@@ -178,9 +180,9 @@ async fn after_a_failure_too_the_next_fetch_waits_for_its_time() {
         }
     };
     let fetches = async {
-        provider.until_fetched(2).await;
+        provider.wait_for_fetches(2).await;
         let failed = Instant::now();
-        provider.until_fetched(3).await;
+        provider.wait_for_fetches(3).await;
         failed.elapsed()
     };
     // Nothing but a slow test makes it less than a second.
@@ -230,7 +232,7 @@ async fn the_set_is_refreshed_before_anyone_asks() {
     let verifier = ready(provider.issuer_with(often)).await;
     provider.publish([&old, &new]);
     let next = provider.fetches() + 2;
-    provider.until_fetched(next).await;
+    provider.wait_for_fetches(next).await;
     // The fetch before the last is done, or the last would not have begun.
     assert!(verifier.verify(&token(&provider, &new)).is_ok());
 }
@@ -240,15 +242,16 @@ async fn an_edge_starts_when_the_issuer_is_down_and_heals_by_itself() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let good = token(&provider, &key);
-    for down in [Answer::status(503), Answer::status(404), Answer::body("<html>")] {
-        provider.answer_discovery(down);
+    for down in [MockResponse::status(503), MockResponse::status(404), MockResponse::body("<html>")]
+    {
+        provider.set_discovery_response(down);
         let verifier = Verifier::new([provider.issuer()]).unwrap();
-        assert!(verifier.ready().is_err());
+        assert!(verifier.check_ready().is_err());
         assert!(is_unavailable(&verifier, &good));
 
-        provider.recover();
+        provider.reset();
         eventually(&verifier, &good, Ok(())).await;
-        assert_eq!(verifier.ready(), Ok(()));
+        assert_eq!(verifier.check_ready(), Ok(()));
     }
 }
 
@@ -259,28 +262,28 @@ async fn what_is_no_good_never_replaces_a_good_set() {
     let symmetric = SigningKey::hmac(Algorithm::HS256, "secret", [7; 32]).jwk();
     let mut private = new.jwk();
     private["d"] = "AQAB".into();
-    let good = || Answer::body(json!({ "keys": [new.jwk()] }).to_string());
+    let good = || MockResponse::body(json!({ "keys": [new.jwk()] }).to_string());
     let bad = [
-        Answer::body(json!({ "keys": [] }).to_string()),
-        Answer::body(json!({ "keys": [symmetric, private] }).to_string()),
-        Answer::body(json!({ "keys": [new.jwk(), new.jwk()] }).to_string()),
-        Answer::body("[]"),
-        Answer::body(""),
-        Answer::body(format!("{}{}", json!({ "keys": [new.jwk()] }), " ".repeat(64 * 1024))),
+        MockResponse::body(json!({ "keys": [] }).to_string()),
+        MockResponse::body(json!({ "keys": [symmetric, private] }).to_string()),
+        MockResponse::body(json!({ "keys": [new.jwk(), new.jwk()] }).to_string()),
+        MockResponse::body("[]"),
+        MockResponse::body(""),
+        MockResponse::body(format!("{}{}", json!({ "keys": [new.jwk()] }), " ".repeat(64 * 1024))),
         good().oversized(),
         good().truncated(),
         good().with_status(500),
         good().with_status(203),
-        Answer::redirect(&format!("{}/elsewhere", provider.url())),
-        Answer::hang_up(),
+        MockResponse::redirect(&format!("{}/elsewhere", provider.url())),
+        MockResponse::connection_closed(),
     ];
     let often = provider.remote_keys().refresh_after(Duration::from_millis(60));
     let verifier = ready(provider.issuer_with(often)).await;
     for answer in bad {
-        provider.answer_keys(answer.clone());
+        provider.set_keys_response(answer.clone());
         // The first of them may have begun before; the second has seen this answer.
         let next = provider.fetches() + 2;
-        provider.until_fetched(next).await;
+        provider.wait_for_fetches(next).await;
         assert!(verifier.verify(&token(&provider, &old)).is_ok(), "{answer:?}");
         let refused = verifier.verify(&token(&provider, &new)).err();
         assert_eq!(refused, Some(unknown("new")), "{answer:?}");
@@ -288,7 +291,7 @@ async fn what_is_no_good_never_replaces_a_good_set() {
         // After a success, the next is due soon again.
         provider.publish([&old]);
         let next = provider.fetches() + 1;
-        provider.until_fetched(next).await;
+        provider.wait_for_fetches(next).await;
     }
     assert!(!provider.paths().contains(&"/elsewhere".to_owned()), "a redirect was followed");
 
@@ -305,9 +308,9 @@ async fn a_set_is_used_until_it_is_stale_and_no_longer() {
     let verifier = ready(provider.issuer_with(often)).await;
     let good = token(&provider, &key);
 
-    provider.answer_keys(Answer::status(503));
+    provider.set_keys_response(MockResponse::status(503));
     let next = provider.fetches() + 2;
-    provider.until_fetched(next).await;
+    provider.wait_for_fetches(next).await;
     assert!(verifier.verify(&good).is_ok(), "the old set is not stale yet");
     let mut ticks = interval(Duration::from_millis(5));
     let stale = async {
@@ -317,7 +320,7 @@ async fn a_set_is_used_until_it_is_stale_and_no_longer() {
     };
     timeout(Duration::from_secs(10), stale).await.expect("the old set is used for ever");
     assert!(is_unavailable(&verifier, &good));
-    assert!(verifier.ready().is_err());
+    assert!(verifier.check_ready().is_err());
 
     provider.publish([&key]);
     eventually(&verifier, &good, Ok(())).await;
@@ -328,10 +331,10 @@ async fn no_token_waits_for_an_issuer_that_does_not_answer() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let verifier = ready(provider.issuer()).await;
-    provider.answer_keys(Answer::silence());
+    provider.set_keys_response(MockResponse::stalled());
     let (good, strange) = (token(&provider, &key), token(&provider, &self::key("two")));
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
-    provider.until_fetched(2).await;
+    provider.wait_for_fetches(2).await;
     // A fetch is under way now, and will be for a while.
     assert!(verifier.verify(&good).is_ok());
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
@@ -357,9 +360,9 @@ async fn a_discovery_document_speaks_for_its_own_issuer_only() {
     ];
     for (case, document) in documents {
         let seen = provider.paths().len();
-        provider.answer_discovery(Answer::body(document.to_string()));
+        provider.set_discovery_response(MockResponse::body(document.to_string()));
         let verifier = Verifier::new([provider.issuer()]).unwrap();
-        provider.until_requested(seen + 2).await;
+        provider.wait_for_requests(seen + 2).await;
         assert!(is_unavailable(&verifier, &good), "{case}");
     }
     assert_eq!(provider.fetches(), 0);
@@ -392,7 +395,7 @@ async fn only_public_addresses_are_connected_to_unless_a_host_is_allowed() {
     let keys = RemoteKeys::at(url).min_interval(Duration::from_millis(10));
     let issuer = Issuer::new("https://id.example.com", keys).audience("shop");
     let verifier = Verifier::new([issuer]).unwrap();
-    assert!(timeout(Duration::from_millis(300), verifier.until_ready()).await.is_err());
+    assert!(timeout(Duration::from_millis(300), verifier.wait_until_ready()).await.is_err());
     assert!(!accepted.is_finished(), "a private address was connected to");
 }
 
@@ -433,7 +436,7 @@ async fn no_more_than_a_hundred_keys_are_kept() {
         })
         .collect();
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::body(json!({ "keys": keys }).to_string()));
+    provider.set_keys_response(MockResponse::body(json!({ "keys": keys }).to_string()));
     let verifier = ready(provider.issuer()).await;
     let token = |kid: &'static str| token(&provider, &key(kid));
     assert_eq!(verifier.verify(&token("key-99")).err(), Some(TokenError::SignatureInvalid));
@@ -446,7 +449,7 @@ async fn a_set_of_64_kib_is_read() {
     let mut set = json!({ "keys": [key.jwk()] }).to_string();
     set.push_str(&" ".repeat(64 * 1024 - set.len()));
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::body(set));
+    provider.set_keys_response(MockResponse::body(set));
     let verifier = ready(provider.issuer()).await;
     assert!(verifier.verify(&token(&provider, &key)).is_ok());
 }
@@ -472,7 +475,7 @@ async fn a_bad_key_does_not_spoil_the_set_that_it_comes_in() {
         with("x", "AQAB"),
     ]);
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::body(json!({ "keys": keys }).to_string()));
+    provider.set_keys_response(MockResponse::body(json!({ "keys": keys }).to_string()));
     let verifier = ready(provider.issuer()).await;
     assert!(verifier.verify(&token(&provider, &key)).is_ok());
     let private = token(&provider, &self::key("AQAB"));
@@ -485,7 +488,7 @@ async fn keys_without_an_algorithm_need_a_configured_one() {
     let mut jwk = key.jwk();
     jwk.as_object_mut().unwrap().remove("alg");
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::body(json!({ "keys": [jwk] }).to_string()));
+    provider.set_keys_response(MockResponse::body(json!({ "keys": [jwk] }).to_string()));
     let keys = provider.remote_keys().algorithm(Algorithm::ES256);
     let verifier = ready(provider.issuer_with(keys)).await;
     assert!(verifier.verify(&token(&provider, &key)).is_ok());
@@ -495,10 +498,10 @@ async fn keys_without_an_algorithm_need_a_configured_one() {
 async fn a_caller_is_told_when_to_try_again() {
     let key = key("one");
     let provider = provider_of(&key).await;
-    provider.answer_keys(Answer::status(503));
+    provider.set_keys_response(MockResponse::status(503));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let bearer = format!("Bearer {}", token(&provider, &key));
     for kind in Kind::ALL {
         let answer = call(kind, server.connect().await, &[("authorization", &bearer)]).await;
@@ -526,13 +529,13 @@ async fn a_token_of_an_issuer_whose_clock_is_behind_may_be_good() {
 #[tokio::test]
 async fn nobody_is_told_to_come_back_at_once() {
     let (old, new) = (key("old"), key("new"));
-    for answer in [Answer::silence(), Answer::status(503)] {
+    for answer in [MockResponse::stalled(), MockResponse::status(503)] {
         let provider = provider_of(&old).await;
         let verifier = ready(provider.issuer()).await;
         let fresh = issued(&provider, &new, SystemTime::now() + Duration::from_secs(5)).sign();
-        provider.answer_keys(answer.clone());
+        provider.set_keys_response(answer.clone());
         assert!(is_pending(&verifier, &fresh));
-        provider.until_fetched(2).await;
+        provider.wait_for_fetches(2).await;
         match verifier.verify(&fresh) {
             Err(TokenError::KeyPending { retry_after, .. }) => {
                 assert!(retry_after > Duration::ZERO, "{answer:?}");

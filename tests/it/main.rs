@@ -46,7 +46,7 @@ mod configuration;
 mod corpora;
 mod deadlines;
 mod destinations;
-mod edge_interceptor;
+
 mod gateway;
 mod hostile_issuer;
 mod http1;
@@ -64,6 +64,7 @@ mod propagation;
 mod real_issuers;
 mod revocation;
 mod rotation_under_load;
+mod server_interceptor;
 mod server_layer;
 mod shop;
 mod shop_rules;

@@ -10,7 +10,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint, Server};
-use tonic_passport::{BearerToken, ClientLayer, ForwardedContext, Gateway, ServerLayer};
+use tonic_passport::{ClientLayer, ForwardedContext, Gateway, JwtAuthenticator, ServerLayer};
 use tower::ServiceExt;
 
 use crate::sample::behind_gateway;
@@ -38,7 +38,7 @@ async fn start(server: Server, channel: impl FnOnce(&str) -> Channel) -> (TestSe
     .await;
     let channel = channel(&format!("http://{}", upstream.addr));
     let routes = Gateway::builder().route(SERVICE_NAME, channel).build().unwrap().into_routes();
-    let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+    let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
     let gateway = TestServer::start(|incoming| {
         Server::builder().layer(edge).add_routes(routes).serve_with_incoming(incoming)
     })
@@ -138,7 +138,7 @@ async fn callers_who_left_hold_up_no_other_of_a_service_that_relays() {
     })
     .await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
-    let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+    let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
     let relay = raw::serve_behind(edge, move |request: Request<Body>| {
         let channel = channel.clone();
         async move {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint, Server};
-use tonic_passport::{Authenticator, BearerToken, ClientLayer, ForwardedContext, ServerLayer};
+use tonic_passport::{Authenticator, ClientLayer, ForwardedContext, JwtAuthenticator, ServerLayer};
 use tower::layer::layer_fn;
 use tower::{Service, ServiceExt};
 use tracing::instrument::Instrumented;
@@ -154,8 +154,8 @@ fn internal() -> ForwardedContext {
     ForwardedContext::trust_private_network()
 }
 
-fn edge() -> BearerToken {
-    BearerToken::new(token::verifier())
+fn edge() -> JwtAuthenticator {
+    JwtAuthenticator::new(token::verifier())
 }
 
 /// Whatever this thread traces.

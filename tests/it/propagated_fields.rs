@@ -10,7 +10,7 @@ use tonic::body::Body;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic_passport::propagation::{InvalidField, PropagatedField};
-use tonic_passport::{ClientLayer, PropagateInterceptor};
+use tonic_passport::{ClientInterceptor, ClientLayer};
 use tower::ServiceExt;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -447,7 +447,7 @@ async fn a_trace_and_its_baggage_can_be_listed_for_one_hop() {
 /// Ways out of a service.
 fn ways(channel: &Channel) -> [(&'static str, Door); 2] {
     let layered = ClientLayer::new().wrap(channel.clone());
-    let intercepted = InterceptedService::new(channel.clone(), PropagateInterceptor::new());
+    let intercepted = InterceptedService::new(channel.clone(), ClientInterceptor::new());
     [
         ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
         ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),

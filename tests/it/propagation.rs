@@ -6,9 +6,7 @@ use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::{Channel, Server};
-use tonic_passport::{
-    ClientLayer, ForwardedContext, PropagateInterceptor, ServerLayer, UserContext,
-};
+use tonic_passport::{ClientInterceptor, ClientLayer, ForwardedContext, ServerLayer, UserContext};
 
 use crate::support::doors::{Door, both};
 use crate::support::probe::{Kind, Probe, call, call_as};
@@ -21,11 +19,11 @@ const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
 type ChannelDoor = Door<tonic::transport::Error>;
 
 fn doors(channel: Channel) -> [(&'static str, ChannelDoor); 2] {
-    both(channel, &ClientLayer::new(), PropagateInterceptor::new())
+    both(channel, &ClientLayer::new(), ClientInterceptor::new())
 }
 
 fn doors_for_anyone(channel: Channel) -> [(&'static str, ChannelDoor); 2] {
-    let interceptor = PropagateInterceptor::new().allow_anonymous();
+    let interceptor = ClientInterceptor::new().allow_anonymous();
     both(channel, &ClientLayer::new().allow_anonymous(), interceptor)
 }
 

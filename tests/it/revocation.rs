@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tonic::Code;
 use tonic_passport::jwt::{Revocation, RevocationList, TokenError, VerifiedToken, Verifier};
 use tonic_passport::testing::{Clock, TestIssuer};
-use tonic_passport::{BearerToken, ServerLayer};
+use tonic_passport::{JwtAuthenticator, ServerLayer};
 
 use crate::support::assert_refused;
 use crate::support::probe::{Kind, Probe, call};
@@ -42,7 +42,7 @@ async fn the_caller_is_told_that_the_token_was_revoked() {
     let revocations = RevocationList::new();
     let verifier = issuer.verifier().revocation(revocations.clone());
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let channel = server.connect().await;
     let authorization = format!("Bearer {}", issuer.token("alice").claim("jti", "1").sign());
     let fields = [("authorization", &*authorization)];

@@ -71,7 +71,7 @@ impl Load {
         let keys = settings(provider.remote_keys());
         let verifier = Verifier::new([provider.issuer_with(keys)]).unwrap();
         let edges = Edges::start(verifier).await;
-        timeout(PATIENCE, edges.verifier.until_ready()).await.expect("no keys");
+        timeout(PATIENCE, edges.verifier.wait_until_ready()).await.expect("no keys");
 
         let provider = Arc::new(provider);
         let (first, all_expired) = Signing::with(&key);
@@ -118,7 +118,7 @@ impl Load {
     /// Waits until the edges have what is published now.
     async fn fetched_anew(&self) {
         // The first of them may have begun before; when the second begins, the first is done.
-        self.provider.until_fetched(self.provider.fetches() + 2).await;
+        self.provider.wait_for_fetches(self.provider.fetches() + 2).await;
     }
 
     /// Waits until the clients were accepted this often again.

@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Server};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_passport::policy::{HEALTH, REFLECTION};
-use tonic_passport::{BearerToken, ForwardedContext, ServerLayer, UserContext};
+use tonic_passport::{ForwardedContext, JwtAuthenticator, ServerLayer, UserContext};
 use tonic_prost::ProstCodec;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
@@ -36,8 +36,8 @@ use crate::support::{assert_refused, forged, raw, reason, token};
 
 const MISSING: (Code, &str) = (Code::Unauthenticated, "TOKEN_MISSING");
 
-fn edge() -> ServerLayer<BearerToken> {
-    ServerLayer::new(BearerToken::new(token::verifier()))
+fn edge() -> ServerLayer<JwtAuthenticator> {
+    ServerLayer::new(JwtAuthenticator::new(token::verifier()))
 }
 
 fn bearer(subject: &str) -> String {
@@ -385,7 +385,7 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
     let log = Log::start("tonic_passport=trace");
     let probe = Probe::default();
     let verifier = token::verifier().max_token_size(1024);
-    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let internal = ServerLayer::new(ForwardedContext::trust_private_network());
     let internal = probe.behind(internal).await;
     let (edge, internal) = (server.connect().await, internal.connect().await);

@@ -400,7 +400,7 @@ async fn the_accounts_of_the_identity_provider_may_do_what_they_are_for() {
     let verifier = shop.verifier();
     tasks.spawn(async move { shop.serve(FILE_DESCRIPTOR_SET).await.unwrap() });
     tokio::select! {
-        () = verifier.until_ready() => {}
+        () = verifier.wait_until_ready() => {}
         stopped = tasks.join_next() => panic!("the shop has stopped: {stopped:?}"),
     }
     addresses.ready().await.unwrap();

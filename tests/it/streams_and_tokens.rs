@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::transport::Server;
 use tonic::{Code, Status};
 use tonic_passport::testing::{Clock, TestIssuer};
-use tonic_passport::{BearerToken, ForwardedContext, Gateway, ServerLayer};
+use tonic_passport::{ForwardedContext, Gateway, JwtAuthenticator, ServerLayer};
 
 use crate::support::guard::Guards;
 use crate::support::probe::Kind;
@@ -52,8 +52,8 @@ impl Tokens {
         Self(TestIssuer::new("https://id.example.com"))
     }
 
-    fn edge(&self) -> ServerLayer<BearerToken> {
-        ServerLayer::new(BearerToken::new(self.0.verifier()))
+    fn edge(&self) -> ServerLayer<JwtAuthenticator> {
+        ServerLayer::new(JwtAuthenticator::new(self.0.verifier()))
     }
 
     /// What a client sends whose token expires then, in whole seconds.
@@ -123,7 +123,7 @@ async fn handle(request: Request<Body>, called: mpsc::UnboundedSender<Handler>) 
 }
 
 impl Service {
-    async fn behind(layer: ServerLayer<BearerToken>) -> Self {
+    async fn behind(layer: ServerLayer<JwtAuthenticator>) -> Self {
         let (call, called) = mpsc::unbounded_channel();
         let server = raw::serve_behind(layer, move |request| handle(request, call.clone())).await;
         Self { server, called: Mutex::new(called) }
@@ -215,7 +215,7 @@ async fn a_stream_goes_on_for_the_grace_and_then_ends_unauthenticated() {
             let tokens = tokens.clone();
             cases.spawn(async move {
                 let case = format!("{name}, {kind:?}");
-                let service = Service::behind(tokens.edge().stream_grace(grace)).await;
+                let service = Service::behind(tokens.edge().stream_expiry_grace(Some(grace))).await;
                 let (bearer, expiry) = tokens.expiring(SystemTime::now() + lives);
                 let mut stream = service.open(kind, &[("authorization", &bearer)]).await;
                 stream.assert_alive(&case).await;
@@ -241,7 +241,7 @@ async fn a_stream_that_is_opened_within_the_grace_has_what_is_left_of_it() {
         let case = format!("{kind:?}");
         let end = SystemTime::now() + Duration::from_millis(300);
         let (bearer, grace) = tokens.ending_in(Duration::from_millis(300));
-        let service = Service::behind(tokens.edge().stream_grace(grace)).await;
+        let service = Service::behind(tokens.edge().stream_expiry_grace(Some(grace))).await;
         let mut stream = service.open(kind, &[("authorization", &bearer)]).await;
         stream.assert_alive(&case).await;
 
@@ -254,7 +254,7 @@ async fn a_stream_that_is_opened_within_the_grace_has_what_is_left_of_it() {
 async fn a_stream_that_is_opened_when_the_grace_is_over_ends_at_once() {
     let tokens = Tokens::new();
     let (bearer, _) = tokens.expiring(SystemTime::now() - AGO);
-    let service = Service::behind(tokens.edge().stream_grace(Duration::ZERO)).await;
+    let service = Service::behind(tokens.edge().stream_expiry_grace(Some(Duration::ZERO))).await;
     for kind in STREAMS {
         let case = format!("{kind:?}");
         let (_requests, mut answers) =
@@ -269,12 +269,12 @@ async fn streams_outlive_tokens_where_they_are_let_and_for_thirty_seconds_by_def
     let tokens = Tokens::new();
     let (bearer, grace) = tokens.ending_in(Duration::from_secs(1));
     let fields = [("authorization", &*bearer)];
-    let ending = Service::behind(tokens.edge().stream_grace(grace)).await;
+    let ending = Service::behind(tokens.edge().stream_expiry_grace(Some(grace))).await;
     let others = [
-        ("off", Service::behind(tokens.edge().streams_outlive_tokens()).await),
+        ("off", Service::behind(tokens.edge().stream_expiry_grace(None)).await),
         ("off, after all", {
-            let layer = tokens.edge().stream_grace(Duration::ZERO);
-            Service::behind(layer.streams_outlive_tokens()).await
+            let layer = tokens.edge().stream_expiry_grace(Some(Duration::ZERO));
+            Service::behind(layer.stream_expiry_grace(None)).await
         }),
         ("by default", Service::behind(tokens.edge()).await),
     ];
@@ -300,7 +300,8 @@ async fn what_time_it_is_the_verifiers_clock_says() {
     let tokens = Tokens::new();
     let clock = Clock::at(SystemTime::now() - Duration::from_secs(24 * 60 * 60));
     let verifier = tokens.0.verifier().clock(clock.source());
-    let layer = ServerLayer::new(BearerToken::new(verifier)).stream_grace(Duration::ZERO);
+    let layer =
+        ServerLayer::new(JwtAuthenticator::new(verifier)).stream_expiry_grace(Some(Duration::ZERO));
     let service = Service::behind(layer).await;
 
     let bearer = |lifetime| {
@@ -348,7 +349,7 @@ async fn whichever_is_earlier_ends_a_stream_its_deadline_or_its_token() {
         for (name, value, left, expected) in cases {
             let case = format!("{name}, {kind:?}");
             let (bearer, grace) = tokens.ending_in(left);
-            let service = Service::behind(tokens.edge().stream_grace(grace)).await;
+            let service = Service::behind(tokens.edge().stream_expiry_grace(Some(grace))).await;
             let fields = [("authorization", &*bearer), ("grpc-timeout", value)];
             let end = service.open(kind, &fields).await.end(&case).await;
             assert_eq!(end.expect_err(&case).code(), expected, "{case}");
@@ -366,7 +367,7 @@ async fn an_answer_that_begins_late_ends_at_the_deadline_all_the_same() {
         tokio::time::sleep(Duration::from_millis(1200)).await;
         raw::answer(tokio_stream::pending())
     };
-    let server = raw::serve_behind(tokens.edge().stream_grace(grace), late).await;
+    let server = raw::serve_behind(tokens.edge().stream_expiry_grace(Some(grace)), late).await;
     let fields = [("authorization", &*bearer), ("grpc-timeout", "1300m")];
     let (_, end) = raw::read(Kind::ServerStreaming, server.patient(), &fields).await;
     let status = end.unwrap_err();
@@ -377,7 +378,7 @@ async fn an_answer_that_begins_late_ends_at_the_deadline_all_the_same() {
 async fn a_stream_that_is_always_ready_ends_with_its_token_too() {
     let tokens = Tokens::new();
     let (bearer, grace) = tokens.ending_in(Duration::from_millis(300));
-    let server = raw::serve_behind(tokens.edge().stream_grace(grace), |_| async {
+    let server = raw::serve_behind(tokens.edge().stream_expiry_grace(Some(grace)), |_| async {
         raw::answer(tokio_stream::iter(std::iter::repeat(())))
     })
     .await;
@@ -393,7 +394,7 @@ async fn what_is_answered_by_one_message_comes_to_its_end() {
     let tokens = Tokens::new();
     let (bearer, grace) = tokens.ending_in(Duration::from_millis(300));
     let fields = [("authorization", &*bearer)];
-    let service = Service::behind(tokens.edge().stream_grace(grace)).await;
+    let service = Service::behind(tokens.edge().stream_expiry_grace(Some(grace))).await;
     let mut unary = service.open(Kind::Unary, &fields).await;
     // All that its client sent is there.
     let mut upload = service.open(Kind::ClientStreaming, &fields).await;
@@ -437,7 +438,7 @@ async fn a_stream_that_ends_at_the_edge_ends_in_the_services_behind_it() {
             let gateway = Gateway::builder().route("shop.v1.OrderService", channel);
             let routes = gateway.build().unwrap().into_routes();
             let (bearer, grace) = tokens.ending_in(Duration::from_millis(100));
-            let layer = tokens.edge().stream_grace(grace);
+            let layer = tokens.edge().stream_expiry_grace(Some(grace));
             let edge = TestServer::start(|incoming| {
                 Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
             })

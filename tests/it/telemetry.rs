@@ -5,8 +5,8 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use tonic_passport::jwt::{RevocationList, Verifier};
-use tonic_passport::testing::{Answer, IdentityProvider, TestIssuer};
-use tonic_passport::{BearerToken, EdgeInterceptor, ForwardedContext, ServerLayer};
+use tonic_passport::testing::{IdentityProvider, MockResponse, TestIssuer};
+use tonic_passport::{ForwardedContext, JwtAuthenticator, ServerInterceptor, ServerLayer};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
@@ -115,7 +115,7 @@ async fn each_request_tells_how_it_was_answered_and_why() {
     revocations.revoke_subject(issuer.name(), "carol", std::time::SystemTime::now());
     let verifier = issuer.verifier().revocation(revocations);
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(BearerToken::new(verifier))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let channel = server.connect().await;
 
     let accepted = |cache_hit| {
@@ -192,7 +192,7 @@ async fn each_request_tells_how_it_was_answered_and_why() {
 async fn requests_that_need_no_caller_are_told_apart() {
     let (log, _guard) = Log::start();
     let issuer = TestIssuer::new("https://id.example.com");
-    let layer = || ServerLayer::new(BearerToken::new(issuer.verifier()));
+    let layer = || ServerLayer::new(JwtAuthenticator::new(issuer.verifier()));
     let anonymous = layer().policy(optional([METHOD]));
     let public = layer().policy(public([METHOD]));
     for (layer, outcome) in [(anonymous, "anonymous"), (public, "public")] {
@@ -223,7 +223,7 @@ async fn an_e_mail_address_is_recorded_when_asked_for() {
 fn an_interceptor_tells_as_much_as_it_knows() {
     use tonic::service::Interceptor;
     let (log, _guard) = Log::start();
-    let mut interceptor = EdgeInterceptor::new(ForwardedContext::trust_private_network());
+    let mut interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
     assert!(interceptor.call(tonic::Request::new(())).is_err());
     let expected =
         [("cause", "no user context"), ("outcome", "rejected"), ("reason", "CONTEXT_MISSING")];
@@ -239,7 +239,7 @@ async fn requests_and_verifications_are_counted_and_timed() {
     let metrics_of = Metrics::start();
     let issuer = TestIssuer::new("https://id.example.com");
     let server =
-        Probe::default().behind(ServerLayer::new(BearerToken::new(issuer.verifier()))).await;
+        Probe::default().behind(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
     let channel = server.connect().await;
     let good = format!("Bearer {}", issuer.token("alice").sign());
     let foreign = TestIssuer::new("https://evil.example.com").token("alice").sign();
@@ -272,13 +272,13 @@ async fn requests_and_verifications_are_counted_and_timed() {
 async fn fetches_of_keys_are_counted_and_timed() {
     let metrics_of = Metrics::start();
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::status(503));
+    provider.set_keys_response(MockResponse::status(503));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    provider.until_fetched(1).await;
+    provider.wait_for_fetches(1).await;
     // The next fetch begins when the last one has been counted.
-    provider.until_fetched(2).await;
-    provider.recover();
-    verifier.until_ready().await;
+    provider.wait_for_fetches(2).await;
+    provider.reset();
+    verifier.wait_until_ready().await;
 
     let counted = metrics_of.take();
     let failed = format!("passport_key_fetches_total{{issuer={},outcome=failed}}", provider.url());

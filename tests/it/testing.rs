@@ -9,8 +9,8 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 use tonic::Code;
 use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
-use tonic_passport::testing::{Answer, Clock, IdentityProvider, SigningKey, TestIssuer};
-use tonic_passport::{BearerToken, ServerLayer};
+use tonic_passport::testing::{Clock, IdentityProvider, MockResponse, SigningKey, TestIssuer};
+use tonic_passport::{JwtAuthenticator, ServerLayer};
 
 use crate::support::probe::{Kind, Probe, call};
 
@@ -50,7 +50,7 @@ async fn get(provider: &IdentityProvider, path: &str) -> (String, Vec<u8>) {
 async fn an_edge_takes_the_tokens_of_a_test() {
     let issuer = issuer();
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(BearerToken::new(issuer.verifier()))).await;
+    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
     let good = issuer.token("alice").email("alice@example.com").roles(["buyer"]).sign();
     let fields = [("authorization", &*format!("Bearer {good}"))];
     assert_eq!(call(Kind::Unary, server.connect().await, &fields).await.unwrap(), "alice");
@@ -105,7 +105,7 @@ fn only_rsa_keys_are_of_several_algorithms() {
 #[test]
 #[should_panic(expected = "100 is not the status of a response")]
 fn an_answer_has_the_status_of_a_response() {
-    drop(Answer::status(100));
+    drop(MockResponse::status(100));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_clock_begins_with_the_present() {
 async fn an_identity_provider_has_tokens_that_its_keys_verify() {
     let provider = IdentityProvider::start().await.audience("shop");
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    verifier.until_ready().await;
+    verifier.wait_until_ready().await;
     let good = verifier.verify(&provider.token("alice").sign()).unwrap();
     assert_eq!((good.issuer(), good.context().id()), (provider.url(), "alice"));
     assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
@@ -221,7 +221,7 @@ async fn a_rotation_keeps_the_key_before_and_withdraws_those_before_that() {
         provider.rotate();
         tokens.push(provider.token("alice").sign());
         let verifier = Verifier::new([provider.issuer()]).unwrap();
-        verifier.until_ready().await;
+        verifier.wait_until_ready().await;
         let (withdrawn, published) = tokens.split_at(tokens.len() - 2);
         assert!(published.iter().all(|token| verifier.verify(token).is_ok()));
         assert!(withdrawn.iter().all(|token| verifier.verify(token).is_err()));
@@ -234,7 +234,7 @@ async fn the_last_key_that_is_published_signs() {
     let keys = ["a", "b"].map(|kid| SigningKey::generate(Algorithm::EdDSA, kid));
     provider.publish(&keys);
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    verifier.until_ready().await;
+    verifier.wait_until_ready().await;
     let good = verifier.verify(&provider.token("alice").sign()).unwrap();
     assert_eq!(good.key_id(), Some("b"));
 
@@ -247,21 +247,21 @@ async fn the_last_key_that_is_published_signs() {
 #[tokio::test]
 async fn who_waits_in_silence_gets_the_next_answer() {
     let provider = IdentityProvider::start().await;
-    provider.answer_discovery(Answer::silence());
-    provider.answer_keys(Answer::silence());
+    provider.set_discovery_response(MockResponse::stalled());
+    provider.set_keys_response(MockResponse::stalled());
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    provider.until_requested(1).await;
-    assert!(verifier.ready().is_err());
-    provider.recover();
-    verifier.until_ready().await;
+    provider.wait_for_requests(1).await;
+    assert!(verifier.check_ready().is_err());
+    provider.reset();
+    verifier.wait_until_ready().await;
     // Nobody had to ask again.
     assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
 
-    provider.answer_keys(Answer::silence());
+    provider.set_keys_response(MockResponse::stalled());
     let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
-        provider.until_fetched(2).await;
-        provider.answer_keys(Answer::silence());
-        provider.answer_keys(Answer::body("at last"));
+        provider.wait_for_fetches(2).await;
+        provider.set_keys_response(MockResponse::stalled());
+        provider.set_keys_response(MockResponse::body("at last"));
     });
     assert_eq!(answer.1, b"at last");
 }
@@ -269,10 +269,10 @@ async fn who_waits_in_silence_gets_the_next_answer() {
 #[tokio::test]
 async fn the_answer_to_a_request_is_decided_when_it_counts() {
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::body("first"));
+    provider.set_keys_response(MockResponse::body("first"));
     let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
-        provider.until_fetched(1).await;
-        provider.answer_keys(Answer::body("second"));
+        provider.wait_for_fetches(1).await;
+        provider.set_keys_response(MockResponse::body("second"));
     });
     assert_eq!(answer.1, b"first");
     assert_eq!(get(&provider, KEYS).await.1, b"second");
@@ -285,12 +285,13 @@ async fn an_answer_says_what_it_is_told_to() {
     assert!(head.starts_with("HTTP/1.1 404 \r\n"), "{head}");
     assert_eq!((&*body, provider.fetches()), (&b""[..], 0));
 
-    provider.answer_keys(Answer::redirect("/elsewhere").with_header("retry-after", "7"));
+    provider
+        .set_keys_response(MockResponse::redirect("/elsewhere").with_header("retry-after", "7"));
     let (head, _) = get(&provider, KEYS).await;
     assert!(head.starts_with("HTTP/1.1 302 \r\n"), "{head}");
     assert!(head.contains("\r\nlocation: /elsewhere\r\nretry-after: 7"), "{head}");
 
-    provider.answer_discovery(Answer::body("{}").with_status(500));
+    provider.set_discovery_response(MockResponse::body("{}").with_status(500));
     let (head, body) = get(&provider, DISCOVERY).await;
     assert!(head.starts_with("HTTP/1.1 500 \r\n"), "{head}");
     assert!(head.contains("\r\ncontent-type: application/json"), "{head}");
@@ -304,34 +305,34 @@ async fn an_answer_breaks_off_or_goes_on_when_it_is_told_to() {
     let keys = get(&provider, KEYS).await.1;
     let length = format!("content-length: {}", keys.len());
 
-    provider.answer_keys(Answer::body(&*keys).truncated());
+    provider.set_keys_response(MockResponse::body(&*keys).truncated());
     let (head, body) = get(&provider, KEYS).await;
     assert!(head.contains(&length), "{head}");
     assert_eq!(body, keys[..keys.len() / 2]);
 
-    provider.answer_keys(Answer::body(&*keys).dripping(Duration::from_micros(1)));
+    provider.set_keys_response(MockResponse::body(&*keys).throttled(Duration::from_micros(1)));
     let (head, body) = get(&provider, KEYS).await;
     assert!(head.contains(&length), "{head}");
     assert_eq!(body, keys);
 
-    provider.answer_keys(Answer::body(&*keys).oversized());
+    provider.set_keys_response(MockResponse::body(&*keys).oversized());
     let (head, body) = get(&provider, KEYS).await;
     assert!(!head.contains("content-length"), "{head}");
     assert_eq!(body.len(), keys.len() + 64 * 1024 * 1024);
     assert_eq!(body[..keys.len()], keys);
 
-    provider.answer_keys(Answer::hang_up());
+    provider.set_keys_response(MockResponse::connection_closed());
     assert_eq!(get(&provider, KEYS).await, (String::new(), Vec::new()));
 }
 
 #[tokio::test]
 async fn a_provider_that_is_dropped_answers_nobody_and_frees_its_port() {
     let provider = IdentityProvider::start().await;
-    provider.answer_keys(Answer::silence());
+    provider.set_keys_response(MockResponse::stalled());
     let mut waiting = connect(&provider).await;
     let address = waiting.peer_addr().unwrap();
     waiting.write_all(format!("GET {KEYS} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
-    provider.until_fetched(1).await;
+    provider.wait_for_fetches(1).await;
     drop(provider);
 
     let mut answer = Vec::new();

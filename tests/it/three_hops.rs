@@ -14,8 +14,8 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_passport::{
-    BearerToken, CallContext, ClientLayer, EdgeInterceptor, ForwardedContext, Gateway,
-    PropagateInterceptor, ServerLayer, UserContext,
+    CallContext, ClientInterceptor, ClientLayer, ForwardedContext, Gateway, JwtAuthenticator,
+    ServerInterceptor, ServerLayer, UserContext,
 };
 use tower::util::{BoxCloneSyncService, MapRequestLayer};
 use tower::{Layer, ServiceExt};
@@ -223,7 +223,7 @@ impl Hops {
             seen.record("gateway", request.headers().clone(), context);
             request
         });
-        let edge = ServerLayer::new(BearerToken::new(token::verifier()));
+        let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
         let gateway = TestServer::start(|incoming| {
             Server::builder()
                 .layer(edge)
@@ -245,7 +245,7 @@ async fn serve(service: Relay) -> TestServer {
             .add_service(ServerLayer::new(trust).wrap(OrderServiceServer::new(service)))
             .serve_with_incoming(incoming),
         Doors::Interceptors => {
-            let interceptor = EdgeInterceptor::new(trust);
+            let interceptor = ServerInterceptor::new(trust);
             let service = OrderServiceServer::with_interceptor(service, interceptor);
             Server::builder().add_service(service).serve_with_incoming(incoming)
         }
@@ -260,7 +260,7 @@ fn outgoing(doors: Doors, margin: Duration, channel: Channel) -> Outgoing {
             Outgoing::new(layered.map_response(|answer| answer.map(Body::new)))
         }
         Doors::Interceptors => {
-            let interceptor = PropagateInterceptor::new().deadline_margin(margin);
+            let interceptor = ClientInterceptor::new().deadline_margin(margin);
             let intercepted = InterceptedService::new(channel, interceptor);
             Outgoing::new(intercepted.map_response(|answer| answer.map(Body::new)))
         }
@@ -282,7 +282,7 @@ fn timeout(arrival: &Arrival) -> Duration {
 }
 
 fn deadline(arrival: &Arrival) -> Instant {
-    arrival.context.deadline().expect("the client gave one").time()
+    arrival.context.deadline().expect("the client gave one").instant()
 }
 
 /// Calls in all four kinds, with an id of the client's own and without, and shows what arrived.

@@ -16,7 +16,7 @@ use tokio::time::{interval, timeout};
 use tonic::Code;
 use tonic_passport::jwt::{Algorithm, Issuer, KeySet, Part, RevocationList, TokenError, Verifier};
 use tonic_passport::testing::{Clock, IdentityProvider, TokenBuilder};
-use tonic_passport::{BearerToken, ServerLayer};
+use tonic_passport::{JwtAuthenticator, ServerLayer};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::reason;
@@ -129,7 +129,7 @@ impl Scene {
         let (cold, warm) = (verifier().max_cached_tokens(0), verifier());
 
         for verifier in [&cold, &warm] {
-            timeout(Duration::from_secs(10), verifier.until_ready()).await.expect("no keys");
+            timeout(Duration::from_secs(10), verifier.wait_until_ready()).await.expect("no keys");
             for token in GOOD.iter().chain(past.attacks.iter().map(|attack| &attack.token)) {
                 assert_eq!(refusal(verifier, token), None);
             }
@@ -233,7 +233,7 @@ async fn no_attack_passes_a_verifier_that_remembers_the_good_tokens() {
 async fn no_attack_reaches_a_handler() {
     let scene = Scene::set().await;
     for verifier in [&scene.cold, &scene.warm] {
-        let layer = ServerLayer::new(BearerToken::new(verifier.clone()))
+        let layer = ServerLayer::new(JwtAuthenticator::new(verifier.clone()))
             .policy(optional([Kind::ServerStreaming.path()]));
         let probe = Probe::default();
         let server = probe.behind(layer).await;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tonic_passport::jwt::{Algorithm, Issuer, RevocationList, TokenError, VerifiedToken, Verifier};
-use tonic_passport::testing::{Answer, Clock, IdentityProvider, SigningKey, TestIssuer};
+use tonic_passport::testing::{Clock, IdentityProvider, MockResponse, SigningKey, TestIssuer};
 
 /// The issuer's key is a shared secret, with which a good many tokens are soon made.
 fn issuer() -> TestIssuer {
@@ -182,7 +182,7 @@ fn a_revocation_ends_an_entry() {
 async fn a_rotation_ends_the_entries_of_the_keys_that_were() {
     let provider = IdentityProvider::start().await;
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    verifier.until_ready().await;
+    verifier.wait_until_ready().await;
     let old = provider.token("alice").sign();
     assert!(verifier.verify(&old).is_ok());
 
@@ -211,7 +211,7 @@ async fn fetching_the_same_keys_again_ends_no_entry() {
     provider.publish([&other, &key]);
     let keys = provider.remote_keys().refresh_after(Duration::from_millis(50));
     let verifier = Verifier::new([provider.issuer_with(keys)]).unwrap();
-    verifier.until_ready().await;
+    verifier.wait_until_ready().await;
     let token = provider.token("alice").sign();
     let before = encoded(&verifier, &token);
 
@@ -219,7 +219,7 @@ async fn fetching_the_same_keys_again_ends_no_entry() {
     // has been taken.
     provider.publish([&key, &other]);
     let fetches = provider.fetches();
-    provider.until_fetched(fetches + 3).await;
+    provider.wait_for_fetches(fetches + 3).await;
     assert_eq!(encoded(&verifier, &token), before);
 }
 
@@ -231,11 +231,11 @@ async fn keys_that_went_stale_verify_no_cached_token() {
         .refresh_after(Duration::from_millis(50))
         .stale_after(Duration::from_millis(200));
     let verifier = Verifier::new([provider.issuer_with(keys)]).unwrap();
-    verifier.until_ready().await;
+    verifier.wait_until_ready().await;
     let token = provider.token("alice").sign();
     assert!(verifier.verify(&token).is_ok());
 
-    provider.answer_keys(Answer::status(503));
+    provider.set_keys_response(MockResponse::status(503));
     let stale = async {
         while verifier.verify(&token).is_ok() {
             yield_now().await;
@@ -246,7 +246,7 @@ async fn keys_that_went_stale_verify_no_cached_token() {
 
     // When they are back as they were, so are the tokens that they verified.
     assert_eq!(verifier.cached_tokens(), 1);
-    provider.recover();
+    provider.reset();
     let back = async {
         while verifier.verify(&token).is_err() {
             yield_now().await;
@@ -278,7 +278,7 @@ fn a_setting_that_changes_answers_begins_another_cache() {
     let token = issuer.token("alice").sign();
     let verifier = issuer.verifier();
     assert!(verifier.verify(&token).is_ok());
-    assert!(verifier.clone().context_budget(10).verify(&token).is_err());
+    assert!(verifier.clone().max_context_size(10).verify(&token).is_err());
     assert!(verifier.clone().max_token_size(10).verify(&token).is_err());
     assert!(verifier.clone().revocation(|_: &VerifiedToken| true).verify(&token).is_err());
     let tomorrow = || SystemTime::now() + seconds(24 * 60 * 60);

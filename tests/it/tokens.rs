@@ -3,7 +3,7 @@
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_passport::jwt::{TokenError, Verifier};
-use tonic_passport::{BearerToken, ServerLayer};
+use tonic_passport::{JwtAuthenticator, ServerLayer};
 use tonic_types::StatusExt;
 
 use crate::support::probe::{Kind, Probe, call};
@@ -50,23 +50,25 @@ struct Edge {
 
 impl Edge {
     async fn start(verifier: Verifier) -> Self {
-        let layer = ServerLayer::new(BearerToken::new(verifier.clone()));
+        let layer = ServerLayer::new(JwtAuthenticator::new(verifier.clone()));
         Self::behind(layer, verifier).await
     }
 
     /// An edge where authentication is optional for the method that is called here.
     async fn start_optional(verifier: Verifier) -> Self {
-        let layer = ServerLayer::new(BearerToken::new(verifier.clone())).policy(optional([METHOD]));
+        let layer =
+            ServerLayer::new(JwtAuthenticator::new(verifier.clone())).policy(optional([METHOD]));
         Self::behind(layer, verifier).await
     }
 
     /// An edge where the method that is called here is public.
     async fn start_public(verifier: Verifier) -> Self {
-        let layer = ServerLayer::new(BearerToken::new(verifier.clone())).policy(public([METHOD]));
+        let layer =
+            ServerLayer::new(JwtAuthenticator::new(verifier.clone())).policy(public([METHOD]));
         Self::behind(layer, verifier).await
     }
 
-    async fn behind(layer: ServerLayer<BearerToken>, verifier: Verifier) -> Self {
+    async fn behind(layer: ServerLayer<JwtAuthenticator>, verifier: Verifier) -> Self {
         let probe = Probe::default();
         let server = probe.behind(layer).await;
         Self { verifier, probe, channel: server.connect().await, _server: server }

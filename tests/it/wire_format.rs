@@ -50,7 +50,7 @@ impl Fields {
         let mut context = UserContext::builder(&self.id)
             .roles(&self.roles)
             .permissions(&self.permissions)
-            .budget(usize::MAX);
+            .max_size(usize::MAX);
         if let Some(email) = &self.email {
             context = context.email(email);
         }
@@ -256,11 +256,11 @@ fn a_context_may_be_as_large_as_its_budget_and_not_a_byte_larger() {
     let roles = "x-user-roles".len() + "a,%20b".len() + 32;
     let size = id + roles;
     let context = || UserContext::builder("u").roles(["a", " b"]);
-    assert!(context().budget(size).build().is_ok());
+    assert!(context().max_size(size).build().is_ok());
     let expected = ContextError::TooLarge { size, budget: size - 1 };
-    assert_eq!(context().budget(size - 1).build(), Err(expected));
+    assert_eq!(context().max_size(size - 1).build(), Err(expected));
 
-    let default = UserContext::DEFAULT_BUDGET;
+    let default = UserContext::DEFAULT_MAX_SIZE;
     let largest = "u".repeat(default - "x-user-id".len() - 32);
     let user = UserContext::builder(&largest).build().unwrap();
     assert_eq!(UserContext::read_from(&written(&user)), Ok(Some(user)));

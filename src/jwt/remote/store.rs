@@ -82,7 +82,7 @@ impl KeyStore {
     }
 
     /// Waits until there are keys.
-    pub(in crate::jwt) async fn until_ready(&self) {
+    pub(in crate::jwt) async fn wait_until_ready(&self) {
         loop {
             let stored = self.shared.stored.notified();
             if self.shared.has_keys() {

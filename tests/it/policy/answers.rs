@@ -16,7 +16,7 @@ use crate::support::{assert_refused, token};
 /// The methods have this rule, and callers are told of it, or not.
 fn policy(rule: &Rule, is_told: bool) -> Result<Policy, PolicyError> {
     let policy = Policy::builder().default_rule(SERVICE, rule.clone());
-    if is_told { policy.tell_requirements().build() } else { policy.build() }
+    if is_told { policy.expose_requirements().build() } else { policy.build() }
 }
 
 /// The metadata in a status's `ErrorInfo`.
@@ -180,7 +180,7 @@ async fn an_anonymous_caller_is_asked_to_log_in_where_that_might_help() -> Resul
 async fn of_a_method_without_a_rule_everybody_is_told_the_same() -> Result<(), PolicyError> {
     for is_told in [false, true] {
         let builder = Policy::builder().default_rule("shop.v1.UserService", Rule::public());
-        let builder = if is_told { builder.tell_requirements() } else { builder };
+        let builder = if is_told { builder.expose_requirements() } else { builder };
         let policy = builder.build()?;
         for door in Door::ALL {
             let served = Served::start(door, policy.clone()).await;

@@ -42,7 +42,7 @@ async fn each_decision_is_reported_once() -> Result<(), PolicyError> {
         (orders(read()), READER, ALICE, rule, true),
         (orders(any_of.clone()), Caller::PLAIN, ALICE, shown, false),
         (orders(any_of), READER, ALICE, shown, true),
-        (other().other_services(read()), READER, ALICE, rule, true),
+        (other().fallback_rule(read()), READER, ALICE, rule, true),
         (other(), Caller::Anonymous, None, None, false),
         (other(), READER, ALICE, None, false),
     ];
@@ -109,7 +109,7 @@ async fn each_rule_counts_its_own_decisions() -> Result<(), PolicyError> {
         .rule(Kind::Bidirectional.path(), Rule::public())
         .default_rule(SERVICE, Rule::authenticated())
         .default_rule("x.Known", Rule::public())
-        .other_services(Rule::role("admin"))
+        .fallback_rule(Rule::role("admin"))
         .build()?;
     let served = Served::start(Door::Inside, policy.clone()).await;
     for caller in [Caller::Anonymous, Caller::PLAIN, READER, READER] {
@@ -227,7 +227,7 @@ async fn denials_are_counted_by_policy_rule_and_mode() -> Result<(), PolicyError
         .rule(Kind::Bidirectional.path(), Rule::public())
         .default_rule(SERVICE, Rule::role("admin"))
         .build()?;
-    let shadow = Policy::builder().other_services(Rule::role("auditor")).build()?;
+    let shadow = Policy::builder().fallback_rule(Rule::role("auditor")).build()?;
     let layer = Door::Inside.layer().policy(policy).shadow_policy(shadow);
     let served = Served::start_behind(Door::Inside, layer).await;
     for caller in [Caller::Anonymous, Caller::PLAIN, READER, Caller::with_roles(&["auditor"])] {

@@ -2,7 +2,7 @@
 
 use tonic::transport::Channel;
 use tonic::{Code, Status};
-use tonic_passport::{Authenticator, BearerToken, ForwardedContext, Policy, ServerLayer};
+use tonic_passport::{Authenticator, ForwardedContext, JwtAuthenticator, Policy, ServerLayer};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::server::TestServer;
@@ -40,7 +40,7 @@ impl Door {
 
     pub fn layer(self) -> ServerLayer<Box<dyn Authenticator>> {
         ServerLayer::new(match self {
-            Self::Edge => Box::new(BearerToken::new(token::verifier())),
+            Self::Edge => Box::new(JwtAuthenticator::new(token::verifier())),
             Self::Inside => Box::new(ForwardedContext::trust_private_network()),
         })
     }

@@ -238,7 +238,7 @@ async fn a_rule_in_code_for_a_service_takes_the_place_of_the_declared_one() {
 #[tokio::test]
 async fn a_rule_for_all_other_services_lets_in_whom_it_is_for() {
     assert_decided("for other services", |case| {
-        Policy::builder().public(HEALTH).other_services(case.rule.clone())
+        Policy::builder().public(HEALTH).fallback_rule(case.rule.clone())
     })
     .await;
 }
@@ -268,11 +268,11 @@ async fn what_has_no_rule_is_called_by_nobody() -> Result<(), PolicyError> {
         ("other methods", Policy::builder().public([get_order])),
         (
             "a service that is known is no other one",
-            Policy::builder().public([get_order]).other_services(Rule::public()),
+            Policy::builder().public([get_order]).fallback_rule(Rule::public()),
         ),
         (
             "a service that is described is no other one",
-            Policy::builder().descriptor_set(&other_method).other_services(Rule::public()),
+            Policy::builder().descriptor_set(&other_method).fallback_rule(Rule::public()),
         ),
         (
             "services of similar names",
@@ -319,7 +319,7 @@ async fn the_nearest_rule_is_the_one_that_counts() -> Result<(), PolicyError> {
         (default(described()), ["beside", "beside", "code default", "code default"]),
         (default(create_order(described())), ["code", "beside", "code default", "code default"]),
         (
-            default(create_order(Policy::builder())).other_services(Rule::public()),
+            default(create_order(Policy::builder())).fallback_rule(Rule::public()),
             ["code", "code default", "code default", "code default"],
         ),
     ];

@@ -60,8 +60,8 @@ fn generous() -> [(&'static str, PolicyBuilder); 4] {
     [
         ("described", described()),
         ("for the service", Policy::builder().default_rule(SERVICE, Rule::public())),
-        ("for other services", Policy::builder().other_services(Rule::public())),
-        ("all of it", described().other_services(Rule::public())),
+        ("for other services", Policy::builder().fallback_rule(Rule::public())),
+        ("all of it", described().fallback_rule(Rule::public())),
     ]
 }
 
@@ -75,7 +75,7 @@ async fn no_rule_is_asked_about_a_path_that_is_none() -> Result<(), PolicyError>
     for (case, builder) in generous() {
         let auditor = Auditor::default();
         let policy = builder.audit(auditor.clone()).build()?;
-        let shadow = Policy::builder().other_services(Rule::public());
+        let shadow = Policy::builder().fallback_rule(Rule::public());
         let shadow = shadow.audit(auditor.clone()).build()?;
         let calls = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&calls);

@@ -13,8 +13,8 @@ use tonic::transport::Server;
 use tonic::{Code, Request, Status};
 use tonic_passport::propagation::RequestId;
 use tonic_passport::{
-    AccessDenied, Authorized, CallContext, Deadline, EdgeInterceptor, ForwardedContext, Gateway,
-    Guarded, Policy, Rule, ScopeLayer, ServerLayer, UserContext,
+    AccessDenied, Authorized, CallContext, Deadline, ForwardedContext, Gateway, Guarded, Policy,
+    Rule, ScopeLayer, ServerInterceptor, ServerLayer, UserContext,
 };
 use tower::buffer::Buffer;
 use tower::{BoxError, Layer, ServiceExt};
@@ -121,7 +121,7 @@ async fn the_last_of_several_doors_gives_the_proof() {
     let trusting = ForwardedContext::trust_private_network;
     let layer = || ServerLayer::new(trusting());
     let deciding = || layer().policy(policy(Rule::authenticated()));
-    let interceptor = || InterceptorLayer::new(EdgeInterceptor::new(trusting()));
+    let interceptor = || InterceptorLayer::new(ServerInterceptor::new(trusting()));
     let builder = Server::builder;
 
     macro_rules! assert_proof_behind {
@@ -239,7 +239,7 @@ struct Order<'a> {
 }
 
 impl Guarded for Order<'_> {
-    fn check(&self, user: &UserContext) -> Result<(), AccessDenied> {
+    fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
         self.asked.set(self.asked.get() + 1);
         if user.id() == self.of {
             return Ok(());

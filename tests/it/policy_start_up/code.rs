@@ -88,8 +88,8 @@ fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
         ("a service", SERVICE, builder().default_rule(SERVICE, one()).default_rule(SERVICE, one())),
         (
             "all others",
-            "other_services",
-            builder().other_services(one()).other_services(Rule::public()),
+            "fallback_rule",
+            builder().fallback_rule(one()).fallback_rule(Rule::public()),
         ),
     ];
     for (case, target, builder) in cases {
@@ -192,7 +192,7 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             (METHOD, described().rule(METHOD, rule.clone())),
             (METHOD, builder().rule(METHOD, rule.clone())),
             (SERVICE, described().default_rule(SERVICE, rule.clone())),
-            ("other_services", described().other_services(rule.clone())),
+            ("fallback_rule", described().fallback_rule(rule.clone())),
         ] {
             let error = builder.build().expect_err(target);
             let PolicyError::InvalidRule { origin, target: named, problem } = &error else {

@@ -1,6 +1,8 @@
 //! A server starts only when each of its methods has a rule.
 
-use tonic_passport::policy::{HEALTH, MethodPath, PolicyBuilder, PolicyError, REFLECTION, Row};
+use tonic_passport::policy::{
+    HEALTH, MethodPath, PolicyBuilder, PolicyError, REFLECTION, RuleEntry,
+};
 use tonic_passport::{Policy, Rule};
 
 use super::{FILE, METHOD, SERVICE, service, set, text};
@@ -51,7 +53,7 @@ fn all_methods_without_a_rule_are_named_and_no_others() {
     let builder = || Policy::builder().descriptor_set(&set);
     let all = ["/shop.v1.Orders/Create", "/shop.v1.Orders/List", "/shop.v1.Stock/Count"];
     assert_uncovered(builder(), &all);
-    assert_uncovered(builder().public(HEALTH).other_services(Rule::public()), &all);
+    assert_uncovered(builder().public(HEALTH).fallback_rule(Rule::public()), &all);
     // Of those that this server serves.
     assert_uncovered(builder().services(["shop.v1.Stock"]), &all[2..]);
     assert_uncovered(builder().services(["shop.v1.Users", "shop.v1.Orders"]), &all[..2]);
@@ -64,7 +66,7 @@ fn all_methods_without_a_rule_are_named_and_no_others() {
     // A table shows them.
     let table = builder().table().unwrap();
     let without = table.rows().iter().filter(|row| row.rule().is_none());
-    assert_eq!(without.map(Row::method).collect::<Vec<_>>(), all);
+    assert_eq!(without.map(RuleEntry::method).collect::<Vec<_>>(), all);
     assert!(table.to_string().contains("/shop.v1.Orders/Create  none\n"), "{table}");
 }
 
@@ -154,7 +156,7 @@ fn a_service_that_is_described_and_not_listed_is_not_among_all_other_services() 
     let declared = "option (passport.v1.rule) = { role: 'admin' };";
     let set =
         services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", declared)])]);
-    let builder = || Policy::builder().descriptor_set(&set).other_services(Rule::public());
+    let builder = || Policy::builder().descriptor_set(&set).fallback_rule(Rule::public());
     for services in [&["shop.v1.Orders"][..], &[]] {
         let policy = builder().services(services.iter().copied()).build().unwrap();
         assert!(policy.authorize("/shop.v1.Others/Get", None).is_err());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prost::Message;
 use protox::prost_reflect::prost_types::FileDescriptorSet;
-use tonic_passport::policy::{PolicyError, Table};
+use tonic_passport::policy::{PolicyError, RuleTable};
 use tonic_passport::{Policy, Rule};
 
 use super::{FILE, METHOD, SERVICE, raw, refusal, service, set, text, wire};
@@ -87,7 +87,7 @@ fn files(mut set: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The rules by method.
-fn rules(table: &Table) -> HashMap<&str, Option<&Rule>> {
+fn rules(table: &RuleTable) -> HashMap<&str, Option<&Rule>> {
     table.rows().iter().map(|row| (row.method(), row.rule())).collect()
 }
 

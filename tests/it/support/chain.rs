@@ -10,8 +10,8 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code, Status};
 use tonic_passport::propagation::PropagatedField;
 use tonic_passport::{
-    Authenticator, BearerToken, CallContext, ClientLayer, EdgeInterceptor, ForwardedContext,
-    PropagateInterceptor, ServerLayer,
+    Authenticator, CallContext, ClientInterceptor, ClientLayer, ForwardedContext, JwtAuthenticator,
+    ServerInterceptor, ServerLayer,
 };
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
@@ -57,7 +57,7 @@ pub struct Chain {
 
 impl Chain {
     pub async fn start(doors: Doors, [edge, second, third]: [Station<'_>; 3]) -> Self {
-        let bearer = Box::new(BearerToken::new(token::verifier()));
+        let bearer = Box::new(JwtAuthenticator::new(token::verifier()));
         let forwarded = || Box::new(ForwardedContext::trust_private_network());
         let third_service = Service::new(doors, None, third);
         let third = third_service.serve(forwarded(), third.lists).await;
@@ -114,7 +114,7 @@ impl Service {
                 Door::new(service.map_response(|answer| answer.map(Body::new)))
             }
             Doors::Interceptors => {
-                let service = InterceptedService::new(channel, PropagateInterceptor::new());
+                let service = InterceptedService::new(channel, ClientInterceptor::new());
                 Door::new(service.map_response(|answer| answer.map(Body::new)))
             }
         });
@@ -138,7 +138,7 @@ impl Service {
                 .await
             }
             Doors::Interceptors => {
-                let interceptor = EdgeInterceptor::new(authenticator).propagate(lists);
+                let interceptor = ServerInterceptor::new(authenticator).propagate(lists);
                 let layer = InterceptorLayer::new(interceptor);
                 TestServer::start(|incoming| {
                     Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)

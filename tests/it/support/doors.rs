@@ -3,7 +3,7 @@
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::service::interceptor::InterceptedService;
-use tonic_passport::{ClientLayer, PropagateInterceptor};
+use tonic_passport::{ClientInterceptor, ClientLayer};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
@@ -14,7 +14,7 @@ pub type Door<E> = BoxCloneSyncService<Request<Body>, Response<Body>, E>;
 pub fn both<S>(
     channel: S,
     layer: &ClientLayer,
-    interceptor: PropagateInterceptor,
+    interceptor: ClientInterceptor,
 ) -> [(&'static str, Door<S::Error>); 2]
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,

@@ -15,7 +15,7 @@ pub fn optional(methods: impl IntoIterator<Item: AsRef<str>>) -> Policy {
 fn exempt(methods: impl IntoIterator<Item: AsRef<str>>, rule: &Rule) -> Policy {
     let builder = Policy::builder()
         .default_rule("shop.v1.OrderService", Rule::authenticated())
-        .other_services(Rule::authenticated());
+        .fallback_rule(Rule::authenticated());
     let add = |builder: tonic_passport::policy::PolicyBuilder, method: _| {
         builder.rule(method, rule.clone())
     };

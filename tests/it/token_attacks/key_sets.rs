@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
-use tonic_passport::testing::{Answer, IdentityProvider, SigningKey};
+use tonic_passport::testing::{IdentityProvider, MockResponse, SigningKey};
 
 use super::unknown_key;
 use crate::support::token::merge;
@@ -39,9 +39,9 @@ async fn a_bad_key_does_not_spoil_a_set_that_is_fetched() {
     let mut keys: Vec<&Value> = bad.iter().map(|(_, jwk)| jwk).collect();
     let jwk = good.jwk();
     keys.insert(4, &jwk);
-    provider.answer_keys(Answer::body(json!({ "keys": keys }).to_string()));
+    provider.set_keys_response(MockResponse::body(json!({ "keys": keys }).to_string()));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
-    timeout(Duration::from_secs(10), verifier.until_ready()).await.expect("no keys");
+    timeout(Duration::from_secs(10), verifier.wait_until_ready()).await.expect("no keys");
 
     let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
     let answer = |key: &SigningKey| {
@@ -61,8 +61,8 @@ async fn a_fetch_that_fails_counts_as_one() {
     let begun = Instant::now();
     let keys = provider.remote_keys().min_interval(PAUSE);
     let verifier = Verifier::new([provider.issuer_with(keys)]).unwrap();
-    timeout(Duration::from_secs(10), verifier.until_ready()).await.expect("no keys");
-    provider.answer_keys(Answer::status(503));
+    timeout(Duration::from_secs(10), verifier.wait_until_ready()).await.expect("no keys");
+    provider.set_keys_response(MockResponse::status(503));
 
     let strange = provider.token("alice").header("kid", "strange").sign();
     let asking = async {
@@ -80,19 +80,19 @@ async fn a_fetch_that_fails_counts_as_one() {
 async fn an_issuer_that_holds_its_answer_back_is_given_up() {
     let drop_by_drop = || {
         let document = json!({ "keys": [key("late").jwk()] }).to_string();
-        Answer::body(document).dripping(Duration::from_millis(100))
+        MockResponse::body(document).throttled(Duration::from_millis(100))
     };
-    let asked = |answer: Answer| async {
+    let asked = |answer: MockResponse| async {
         let provider = IdentityProvider::start().await;
-        provider.answer_keys(answer);
+        provider.set_keys_response(answer);
         let begun = Instant::now();
         let verifier = Verifier::new([provider.issuer()]).unwrap();
         // The second time, for the first has been given up.
-        provider.until_fetched(2).await;
+        provider.wait_for_fetches(2).await;
         assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
         let token = provider.token("alice").sign();
         let error = verifier.verify(&token).err();
         assert!(matches!(error, Some(TokenError::KeysUnavailable { .. })), "{error:?}");
     };
-    tokio::join!(asked(Answer::silence()), asked(drop_by_drop()));
+    tokio::join!(asked(MockResponse::stalled()), asked(drop_by_drop()));
 }

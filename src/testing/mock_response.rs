@@ -7,23 +7,23 @@ use tokio::time::sleep;
 
 /// What an [`IdentityProvider`](super::IdentityProvider) answers, good or bad.
 ///
-/// It is sent in one manner: whole, or else in the one of [`dripping`](Self::dripping),
+/// It is sent in one manner: whole, or else in the one of [`throttled`](Self::throttled),
 /// [`oversized`](Self::oversized) and [`truncated`](Self::truncated) that was asked for last.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tonic_passport::testing::Answer;
+/// use tonic_passport::testing::MockResponse;
 ///
-/// let fails = Answer::status(503);
-/// let is_not_json = Answer::body("<html>");
-/// let breaks_off = Answer::body(r#"{"keys":[]}"#).truncated();
-/// let takes_its_time = Answer::body(r#"{"keys":[]}"#).dripping(Duration::from_secs(1));
-/// let says_nothing = Answer::silence();
+/// let fails = MockResponse::status(503);
+/// let is_not_json = MockResponse::body("<html>");
+/// let breaks_off = MockResponse::body(r#"{"keys":[]}"#).truncated();
+/// let takes_its_time = MockResponse::body(r#"{"keys":[]}"#).throttled(Duration::from_secs(1));
+/// let says_nothing = MockResponse::stalled();
 /// # drop((fails, is_not_json, breaks_off, takes_its_time, says_nothing));
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "an answer does nothing until it is given"]
-pub struct Answer {
+pub struct MockResponse {
     status: StatusCode,
     headers: String,
     body: Vec<u8>,
@@ -41,7 +41,7 @@ enum Manner {
     Whole,
 }
 
-impl Answer {
+impl MockResponse {
     /// How many bytes follow the body of an [oversized](Self::oversized) answer.
     const OVERSIZE: usize = 64 * 1024 * 1024;
 
@@ -71,12 +71,12 @@ impl Answer {
     }
 
     /// None for as long as this stands. Who waits for it gets what is set as the answer next.
-    pub fn silence() -> Self {
+    pub fn stalled() -> Self {
         Self { manner: Manner::Silence, ..Self::body([]) }
     }
 
     /// None: the connection is closed.
-    pub fn hang_up() -> Self {
+    pub fn connection_closed() -> Self {
         Self { manner: Manner::HangUp, ..Self::body([]) }
     }
 
@@ -99,7 +99,7 @@ impl Answer {
     }
 
     /// Sends the body byte by byte, each after a pause.
-    pub fn dripping(mut self, pause: Duration) -> Self {
+    pub fn throttled(mut self, pause: Duration) -> Self {
         self.manner = Manner::Dripping(pause);
         self
     }

@@ -13,12 +13,12 @@ use crate::metadata::Reserved;
 /// Identity metadata that the client brings along is dropped, unless
 /// [`reject_forged_metadata`](Self::reject_forged_metadata) was asked for.
 #[derive(Clone, Debug)]
-pub struct BearerToken {
+pub struct JwtAuthenticator {
     verifier: Verifier,
     reject_forged_metadata: bool,
 }
 
-impl BearerToken {
+impl JwtAuthenticator {
     /// Accepts the tokens that this verifier accepts.
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier, reject_forged_metadata: false }
@@ -35,7 +35,7 @@ impl BearerToken {
     }
 }
 
-impl Authenticator for BearerToken {
+impl Authenticator for JwtAuthenticator {
     fn authenticate(
         &self,
         credentials: &Credentials<'_>,

@@ -2,7 +2,7 @@
 
 use tonic::Code;
 use tonic::transport::Server;
-use tonic_passport::{Authenticator, BearerToken, EdgeInterceptor, ForwardedContext};
+use tonic_passport::{Authenticator, ForwardedContext, JwtAuthenticator, ServerInterceptor};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::server::TestServer;
@@ -10,7 +10,7 @@ use crate::support::shop::order_service_server::OrderServiceServer;
 use crate::support::{assert_refused, forged, token};
 
 async fn serve<A: Authenticator>(probe: &Probe, authenticator: A) -> TestServer {
-    let interceptor = EdgeInterceptor::new(authenticator);
+    let interceptor = ServerInterceptor::new(authenticator);
     let service = OrderServiceServer::with_interceptor(probe.clone(), interceptor);
     TestServer::start(|incoming| {
         Server::builder().add_service(service).serve_with_incoming(incoming)
@@ -21,7 +21,7 @@ async fn serve<A: Authenticator>(probe: &Probe, authenticator: A) -> TestServer 
 #[tokio::test]
 async fn the_handler_sees_what_the_token_says_and_nothing_forged() {
     let probe = Probe::default();
-    let server = serve(&probe, BearerToken::new(token::verifier())).await;
+    let server = serve(&probe, JwtAuthenticator::new(token::verifier())).await;
     let channel = server.connect().await;
     let bearer = format!("Bearer {}", token::good("alice"));
     let names = forged::names();
@@ -48,7 +48,7 @@ async fn the_handler_sees_what_the_token_says_and_nothing_forged() {
 #[tokio::test]
 async fn a_call_without_a_good_token_is_refused() {
     let probe = Probe::default();
-    let server = serve(&probe, BearerToken::new(token::verifier())).await;
+    let server = serve(&probe, JwtAuthenticator::new(token::verifier())).await;
     let channel = server.connect().await;
     let good = format!("Bearer {}", token::good("alice"));
     let cases = [
@@ -72,7 +72,7 @@ async fn a_call_without_a_good_token_is_refused() {
 #[tokio::test]
 async fn a_strict_interceptor_refuses_forged_identity() {
     let probe = Probe::default();
-    let strict = BearerToken::new(token::verifier()).reject_forged_metadata();
+    let strict = JwtAuthenticator::new(token::verifier()).reject_forged_metadata();
     let server = serve(&probe, strict).await;
     let channel = server.connect().await;
     let bearer = format!("Bearer {}", token::good("alice"));
