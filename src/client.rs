@@ -1,32 +1,36 @@
-//! What stands at a service's way out: [`ClientLayer`], and [`ClientInterceptor`] where a layer
-//! cannot be used.
+//! Client-side middleware for tonic: [`ClientLayer`], and [`ClientInterceptor`] where a layer cannot
+//! be used.
 //!
-//! Both take what goes along with a call from the request's extensions, where a caller may have put a
-//! [`UserContext`](crate::UserContext) or a [`CallContext`](crate::CallContext), or else from the
-//! running task, and write it as metadata. Whatever identity metadata the request carried is dropped,
-//! the raw token too: copying the metadata of an incoming request to an outgoing one forwards nothing
-//! that it should not.
+//! Both take the context from the request's extensions, where the caller may have put a
+//! [`UserContext`](crate::UserContext) or a [`CallContext`](crate::CallContext), or from the scope of
+//! the running task. They write it as metadata. Other identity metadata of the request, the raw token
+//! among it, is stripped: a handler that copies the metadata of its own request forwards no identity
+//! by that.
 //!
 //! | | [`ClientLayer`] | [`ClientInterceptor`] |
 //! |---|---|---|
-//! | writes the user, the request's id, the trace, and further fields | yes | yes |
-//! | drops all other identity | yes | yes |
-//! | gives the call what time remains (`grpc-timeout`) | yes | yes |
-//! | refuses calls for which no time remains, or on behalf of a call that was cancelled | yes | yes |
-//! | ends calls and streams by the deadline, `DEADLINE_EXCEEDED` | yes | no: tonic's channel ends the call, not its stream, with `CANCELLED` |
-//! | ends calls and streams when the call they are made for is cancelled | yes | no, other than by dropping them |
-//! | request streams run in the scope of their call | yes | no |
-//! | is bound to destinations | yes | no: an interceptor does not see where a call goes |
+//! | writes the user, the request id, the trace, and propagated fields | yes | yes |
+//! | strips all other identity | yes | yes |
+//! | writes the remaining time as `grpc-timeout` | yes | yes |
+//! | refuses calls without remaining time, or on behalf of a cancelled call | yes | yes |
+//! | ends calls and streams by the deadline, with `DEADLINE_EXCEEDED` | yes | no: tonic's channel ends the call, not its stream, with `CANCELLED` |
+//! | ends calls and streams when the call on whose behalf they are made is cancelled | yes | no, except by dropping them |
+//! | runs request streams in the scope of their call | yes | no |
+//! | can be restricted to destinations | yes | no: an interceptor does not see the destination |
+//!
+//! Both are adapters of the [`outbound`](crate::outbound) seam.
 
 mod body;
-mod destination;
-mod end;
+mod discard;
+mod future;
 mod interceptor;
 mod layer;
-mod propagate;
-mod settings;
+mod service;
 
 pub use body::ResponseBody;
-pub use destination::{Destination, InvalidDestination};
+pub use future::ResponseFuture;
 pub use interceptor::ClientInterceptor;
-pub use layer::{ClientLayer, ClientService, ResponseFuture};
+pub use layer::ClientLayer;
+pub use service::ClientService;
+
+pub use crate::outbound::{Destination, InvalidDestination};

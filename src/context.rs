@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderName;
 
@@ -61,7 +61,12 @@ pub(crate) struct ContextParts {
     /// Sorted by name.
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) expires_at: Option<SystemTime>,
+    /// The clock that `expires_at` is compared with; the system's by default.
+    pub(crate) clock: Option<Clock>,
 }
+
+/// Source of the current time.
+pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// A further attribute.
 pub(crate) struct Attribute {
@@ -80,6 +85,7 @@ pub(crate) struct ContextFields {
     pub(crate) permissions: Vec<String>,
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) expires_at: Option<SystemTime>,
+    pub(crate) clock: Option<Clock>,
 }
 
 /// Makes a [`UserContext`]; see [`UserContext::builder`].
@@ -124,8 +130,7 @@ impl UserContext {
 
     /// An upper estimate of the bytes that the context takes up.
     pub(crate) fn size(&self) -> usize {
-        let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
-            self.parts();
+        let ContextParts { id, email, roles, permissions, attributes, .. } = self.parts();
         // A key of more than a few bytes is allocated and shared, as a value is.
         let attribute = |own: &Attribute| own.text.size() + own.key.as_str().len() + 3 * heap(0);
         size_of::<ContextParts>()
@@ -176,6 +181,14 @@ impl UserContext {
         self.parts.expires_at
     }
 
+    /// Returns the time until the context expires, plus a grace period; zero if that has passed. `None`
+    /// for a context that does not expire.
+    pub(crate) fn time_to_expiry(&self, grace: Duration) -> Option<Duration> {
+        let now = self.parts.clock.as_ref().map_or_else(SystemTime::now, |clock| clock());
+        let expires_at = self.parts.expires_at?.checked_add(grace)?;
+        Some(expires_at.duration_since(now).unwrap_or_default())
+    }
+
     /// Whether the user has this role. Roles are compared byte by byte.
     pub fn has_role(&self, role: &str) -> bool {
         self.parts.roles.contains(role)
@@ -216,8 +229,7 @@ impl UserContext {
 
 impl PartialEq for UserContext {
     fn eq(&self, other: &Self) -> bool {
-        let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
-            self.parts();
+        let ContextParts { id, email, roles, permissions, attributes, .. } = self.parts();
         let other = other.parts();
         (id, email, roles, permissions, attributes)
             == (&other.id, &other.email, &other.roles, &other.permissions, &other.attributes)

@@ -1,15 +1,15 @@
-//! A transparent gRPC gateway: it routes calls by their service's name, and relays them without
-//! knowing their messages.
+//! A transparent gRPC gateway (feature `gateway`): it routes calls by the name of their service, and
+//! relays them without knowing their messages.
 //!
-//! Messages, metadata, trailers and status details pass as they are, in both directions and for
-//! all kinds of call. Identity does not: an upstream gets the [`UserContext`](crate::UserContext)
-//! that the [`ServerLayer`](crate::ServerLayer) in front of the gateway established, and nothing
-//! else that reads like one. Without that layer every call is relayed as an anonymous one.
+//! Messages, metadata, trailers and status details are relayed unchanged, in both directions and for
+//! all kinds of calls. Identity is not: an upstream receives the [`UserContext`](crate::UserContext)
+//! that the [`ServerLayer`](crate::ServerLayer) in front of the gateway established, and no other
+//! identity. Without that layer, every call is relayed as an anonymous one.
 //!
 //! ```no_run
 //! use tonic::transport::{Endpoint, Server};
 //! use tonic_passport::jwt::{Issuer, KeySet, Verifier};
-//! use tonic_passport::{JwtAuthenticator, Gateway, ServerLayer};
+//! use tonic_passport::{Gateway, JwtAuthenticator, ServerLayer};
 //!
 //! # async fn serve(jwks: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let issuer = Issuer::new("https://id.example.com", KeySet::from_jwks(jwks)?).audience("shop");
@@ -29,22 +29,22 @@
 //!
 //! # Limits
 //!
-//! A gateway sends the calls of all its callers to a service over one HTTP/2 connection, whose
-//! limits are made for one caller. Two of them let one caller get in the way of the others, and
-//! should be set where the service and the channel to it are made:
+//! A gateway sends the calls of all its callers to a service over one HTTP/2 connection. The default
+//! limits of a connection are meant for one caller. Two of them let one caller block the others, and
+//! should be set on the service and on the channel to it:
 //!
-//! - **Windows.** A caller who does not read what is sent to it keeps a window's worth of it on the
-//!   way. The window of the connection must hold those of many streams, on both ends:
+//! - **Flow-control windows.** A caller that does not read its response blocks a window's worth of it.
+//!   The connection's window must hold the windows of many streams, on both ends:
 //!   `initial_stream_window_size(64 * 1024)` and `initial_connection_window_size(64 * 1024 * 1024)`
 //!   of tonic's `Server` and `Endpoint`.
-//! - **Resets.** A service closes a connection on which too many calls are broken off before they
-//!   began, 20 by default, and with it all others that are under way. The server in front of the
-//!   gateway has that limit for each of its callers; in the services behind it,
-//!   `http2_max_pending_accept_reset_streams(Some(10_000))` makes room for all of them together.
+//! - **Resets.** A service closes a connection after too many calls were reset before they began, 20 by
+//!   default, and all other calls of the connection fail. The server in front of the gateway has that
+//!   limit for each of its callers. In the services behind it,
+//!   `http2_max_pending_accept_reset_streams(Some(10_000))` makes room for all callers together.
 //!
-//! Metadata of more than 16 KiB, which only HTTP/1 lets in, is refused here: services end the whole
-//! connection over it. And a service that answers without reading its request to the end cannot be
-//! told that its caller has left, so such a method needs a deadline of its own.
+//! Requests with more than 16 KiB of metadata are refused, which only HTTP/1 admits: services close the
+//! whole connection for it. A service that responds without reading its request to the end is not
+//! notified when its caller disconnects, so such a method needs a deadline of its own.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -56,6 +56,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Uri};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::util::BoxCloneSyncService;
@@ -65,24 +66,24 @@ use tower_service::Service;
 
 use crate::client::ClientLayer;
 use crate::policy::{self, MethodPath};
-use crate::status;
+use crate::rejection::Rejection;
 
 mod body;
 
-use body::{Download, Upload};
+use body::{UpstreamRequestBody, UpstreamResponseBody};
 
-/// How much metadata is relayed, in bytes: what a server takes over HTTP/2 by default.
-const MAX_METADATA: usize = 16 * 1024;
+/// The maximum size of metadata that is relayed, in bytes: the default limit of an HTTP/2 server.
+const MAX_METADATA_SIZE: usize = 16 * 1024;
 
 type Upstream = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
-/// Relays calls to upstream services; see the [module](self).
+/// Service that relays calls to upstream services; see the [module](self).
 #[derive(Clone)]
 pub struct Gateway {
     routes: Arc<HashMap<String, Upstream>>,
 }
 
-/// Collects the routes of a [`Gateway`].
+/// Builder of a [`Gateway`].
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct GatewayBuilder {
     routes: Vec<(String, Upstream)>,
@@ -108,13 +109,13 @@ pub enum GatewayError {
 }
 
 impl Gateway {
-    /// Starts a gateway without routes.
+    /// Returns a builder without routes.
     pub fn builder() -> GatewayBuilder {
         GatewayBuilder { routes: Vec::new() }
     }
 
-    /// The gateway as routes for tonic's `Server::add_routes`. Services added to the server
-    /// besides it, such as health and reflection, are served there and not relayed.
+    /// Converts the gateway into routes for tonic's `Server::add_routes`. Other services of the server,
+    /// such as health and reflection, are served by it and not relayed.
     pub fn into_routes(self) -> Routes {
         Routes::from(tonic::service::AxumRouter::new().fallback_service(self))
     }
@@ -128,17 +129,17 @@ impl Gateway {
     }
 }
 
-/// The size of metadata as HTTP/2 counts it (RFC 9113, section 6.5.2).
-fn size(headers: &HeaderMap) -> usize {
+/// Returns the size of metadata as HTTP/2 counts it (RFC 9113, section 6.5.2).
+fn metadata_size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
 }
 
 impl GatewayBuilder {
-    /// Relays the calls of a service to an upstream: a `Channel`, or one with layers around it.
-    /// [`ClientLayer`] need not be one of them, for the gateway does what it does.
+    /// Adds a route: calls of the service are relayed to this upstream, a `Channel` with or without
+    /// layers around it. A [`ClientLayer`] is not needed: the gateway includes one.
     ///
-    /// `service` is the full name, such as `shop.v1.OrderService`. What the channel should be
-    /// configured for is in the [module](self)'s documentation.
+    /// `service` is the full name, such as `shop.v1.OrderService`. The [module](self) documents how to
+    /// configure the channel.
     pub fn route<S, B>(mut self, service: impl Into<String>, upstream: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -148,8 +149,8 @@ impl GatewayBuilder {
         B::Error: Into<BoxError>,
     {
         let upstream = upstream.map_err(Into::into);
-        // The layer in front of the gateway ends answers. They are read on for a while then, and the
-        // upstream is told at the end of it.
+        // The layer in front of the gateway ends responses. The client layer then discards the rest,
+        // until the upstream's stream is reset.
         let upstream = ClientLayer::relay().layer(upstream);
         let upstream = upstream.map_response(|response| response.map(Body::new));
         self.routes.push((service.into(), BoxCloneSyncService::new(upstream)));
@@ -198,7 +199,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Which upstream it will be is known when the request is: readiness is awaited then.
+        // The upstream is chosen by the request, so its readiness is awaited in the future.
         Poll::Ready(Ok(()))
     }
 
@@ -206,25 +207,32 @@ where
         let path = request.uri().path();
         let Some(upstream) = self.upstream(path).cloned() else {
             tracing::debug!(path, "no route");
-            return Box::pin(async { Ok(status::service_unknown().into_http()) });
+            return reject(Rejection::ServiceUnknown);
         };
-        if size(request.headers()) > MAX_METADATA {
+        if metadata_size(request.headers()) > MAX_METADATA_SIZE {
             tracing::info!(path, "request rejected: its metadata is too large");
-            return Box::pin(async { Ok(status::metadata_too_large().into_http()) });
+            return reject(Rejection::MetadataTooLarge);
         }
         let path = path.to_owned();
         let (mut parts, body) = request.into_parts();
-        // Where it goes is the route's to say: the client's word for it is no destination.
+        // The route determines the destination. A client's authority is not relayed.
         parts.uri = parts.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
-        let (upload, mut uploaded) = Upload::new(Body::new(body));
-        let request = Request::from_parts(parts, Body::new(upload));
+        let (body, mut failure) = UpstreamRequestBody::new(Body::new(body));
+        let request = Request::from_parts(parts, Body::new(body));
         Box::pin(async move {
             match upstream.oneshot(request).await {
                 Ok(response) => {
-                    Ok(response.map(|body| Body::new(Download::new(body, path, uploaded))))
+                    Ok(response
+                        .map(|body| Body::new(UpstreamResponseBody::new(body, path, failure))))
                 }
-                Err(error) => Ok(uploaded.failure(&path, &*error).into_http()),
+                Err(error) => Ok(failure.status(&path, &*error).into_http()),
             }
         })
     }
+}
+
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+fn reject(rejection: Rejection) -> ResponseFuture {
+    Box::pin(async { Ok(Status::from(rejection).into_http()) })
 }

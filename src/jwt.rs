@@ -49,6 +49,7 @@ mod registered_claims;
 #[cfg(feature = "remote-keys")]
 mod remote;
 mod revocation;
+mod telemetry;
 mod token;
 mod verifier;
 

@@ -162,34 +162,38 @@
 //! [tonic]: https://docs.rs/tonic
 //! [tracing]: https://docs.rs/tracing
 
-mod alarm;
-mod body;
-mod byte_set;
 mod context;
-mod deadline;
-mod drain;
 mod telemetry;
+mod util;
 
 pub mod authenticate;
 pub mod call;
 pub mod client;
+#[cfg(feature = "gateway")]
 pub mod gateway;
+pub mod inbound;
+#[cfg(feature = "jwt")]
 pub mod jwt;
 pub mod metadata;
+pub mod outbound;
 pub mod policy;
 pub mod propagation;
+pub mod rejection;
 pub mod server;
-pub mod status;
+mod status;
 #[cfg(feature = "test-util")]
 pub mod testing;
 
-pub use authenticate::{Authenticator, ForwardedContext, JwtAuthenticator};
-pub use call::{CallContext, ScopeLayer, spawn};
+#[cfg(feature = "jwt")]
+pub use authenticate::JwtAuthenticator;
+pub use authenticate::{Authenticator, ForwardedContext};
+pub use call::{CallContext, Deadline, ScopeLayer, spawn};
 pub use client::{ClientInterceptor, ClientLayer};
 pub use context::{AccessDenied, ContextError, UserContext, UserContextBuilder};
-pub use deadline::Deadline;
+#[cfg(feature = "gateway")]
 pub use gateway::Gateway;
 pub use policy::{Authorized, Guarded, Policy, Rule};
+pub use rejection::Rejection;
 pub use server::{ServerInterceptor, ServerLayer};
 
 /// Compiles the examples of the README.

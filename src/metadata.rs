@@ -55,7 +55,7 @@ impl UserContextBuilder {
     /// when an attribute's name is not one, or when the whole is larger than its budget.
     pub fn build(self) -> Result<UserContext, ContextError> {
         let Self { fields, budget } = self;
-        let ContextFields { id, email, roles, permissions, attributes, expires_at } = fields;
+        let ContextFields { id, email, roles, permissions, attributes, expires_at, clock } = fields;
         let list = |key, items: Vec<String>| {
             if items.is_empty() { Ok(List::default()) } else { encoding::encode_list(&key, &items) }
         };
@@ -80,6 +80,7 @@ impl UserContextBuilder {
             permissions,
             attributes,
             expires_at,
+            clock,
         });
         let mut size = 0;
         context.try_each_field(|key, value| {
@@ -140,8 +141,7 @@ impl UserContext {
     /// Shows each field that the context is written as, for as long as the answer is `true`. Whether
     /// it was to the end.
     fn try_each_field(&self, mut f: impl FnMut(HeaderName, &HeaderValue) -> bool) -> bool {
-        let ContextParts { id, email, roles, permissions, attributes, expires_at: _ } =
-            self.parts();
+        let ContextParts { id, email, roles, permissions, attributes, .. } = self.parts();
         f(USER_ID, id.value())
             && email.as_ref().is_none_or(|email| f(EMAIL, email.value()))
             && roles.value().is_none_or(|roles| f(ROLES, roles))

@@ -80,6 +80,7 @@ mod builder;
 mod descriptor;
 mod engine;
 mod error;
+mod metrics;
 mod option;
 mod origin;
 mod path;

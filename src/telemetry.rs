@@ -1,25 +1,20 @@
-//! What operators see: fields of tracing spans, and metrics (feature `metrics`).
-//!
-//! Nothing here is ever shown a token.
-
-use std::sync::Arc;
-#[cfg(feature = "metrics")]
-use std::time::Instant;
+//! Tracing spans of calls, and counters of requests (feature `metrics`). The metrics of a room are
+//! in the room.
 
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::context::UserContext;
 use crate::propagation::RequestId;
-use crate::status;
+use crate::rejection::reason;
 
-/// How a request was answered at a service's door.
+/// The outcome of accepting a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
     Accepted,
     Anonymous,
     Public,
-    /// For this reason, of those in [`status`].
+    /// With the reason code.
     Rejected(&'static str),
 }
 
@@ -41,13 +36,13 @@ impl Outcome {
     }
 }
 
-/// The span around all that is done for a call.
-pub(crate) fn call(method: &str, request_id: &RequestId) -> Span {
+/// Opens the span around all work of a call.
+pub(crate) fn call_span(method: &str, request_id: &RequestId) -> Span {
     tracing::info_span!("call", method, request_id = request_id.as_str())
 }
 
-/// The span in which a caller is identified. Its fields are recorded as they become known.
-pub(crate) fn authenticate(method: Option<&str>, request_id: &RequestId) -> Span {
+/// Opens the span of authentication. Its fields are recorded as they become known.
+pub(crate) fn authenticate_span(method: Option<&str>, request_id: &RequestId) -> Span {
     tracing::info_span!(
         "authenticate",
         method,
@@ -62,7 +57,7 @@ pub(crate) fn authenticate(method: Option<&str>, request_id: &RequestId) -> Span
     )
 }
 
-/// Records who is calling; the e-mail address only where that was asked for.
+/// Records the user's id, and the e-mail address if `with_email`.
 pub(crate) fn record_user(span: &Span, user: &UserContext, with_email: bool) {
     if span.is_disabled() {
         return;
@@ -73,21 +68,21 @@ pub(crate) fn record_user(span: &Span, user: &UserContext, with_email: bool) {
     }
 }
 
-/// Records how a request was answered.
+/// Records the outcome in the span, and counts it.
 pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
     span.record("outcome", outcome.name());
     if let Some(reason) = outcome.reason() {
         span.record("reason", reason);
     }
-    count(outcome);
+    count_request(outcome);
 }
 
-/// Counts how a request was answered.
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing counts"))]
-pub(crate) fn count(outcome: Outcome) {
+/// Counts a request by its outcome.
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "only metrics use it"))]
+pub(crate) fn count_request(outcome: Outcome) {
     #[cfg(feature = "metrics")]
     {
-        // With labels that are known when this is compiled, counting allocates nothing.
+        // With labels known at compile time, counting does not allocate.
         macro_rules! requests {
             ($outcome:literal) => {
                 metrics::counter!("passport_requests_total", "outcome" => $outcome, "reason" => "")
@@ -105,127 +100,21 @@ pub(crate) fn count(outcome: Outcome) {
     }
 }
 
-/// Counts a call that a policy denied, or would have denied: by the rule with this target, or for
-/// want of one.
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing counts"))]
-pub(crate) fn denied(policy: &Arc<str>, target: Option<&Arc<str>>, is_shadow: bool) {
-    #[cfg(feature = "metrics")]
-    metrics::counter!(
-        "passport_policy_denials_total",
-        "policy" => Arc::clone(policy),
-        // Not what the caller wrote: there is no end to that.
-        "method" => target.map_or_else(|| Arc::from(""), Arc::clone),
-        "mode" => if is_shadow { "shadow" } else { "enforced" },
-    )
-    .increment(1);
-}
-
-/// Says that a field was malformed or too large, and goes no further.
+/// Logs and counts a propagated field that is dropped because it is malformed or too large.
 pub(crate) fn field_dropped(name: &'static str) {
     tracing::debug!(name, "field dropped: malformed or too large");
     #[cfg(feature = "metrics")]
     metrics::counter!("passport_fields_dropped_total", "name" => name).increment(1);
 }
 
-/// Says that a call ended before it was answered, or its stream before it was complete: for this
-/// reason, of those in [`status`].
+/// Logs and counts a call that ended before its response was complete.
 pub(crate) fn call_ended(reason: &'static str) {
-    if reason == status::reason::CALL_CANCELLED {
-        // Clients do that all the time: it is how they end a stream that has no end.
+    if reason == reason::CALL_CANCELLED {
+        // Clients cancel all the time: it is how they end a stream without an end.
         tracing::debug!(reason, "call ended early");
     } else {
         tracing::info!(reason, "call ended early");
     }
     #[cfg(feature = "metrics")]
     metrics::counter!("passport_calls_ended_total", "reason" => reason).increment(1);
-}
-
-/// One verification of a token, and what has become known of it so far.
-pub(crate) struct Verification<'a> {
-    issuer: Option<&'a Arc<str>>,
-    key_id: Option<Arc<str>>,
-    #[cfg(feature = "metrics")]
-    started: Instant,
-}
-
-impl<'a> Verification<'a> {
-    pub(crate) fn start() -> Self {
-        Self {
-            issuer: None,
-            key_id: None,
-            #[cfg(feature = "metrics")]
-            started: Instant::now(),
-        }
-    }
-
-    /// The issuer is one that is configured.
-    pub(crate) fn of_issuer(&mut self, issuer: &'a Arc<str>) {
-        self.issuer = Some(issuer);
-    }
-
-    /// The key is one of the issuer's.
-    pub(crate) fn with_key(&mut self, key_id: Option<Arc<str>>) {
-        self.key_id = key_id;
-    }
-
-    /// The token was found in the cache.
-    pub(crate) fn recalled(self, issuer: &str, key_id: Option<&str>) {
-        record(Some(issuer), key_id, true);
-        self.measure(issuer, "hit", "");
-    }
-
-    /// The token was verified anew: with this error, or none.
-    pub(crate) fn finished(self, error: &'static str) {
-        let issuer = self.issuer.map(|issuer| &**issuer);
-        record(issuer, self.key_id.as_deref(), false);
-        self.measure(issuer.unwrap_or_default(), "miss", error);
-    }
-
-    #[cfg_attr(
-        not(feature = "metrics"),
-        expect(clippy::unused_self, unused_variables, reason = "nothing measures")
-    )]
-    fn measure(&self, issuer: &str, cache: &'static str, error: &'static str) {
-        #[cfg(feature = "metrics")]
-        {
-            metrics::counter!(
-                "passport_tokens_total",
-                "issuer" => issuer.to_owned(),
-                "outcome" => if error.is_empty() { "accepted" } else { "rejected" },
-                "error" => error,
-                "cache" => cache,
-            )
-            .increment(1);
-            metrics::histogram!("passport_token_verification_duration_seconds", "cache" => cache)
-                .record(self.started.elapsed());
-        }
-    }
-}
-
-/// Records in the current span, where that has such fields.
-fn record(issuer: Option<&str>, key_id: Option<&str>, cache_hit: bool) {
-    let span = Span::current();
-    if span.is_disabled() {
-        return;
-    }
-    span.record("issuer", issuer);
-    span.record("key_id", key_id);
-    span.record("cache_hit", cache_hit);
-}
-
-/// Counts a fetch of an issuer's keys, and how long it took.
-#[cfg(feature = "remote-keys")]
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing measures"))]
-pub(crate) fn keys_fetched(issuer: &str, succeeded: bool, duration: std::time::Duration) {
-    #[cfg(feature = "metrics")]
-    {
-        let outcome = if succeeded { "succeeded" } else { "failed" };
-        let issuer = issuer.to_owned();
-        metrics::counter!(
-            "passport_key_fetches_total", "issuer" => issuer.clone(), "outcome" => outcome,
-        )
-        .increment(1);
-        metrics::histogram!("passport_key_fetch_duration_seconds", "issuer" => issuer)
-            .record(duration);
-    }
 }

@@ -1,6 +1,6 @@
 //! Descriptor sets, and the rules in them.
 
-use tonic_passport::authenticate::Rejection;
+use tonic_passport::Rejection;
 use tonic_passport::policy::{
     MethodPath, PolicyBuilder, PolicyError, RuleEntry, RuleSource, RuleTable,
 };

@@ -1,41 +1,47 @@
-use super::{Authenticator, Credentials, Rejection};
-use crate::context::UserContext;
-use crate::metadata;
+//! Authentication by forwarded `x-user-*` metadata.
 
-/// Authenticates by the `x-user-*` metadata that an edge or another service wrote: the strategy of
-/// a service inside.
+use super::authenticator::{Authentication, Authenticator};
+use super::credentials::Credentials;
+use crate::context::UserContext;
+use crate::metadata::{self, Reserved};
+use crate::rejection::Rejection;
+
+/// Authenticates by the `x-user-*` metadata that the edge or another service wrote: the strategy of
+/// internal services.
 ///
-/// The metadata is not signed. Whoever can open a connection to the service can claim to be
-/// anyone, so the constructor's name says why it is trusted all the same.
+/// The metadata is not signed. Every peer that can connect to the service can claim to be any user,
+/// so the constructor's name states why the metadata is trusted.
 #[derive(Clone, Debug)]
 pub struct ForwardedContext {
-    budget: usize,
+    max_size: usize,
 }
 
 impl ForwardedContext {
     /// Trusts the metadata because only the edge and other services of the same trust domain can
-    /// reach this one: through a private network, a network policy, or a listener on loopback.
+    /// connect: through a private network, a network policy, or a listener on loopback.
     ///
-    /// Never use it on a server that clients can reach directly.
+    /// Never use it on a server that clients can connect to.
     pub fn trust_private_network() -> Self {
-        Self { budget: UserContext::DEFAULT_MAX_SIZE }
+        Self { max_size: UserContext::DEFAULT_MAX_SIZE }
     }
 
-    /// Sets the size in bytes that a context may have, in place of
-    /// [`UserContext::DEFAULT_MAX_SIZE`].
+    /// Sets the maximum size of a context in bytes, counted as gRPC counts metadata;
+    /// [`UserContext::DEFAULT_MAX_SIZE`] by default.
     #[must_use]
     pub fn max_context_size(mut self, bytes: usize) -> Self {
-        self.budget = bytes;
+        self.max_size = bytes;
         self
     }
 }
 
 impl Authenticator for ForwardedContext {
-    fn authenticate(
-        &self,
-        credentials: &Credentials<'_>,
-    ) -> Result<Option<UserContext>, Rejection> {
-        Ok(metadata::read(credentials.iter(), self.budget)?)
+    fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication {
+        metadata::read(credentials.iter(), self.max_size).map_err(Rejection::from).into()
+    }
+
+    fn has_credential(&self, credentials: &Credentials<'_>) -> bool {
+        let mut names = credentials.iter().map(|(name, _)| name.as_str());
+        names.any(|name| Reserved::classify(name) == Some(Reserved::Context))
     }
 
     fn challenge(&self) -> Rejection {

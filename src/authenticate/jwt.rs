@@ -1,45 +1,67 @@
-use std::time::SystemTime;
+//! Authentication by a JSON Web Token.
 
-use http::HeaderValue;
+use std::slice;
 
-use super::{Authenticator, Credentials, Rejection};
+use http::header::{AUTHORIZATION, HeaderName};
+
+use super::authenticator::{Authentication, Authenticator};
+use super::credential_field::CredentialField;
+use super::credentials::Credentials;
 use crate::context::UserContext;
 use crate::jwt::Verifier;
 use crate::metadata::Reserved;
+use crate::rejection::Rejection;
 
-/// Authenticates by the JWT in `authorization: Bearer …` (RFC 6750, section 2.1): the strategy of
-/// the edge.
+/// Authenticates by a JWT: the strategy of the edge. The token is in `authorization: Bearer …`
+/// (RFC 6750, section 2.1), or in another [field](Self::field).
 ///
-/// Identity metadata that the client brings along is dropped, unless
-/// [`reject_forged_metadata`](Self::reject_forged_metadata) was asked for.
+/// Identity metadata that the client sent is stripped, or
+/// [rejected](Self::reject_forged_metadata).
 #[derive(Clone, Debug)]
 pub struct JwtAuthenticator {
     verifier: Verifier,
+    field: CredentialField,
     reject_forged_metadata: bool,
 }
 
 impl JwtAuthenticator {
     /// Accepts the tokens that this verifier accepts.
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, reject_forged_metadata: false }
+        Self { verifier, field: CredentialField::bearer(), reject_forged_metadata: false }
     }
 
-    /// Rejects requests that bring identity metadata of their own (`x-user-*`, `txn-token` and
-    /// their aliases), in place of dropping it.
+    /// Sets the field that holds the token. A token elsewhere is not looked at.
     ///
-    /// Honest clients send none, so this shows an attack or a misconfigured client at once.
+    /// ```
+    /// use http::HeaderName;
+    /// use tonic_passport::JwtAuthenticator;
+    /// use tonic_passport::authenticate::CredentialField;
+    /// # use tonic_passport::testing::TestIssuer;
+    ///
+    /// # let verifier = TestIssuer::new("https://id.example.com").verifier();
+    /// // Behind Google's Identity-Aware Proxy.
+    /// let assertion = HeaderName::from_static("x-goog-iap-jwt-assertion");
+    /// let authenticator = JwtAuthenticator::new(verifier).field(CredentialField::new(assertion));
+    /// # drop(authenticator);
+    /// ```
+    #[must_use]
+    pub fn field(mut self, field: CredentialField) -> Self {
+        self.field = field;
+        self
+    }
+
+    /// Rejects requests that carry identity metadata (`x-user-*`, `txn-token` and their aliases),
+    /// instead of stripping it.
+    ///
+    /// Clients have no reason to send such fields, so a rejection reveals an attack or a
+    /// misconfigured client.
     #[must_use]
     pub fn reject_forged_metadata(mut self) -> Self {
         self.reject_forged_metadata = true;
         self
     }
-}
 
-impl Authenticator for JwtAuthenticator {
-    fn authenticate(
-        &self,
-        credentials: &Credentials<'_>,
-    ) -> Result<Option<UserContext>, Rejection> {
+    fn verify(&self, credentials: &Credentials<'_>) -> Result<Option<UserContext>, Rejection> {
         let forged = credentials.iter().map(|(name, _)| name).find(|name| {
             Reserved::classify(name.as_str()).is_some_and(|kind| kind != Reserved::Credential)
         });
@@ -49,36 +71,29 @@ impl Authenticator for JwtAuthenticator {
                 return Err(Rejection::Forged { name: name.clone() });
             }
         }
-
-        let mut values = credentials.get_all("authorization");
-        match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) => {
-                let token = bearer(value).ok_or(Rejection::TokenMalformed)?;
-                Ok(Some(self.verifier.verify(token)?.into_context()))
-            }
-            (Some(_), Some(_)) => Err(Rejection::TokenMalformed),
+        match self.field.find(credentials) {
+            Ok(None) => Ok(None),
+            Ok(Some(token)) => Ok(Some(self.verifier.verify(token)?.into_context())),
+            Err(_) => Err(Rejection::TokenMalformed),
         }
+    }
+}
+
+impl Authenticator for JwtAuthenticator {
+    fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication {
+        self.verify(credentials).into()
+    }
+
+    fn credential_names(&self) -> &[HeaderName] {
+        let name = self.field.name();
+        if name == AUTHORIZATION { &[] } else { slice::from_ref(name) }
+    }
+
+    fn has_credential(&self, credentials: &Credentials<'_>) -> bool {
+        self.field.is_present(credentials)
     }
 
     fn challenge(&self) -> Rejection {
         Rejection::TokenMissing
     }
-
-    /// By the verifier's clock.
-    fn now(&self) -> SystemTime {
-        self.verifier.now()
-    }
-}
-
-/// The token of a `Bearer` credential: the scheme in any case, exactly one space, and no blank or
-/// separator in what follows.
-fn bearer(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = str::from_utf8(value.as_bytes()).ok()?.split_once(' ')?;
-    // Looked at to the end rather than to the first, which takes many bytes at once.
-    let strange = token.bytes().fold(0, |strange, byte| {
-        strange | u8::from(!byte.is_ascii_graphic()) | u8::from(byte == b',')
-    });
-    let single = !token.is_empty() && strange == 0;
-    (scheme.eq_ignore_ascii_case("bearer") && single).then_some(token)
 }

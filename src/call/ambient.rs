@@ -1,4 +1,4 @@
-//! The context of the running task.
+//! The ambient call context: a thread-local that is set while a future of the call is polled.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,21 +9,23 @@ use std::ptr;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::{CallContext, Cancellation};
+use super::cancellation::Cancellation;
+use super::context::CallContext;
 use crate::context::UserContext;
 
 thread_local! {
-    /// That of whatever this thread runs at the moment: it is there while a future is polled or
-    /// dropped, and never from one poll to the next.
-    static CURRENT: Cell<CallContext> = const { Cell::new(CallContext { inner: None }) };
+    /// The context of the future that this thread is polling or dropping. Between two polls it is
+    /// empty.
+    static CURRENT: Cell<CallContext> = const { Cell::new(CallContext::EMPTY) };
 }
 
 pin_project! {
-    /// A future that runs with a [`CallContext`] as that of its task, whichever task that is.
+    /// Future that runs in the scope of a [`CallContext`], in whichever task it is polled.
     #[must_use = "futures do nothing unless polled"]
     pub struct Scoped<F> {
-        // There until it is dropped.
+        // `None` once it was dropped.
         #[pin]
         future: Option<F>,
         context: CallContext,
@@ -37,24 +39,28 @@ pin_project! {
     }
 }
 
-/// Calls `f` with `context` as that of what runs, which hides whatever was there: that of an
-/// anonymous call, too. Costs no more than moving it there and back.
-pub(crate) fn enter<R>(context: &mut CallContext, f: impl FnOnce() -> R) -> R {
-    /// Moves it back, also when `f` panics.
-    struct Entered<'a>(&'a mut CallContext);
+/// Guard that restores the previous context, also when the scope panics.
+struct Entered<'a>(&'a mut CallContext);
 
-    impl Drop for Entered<'_> {
-        fn drop(&mut self) {
-            swap(self.0);
-        }
+impl Drop for Entered<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        swap(self.0);
     }
+}
 
+/// Calls `f` with `context` as the current one. The previous context is hidden meanwhile, even if
+/// `context` is empty. Costs two moves of a pointer.
+#[inline]
+pub(crate) fn enter<R>(context: &mut CallContext, f: impl FnOnce() -> R) -> R {
     swap(context);
     let _entered = Entered(context);
     f()
 }
 
-/// What is dropped last of all on a thread finds nothing here, and is nobody's.
+/// While the thread's locals are destroyed, there is nothing to swap with, and the context stays
+/// empty.
+#[inline]
 fn swap(context: &mut CallContext) {
     let swapped = CURRENT.try_with(|current| current.replace(mem::take(context)));
     if let Ok(swapped) = swapped {
@@ -65,16 +71,12 @@ fn swap(context: &mut CallContext) {
 fn with_current<R>(f: impl FnOnce(&CallContext) -> R) -> R {
     let current = CURRENT.try_with(Cell::take).unwrap_or_default();
     let result = f(&current);
-    let _ = CURRENT.try_with(|place| place.set(current));
+    let _ = CURRENT.try_with(|cell| cell.set(current));
     result
 }
 
-pub(super) fn current() -> CallContext {
-    with_current(Clone::clone)
-}
-
-/// Whether what runs at the moment is part of the call that this is the cancellation of.
-pub(super) fn is_within(cancellation: &Cancellation) -> bool {
+/// Whether the running code is part of the call that this cancellation belongs to.
+fn is_within(cancellation: &Cancellation) -> bool {
     with_current(|current| current.cancellation().is_some_and(|own| ptr::eq(own, cancellation)))
 }
 
@@ -97,20 +99,25 @@ impl<F> fmt::Debug for Scoped<F> {
 }
 
 impl CallContext {
-    /// Runs a future with this context as the task's own, in whichever task and thread it is polled.
+    /// Returns the context of the running task; an empty one outside of any scope.
+    pub fn current() -> Self {
+        with_current(Clone::clone)
+    }
+
+    /// Runs a future in the scope of this context, in whichever task and thread it is polled.
     ///
-    /// What it waits for is not given up when the call is cancelled, other than in a task of
-    /// [`spawn`](crate::spawn); the calls that it makes are.
+    /// When the call is cancelled, the outgoing calls of the future end. The future itself goes on,
+    /// unless [`spawn`](crate::spawn) started it.
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
-        self.will_be_watched();
+        self.observe_cancellation();
         Scoped { future: Some(future), context: self }
     }
 
-    /// Calls a function with this context as the thread's own: for threads that block, and for what
-    /// is called from the middle of another scope.
+    /// Calls a function in the scope of this context: for threads that block, and for callbacks that
+    /// another scope invokes.
     ///
-    /// Whatever else the thread runs meanwhile runs in it too: a runtime is entered around the scope,
-    /// not within, as `runtime.block_on(context.scope(future))`.
+    /// Everything that the thread runs meanwhile is in the scope. Enter a runtime outside of it, as
+    /// in `runtime.block_on(context.scope(future))`.
     ///
     /// ```
     /// use tonic_passport::{CallContext, UserContext};
@@ -125,13 +132,23 @@ impl CallContext {
     /// # }
     /// ```
     pub fn sync_scope<R>(mut self, f: impl FnOnce() -> R) -> R {
-        self.will_be_watched();
+        self.observe_cancellation();
         enter(&mut self, f)
     }
 
-    /// The context may outlive the handler that is dropped when the call is cancelled: its calls
-    /// have to be told.
-    fn will_be_watched(&self) {
+    /// Returns a future that completes when the call is cancelled; `None` if that need not be
+    /// observed, because the caller of this function is dropped with the call's handler.
+    pub(crate) fn observe_from_outside(&self) -> Option<WaitForCancellationFutureOwned> {
+        let cancellation = self.cancellation()?;
+        if !cancellation.is_observed() && is_within(cancellation) {
+            return None;
+        }
+        Some(cancellation.token().clone().cancelled_owned())
+    }
+
+    /// Makes the cancellation observable: work in this scope may outlive the handler, whose drop
+    /// would end it otherwise.
+    fn observe_cancellation(&self) {
         if let Some(cancellation) = self.cancellation() {
             cancellation.token();
         }
@@ -139,18 +156,17 @@ impl CallContext {
 }
 
 impl UserContext {
-    /// The user on whose behalf the running task works.
+    /// Returns the user on whose behalf the running task works.
     ///
-    /// Inside of a [`ServerLayer`](crate::ServerLayer) it is the caller, in handlers and while their
-    /// streams are polled, in tasks of [`spawn`](crate::spawn), and wherever a
-    /// [scope](CallContext::scope) was opened. A task that was started with `tokio::spawn` knows
-    /// nobody until it opens one.
+    /// Behind a [`ServerLayer`](crate::ServerLayer), this is the caller in handlers, in their streams,
+    /// in tasks of [`spawn`](crate::spawn), and in every other [scope](CallContext::scope). A task
+    /// started with `tokio::spawn` has no user until it opens a scope.
     pub fn current() -> Option<UserContext> {
         with_current(|context| context.user().cloned())
     }
 
-    /// Runs a future on behalf of this user: calls made within propagate it. Whatever else goes
-    /// along with the call around it, its deadline for instance, remains as it is.
+    /// Runs a future on behalf of this user: outgoing calls propagate it. The rest of the current
+    /// context, such as the deadline, is unchanged.
     ///
     /// ```
     /// use tonic_passport::UserContext;

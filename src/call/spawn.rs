@@ -1,3 +1,5 @@
+//! Tasks that belong to a call.
+
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -6,16 +8,17 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::Instrument;
 
-use super::{CallContext, Cancellation};
+use super::cancellation::Cancellation;
+use super::context::CallContext;
 
-/// Starts a task that works for the call of this one: on behalf of the same user, by the same
-/// deadline, in the same tracing span; and it ends when the call is cancelled.
+/// Spawns a task in the scope of the current call: with the same [`CallContext`] and tracing span. The
+/// task is aborted when the call is cancelled.
 ///
-/// This is `tokio::spawn` but for that. A call is cancelled when its caller leaves, its handler panics,
-/// or its time is over, before it was answered to the end; then awaiting the task gives a `JoinError`
-/// whose `is_cancelled` is true. Once the call has been answered, unlike with the contexts of Go, the
-/// task goes on to its end; the calls that it makes still have to be answered by the deadline. What
-/// has to be finished in any case is [detached](CallContext::detached).
+/// Otherwise this is `tokio::spawn`. A call is cancelled when its client disconnects, its handler
+/// panics, or its deadline or token expires before the response is complete. Awaiting the task then
+/// returns a `JoinError` whose `is_cancelled` is true. Unlike with Go's contexts, a task goes on when
+/// the response is complete; its outgoing calls still end by the deadline. Work that must finish in
+/// any case is [detached](CallContext::detached).
 ///
 /// ```
 /// use tonic_passport::UserContext;
@@ -34,7 +37,7 @@ use super::{CallContext, Cancellation};
 ///
 /// # Panics
 ///
-/// As `tokio::spawn`: outside of a runtime.
+/// Panics outside of a tokio runtime, as `tokio::spawn` does.
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -47,12 +50,12 @@ where
         return tokio::spawn(future);
     };
 
-    let (tell, own) = oneshot::channel::<AbortHandle>();
+    let (send_handle, own_handle) = oneshot::channel::<AbortHandle>();
     let task = tokio::spawn(async move {
         let mut cancelled = pin!(cancelled.cancelled_owned());
         let mut future = pin!(future);
-        // The cancellation comes first: the calls that the future waits for end by it as well, and
-        // it is not to go on with what they say then.
+        // The cancellation is polled first: it also ends the outgoing calls of the future, which
+        // must not go on with their errors.
         let output = poll_fn(|cx| match cancelled.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => future.as_mut().poll(cx).map(Some),
@@ -60,13 +63,13 @@ where
         if let Some(output) = output.await {
             return output;
         }
-        // What was cancelled has no output: the task ends as one that was aborted.
-        if let Ok(task) = own.await {
+        // A cancelled task has no output to return, so it aborts itself.
+        if let Ok(task) = own_handle.await {
             task.abort();
         }
         pending().await
     });
-    // A task that has ended already does not want to know.
-    drop(tell.send(task.abort_handle()));
+    // Sending fails if the task has ended already.
+    drop(send_handle.send(task.abort_handle()));
     task
 }

@@ -1,3 +1,5 @@
+//! The bodies of an outgoing call.
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -13,66 +15,70 @@ use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::end::End;
-use crate::body::MaybeBody;
-use crate::call::{CallContext, ambient};
-use crate::drain::drain;
+use super::discard::discard;
+use crate::call::{self, CallContext};
+use crate::outbound::{Injected, OutboundError};
 use crate::status;
+use crate::util::OptionalBody;
 
-/// Held by those who wait for the answer to a request.
-pub(super) type Awaited = oneshot::Sender<Infallible>;
+/// Guard that is held with the response. Dropping it ends the request's body.
+pub(super) type RequestGuard = oneshot::Sender<Infallible>;
 
 pin_project! {
-    /// The body of a request: polled and dropped in the scope of the call that sends it, whichever
-    /// task does so. It is broken off when nobody waits for the answer any more: as long as it goes
-    /// on, the peer would not be told.
+    /// Body of a request: polled and dropped in the scope of the call that sends it, in whichever
+    /// task. It ends with an error when the response was dropped: the peer is not notified while the
+    /// request's stream is open.
     pub(super) struct RequestBody<B> {
         #[pin]
-        inner: MaybeBody<B>,
+        inner: OptionalBody<B>,
         context: CallContext,
-        left: oneshot::Receiver<Infallible>,
+        response_dropped: oneshot::Receiver<Infallible>,
     }
 
     impl<B> PinnedDrop for RequestBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            ambient::enter(this.context, || this.inner.clear());
+            call::enter(this.context, || this.inner.clear());
         }
     }
 }
 
-/// The body of a response of a [`ClientService`](super::ClientService). It ends with a status in
-/// trailers when the deadline passes, or the call that it is made for is cancelled.
+/// Body of a response of a [`ClientService`](super::ClientService). It ends with a status in trailers
+/// when the deadline elapses, or the call on whose behalf it is made is cancelled.
 pub struct ResponseBody {
     inner: Body,
-    end: End,
-    awaited: Option<Awaited>,
+    injected: Injected,
+    request_guard: Option<RequestGuard>,
 }
 
 impl<B> RequestBody<B> {
-    /// Also returns what has to be held for as long as somebody waits for the answer.
-    pub(super) fn new(inner: B, context: CallContext) -> (Self, Awaited) {
-        let (awaited, left) = oneshot::channel();
-        (Self { inner: MaybeBody::new(inner), context, left }, awaited)
+    /// Also returns the guard to hold with the response.
+    pub(super) fn new(inner: B, context: CallContext) -> (Self, RequestGuard) {
+        let (guard, response_dropped) = oneshot::channel();
+        (Self { inner: OptionalBody::new(inner), context, response_dropped }, guard)
     }
 }
 
 impl ResponseBody {
-    pub(super) fn new(inner: Body, end: End, awaited: Option<Awaited>) -> Self {
-        Self { inner, end, awaited }
+    pub(super) fn new(
+        inner: Body,
+        injected: Injected,
+        request_guard: Option<RequestGuard>,
+    ) -> Self {
+        Self { inner, injected, request_guard }
     }
 
-    /// Nobody waits for the rest. The peer is told so: the stream is reset when the answer is dropped,
-    /// and the request has ended or was broken off.
-    fn give_up(&mut self) {
-        let answer = mem::take(&mut self.inner);
-        let Some(awaited) = self.awaited.take() else {
+    /// Abandons the rest of the response. Dropping the body resets the stream, once the request's body
+    /// has ended.
+    fn abandon(&mut self) {
+        let response = mem::take(&mut self.inner);
+        let Some(guard) = self.request_guard.take() else {
             return;
         };
-        let is_sending = !awaited.is_closed();
-        drop(awaited);
-        if is_sending && !answer.is_end_stream() {
-            drain(answer);
+        let is_sending = !guard.is_closed();
+        drop(guard);
+        if is_sending && !response.is_end_stream() {
+            discard(response);
         }
     }
 }
@@ -80,7 +86,7 @@ impl ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         if !self.inner.is_end_stream() {
-            self.give_up();
+            self.abandon();
         }
     }
 }
@@ -94,20 +100,20 @@ impl<B: http_body::Body<Error = Status>> http_body::Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, Status>>> {
         let mut this = self.project();
-        let frame = ambient::enter(this.context, || this.inner.as_mut().poll_frame(cx));
-        let is_left = match &frame {
+        let frame = call::enter(this.context, || this.inner.as_mut().poll_frame(cx));
+        let is_abandoned = match &frame {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
-                this.left.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+                this.response_dropped.try_recv() == Err(oneshot::error::TryRecvError::Closed)
             }
             Poll::Ready(_) => false,
-            Poll::Pending => Pin::new(this.left).poll(cx).is_ready(),
+            Poll::Pending => Pin::new(this.response_dropped).poll(cx).is_ready(),
         };
-        if !is_left {
+        if !is_abandoned {
             return frame;
         }
-        ambient::enter(this.context, || this.inner.clear());
-        let mut status = status::call_cancelled();
-        // What hyper resets the stream with.
+        call::enter(this.context, || this.inner.clear());
+        let mut status = Status::from(OutboundError::Cancelled);
+        // hyper resets the stream with the reason of an h2 error among the sources.
         status.set_source(Arc::new(h2::Error::from(h2::Reason::CANCEL)));
         Poll::Ready(Some(Err(status)))
     }
@@ -129,7 +135,7 @@ impl fmt::Debug for ResponseBody {
 
 impl Default for ResponseBody {
     fn default() -> Self {
-        Self { inner: Body::default(), end: End::never(), awaited: None }
+        Self { inner: Body::default(), injected: Injected::unbounded(), request_guard: None }
     }
 }
 
@@ -142,26 +148,26 @@ impl http_body::Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let status = match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.end.has_come() {
+        let error = match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.injected.check_ended() {
                 None => return Poll::Ready(Some(Ok(frame))),
-                Some(status) => status,
+                Some(error) => error,
             },
-            Poll::Ready(Some(Err(error))) => match this.end.of_error() {
+            Poll::Ready(Some(Err(error))) => match this.injected.cause_of_failure() {
                 None => return Poll::Ready(Some(Err(error))),
-                Some(status) => status,
+                Some(error) => error,
             },
-            Poll::Ready(end) => {
+            Poll::Ready(last) => {
                 this.inner = Body::default();
-                return Poll::Ready(end);
+                return Poll::Ready(last);
             }
-            Poll::Pending => match this.end.poll(cx) {
+            Poll::Pending => match this.injected.poll_ended(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(status) => status,
+                Poll::Ready(error) => error,
             },
         };
-        this.give_up();
-        Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
+        this.abandon();
+        Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&error.into())))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,16 +1,18 @@
-use std::sync::Arc;
+//! The interceptor for single clients.
+
+use std::mem;
 use std::time::Duration;
 
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::propagate::{Route, propagate};
-use super::settings::{Settings, Without};
+use crate::outbound::{CallTarget, Outbound};
 
-/// Propagates the user context: `XClient::with_interceptor(channel, …)`.
+/// Interceptor that propagates the user context with the calls of a single client:
+/// `XClient::with_interceptor(channel, …)`.
 ///
-/// It does for a single client what an interceptor can of the work of a
-/// [`ClientLayer`](super::ClientLayer); the [module](super) has the table.
+/// An interceptor sees less than a [`ClientLayer`](super::ClientLayer) does; the [module](super) has the
+/// table.
 ///
 /// ```no_run
 /// use tonic::transport::Endpoint;
@@ -31,39 +33,38 @@ use super::settings::{Settings, Without};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ClientInterceptor {
-    settings: Arc<Settings>,
+    outbound: Outbound,
 }
 
 impl ClientInterceptor {
-    /// An interceptor that refuses to make calls without a user: nothing is sent, and they end with
-    /// `INTERNAL`, reason `CONTEXT_NOT_PROPAGATED`.
+    /// An interceptor that refuses calls without a user: nothing is sent, and they end with `INTERNAL`
+    /// and the reason `CONTEXT_NOT_PROPAGATED`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets calls without a user pass, without a context.
+    /// Allows calls without a user, which carry no user context.
     #[must_use]
-    pub fn allow_anonymous(mut self) -> Self {
-        Arc::make_mut(&mut self.settings).anonymous = Without::Allow;
-        self
+    pub fn allow_anonymous(self) -> Self {
+        Self { outbound: self.outbound.allow_anonymous() }
     }
 
-    /// Sets how much earlier than the call itself the calls that it makes have to be answered: see
+    /// Sets the margin between the deadline of a call and those of its outgoing calls: see
     /// [`ClientLayer::deadline_margin`](super::ClientLayer::deadline_margin).
     #[must_use]
-    pub fn deadline_margin(mut self, margin: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).deadline_margin = margin;
-        self
+    pub fn deadline_margin(self, margin: Duration) -> Self {
+        Self { outbound: self.outbound.deadline_margin(margin) }
     }
 }
 
 impl Interceptor for ClientInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let mut extensions = std::mem::take(request.extensions_mut());
+        let mut extensions = mem::take(request.extensions_mut());
         let headers = request.metadata_mut().as_mut();
-        let propagated = propagate(&self.settings, Route::default(), headers, &mut extensions);
+        let injected = self.outbound.inject(CallTarget::new(), headers, &mut extensions);
         *request.extensions_mut() = extensions;
-        propagated?;
+        // An interceptor cannot end the call.
+        injected.map(drop)?;
         Ok(request)
     }
 }

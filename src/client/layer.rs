@@ -1,27 +1,14 @@
-use std::fmt;
-use std::future::Future;
-use std::mem;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+//! The layer for tonic clients.
+
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response, Uri};
-use pin_project_lite::pin_project;
-use tonic::Status;
-use tonic::body::Body;
-use tower::BoxError;
+use http::Uri;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::body::{Awaited, RequestBody, ResponseBody};
-use super::destination::{Destination, Place};
-use super::end::End;
-use super::propagate::{Route, propagate};
-use super::settings::{Settings, Without};
+use super::service::ClientService;
+use crate::outbound::{Destination, Outbound};
 
-/// The layer for every tonic client: it propagates the user context.
+/// Layer for tonic clients: it propagates the [`CallContext`](crate::CallContext), the user among it.
 ///
 /// ```no_run
 /// use tonic::transport::{Channel, Endpoint};
@@ -29,7 +16,7 @@ use super::settings::{Settings, Without};
 /// use tonic_passport::ClientLayer;
 /// use tonic_passport::client::ClientService;
 ///
-/// /// The client of a service, which makes its calls on behalf of whoever calls the service.
+/// /// The clients of a service. They make calls on behalf of the service's callers.
 /// struct Clients {
 ///     inventory: InventoryServiceClient<ClientService<Channel>>,
 /// }
@@ -40,13 +27,14 @@ use super::settings::{Settings, Without};
 /// # drop(clients.inventory);
 /// ```
 ///
-/// [`wrap`](Self::wrap) is tower's `Layer::layer`, which is there as well for a `ServiceBuilder`.
+/// [`wrap`](Self::wrap) is `tower::Layer::layer`, which is implemented as well, for a
+/// `ServiceBuilder`.
 ///
-/// # Where the context goes
+/// # Destinations
 ///
-/// A layer of its own accord sends the context wherever the channel goes that it is put around. One
-/// that is shared by clients whose addresses come from a configuration, say, is
-/// [bound](Self::destinations) to the places that may know who is calling:
+/// By default, the layer sends the context to every destination of its channel. A layer for clients
+/// whose addresses come from a configuration can be [restricted](Self::destinations) to the
+/// destinations that may receive the context:
 ///
 /// ```no_run
 /// use tonic::transport::Endpoint;
@@ -62,130 +50,85 @@ use super::settings::{Settings, Without};
 /// # }
 /// ```
 ///
-/// # Answers that nobody reads
+/// # Abandoned calls
 ///
-/// When the answer is dropped, the request is broken off, too, if it is a stream that has not come to
-/// its end: a call is over when nobody waits for its answer.
+/// Dropping the response ends the call. A request stream that is still open ends with it, and the peer
+/// sees a reset with `CANCEL`.
 ///
 /// # Retries, hedging, load balancing
 ///
-/// What makes several attempts of one call stands *outside* of this layer, so that each attempt is
-/// given the time that is left to it then:
+/// A layer that makes several attempts of one call belongs *outside* of this layer, so that each attempt
+/// gets the time that remains then:
 ///
 /// ```text
 /// ServiceBuilder: retry, hedge, or balance │ ClientLayer │ channel
 /// ```
 ///
-/// Where it stands inside of one, a second `ClientLayer` around the channel does the same. A timeout
-/// that a call brings along itself needs both: it is that of each attempt otherwise, since only the
-/// layer outside knows when the call began.
+/// If it has to be inside, add a second `ClientLayer` around the channel. A timeout that the call itself
+/// carries needs both layers: with one of them it applies to each attempt, because only an outer layer
+/// knows when the call began.
 ///
-/// What hands requests to another task, as tower's `Buffer` does, needs a
+/// A layer that sends requests to another task, such as tower's `Buffer`, needs a
 /// [`ScopeLayer`](crate::ScopeLayer) around it.
 #[derive(Clone, Debug, Default)]
 pub struct ClientLayer {
-    settings: Arc<Settings>,
-}
-
-/// The service that [`ClientLayer`] makes.
-///
-/// It takes requests with tonic's own type of a body, which is what generated clients send: a layer
-/// around it that changes the body has to make one of that again.
-#[derive(Clone, Debug)]
-pub struct ClientService<S> {
-    inner: S,
-    /// Where it goes, if that was said.
-    destination: Option<Place>,
-    settings: Arc<Settings>,
-}
-
-pin_project! {
-    /// The answer of a [`ClientService`]: the peer's, or a status that says why there is none.
-    pub struct ResponseFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    enum State<F> {
-        Refused {
-            status: Option<Status>,
-        },
-        Sent {
-            #[pin]
-            future: F,
-            end: End,
-            ends_answer: bool,
-            awaited: Option<Awaited>,
-        },
-    }
+    outbound: Outbound,
 }
 
 impl ClientLayer {
-    /// A layer that refuses to make calls without a user: nothing is sent, and they end with
-    /// `INTERNAL`, reason `CONTEXT_NOT_PROPAGATED`.
+    /// A layer that refuses calls without a user: nothing is sent, and they end with `INTERNAL` and the
+    /// reason `CONTEXT_NOT_PROPAGATED`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets calls without a user pass, without a context.
+    /// Allows calls without a user, which carry no user context.
     #[must_use]
-    pub fn allow_anonymous(mut self) -> Self {
-        self.settings().anonymous = Without::Allow;
-        self
+    pub fn allow_anonymous(self) -> Self {
+        Self { outbound: self.outbound.allow_anonymous() }
     }
 
-    /// Binds the layer to these destinations: calls to elsewhere are refused with `INTERNAL`, reason
-    /// `DESTINATION_NOT_ALLOWED`, before anything is dialled.
+    /// Restricts the layer to these destinations. Calls to others are refused with `INTERNAL` and the
+    /// reason `DESTINATION_NOT_ALLOWED`, before anything is sent.
     ///
-    /// Where a call goes is what [`wrap_with_origin`](Self::wrap_with_origin) was told, and what the request's URI
-    /// says: that of a client `with_origin`, for instance. A call of which neither is known goes to
-    /// elsewhere.
+    /// The destination is the origin given to [`wrap_with_origin`](Self::wrap_with_origin), and the
+    /// authority of the request's URI, which a client's `with_origin` sets. If both are known, both
+    /// must be allowed. If neither is, the call is refused.
     #[must_use]
-    pub fn destinations(mut self, destinations: impl IntoIterator<Item = Destination>) -> Self {
-        self.settings().destinations = Some(destinations.into_iter().collect());
-        self
+    pub fn destinations(self, destinations: impl IntoIterator<Item = Destination>) -> Self {
+        Self { outbound: self.outbound.destinations(destinations) }
     }
 
-    /// Lets calls to elsewhere than the [destinations](Self::destinations) pass, without the context:
-    /// no user, no id, no trace or baggage of it goes along with them, nor as a copy of the metadata
-    /// that came in. What is their own does, and they still have to be answered by the deadline.
+    /// Allows calls to destinations other than the [listed](Self::destinations) ones, without the
+    /// context: they carry no user, request id, trace or baggage of it, nor copies of these in the
+    /// request's own metadata. Fields that the request itself sets are sent, and the deadline applies.
     #[must_use]
-    pub fn allow_other_destinations(mut self) -> Self {
-        self.settings().elsewhere = Without::Allow;
-        self
+    pub fn allow_other_destinations(self) -> Self {
+        Self { outbound: self.outbound.allow_other_destinations() }
     }
 
-    /// Sets how much earlier than the call itself the calls that it makes have to be answered, so
-    /// that time is left to answer it: 5 milliseconds by default.
+    /// Sets the margin between the deadline of a call and those of its outgoing calls, which leaves time
+    /// to respond: 5 milliseconds by default.
     #[must_use]
-    pub fn deadline_margin(mut self, margin: Duration) -> Self {
-        self.settings().deadline_margin = margin;
-        self
+    pub fn deadline_margin(self, margin: Duration) -> Self {
+        Self { outbound: self.outbound.deadline_margin(margin) }
     }
 
-    /// A layer for calls that are relayed rather than made.
+    /// A layer for calls that are relayed instead of made.
+    #[cfg(feature = "gateway")]
     pub(crate) fn relay() -> Self {
-        let mut layer = Self::new().allow_anonymous();
-        layer.settings().relays = true;
-        layer
+        Self { outbound: Outbound::relay() }
     }
 
     /// Wraps a channel.
     pub fn wrap<S>(&self, channel: S) -> ClientService<S> {
-        ClientService { inner: channel, destination: None, settings: Arc::clone(&self.settings) }
+        ClientService::new(channel, None, self.outbound.clone())
     }
 
-    /// Wraps a channel that goes to this place, whatever requests say: tonic's `Endpoint::uri`. (That
-    /// of an endpoint for a Unix socket is not where it goes.)
+    /// Wraps a channel that leads to this origin: the `uri` of a tonic `Endpoint`, unless it is that of
+    /// a Unix socket. The origin is a destination of every call, whatever the URI of the request.
     pub fn wrap_with_origin<S>(&self, channel: S, origin: &Uri) -> ClientService<S> {
-        ClientService { destination: Place::of(origin), ..self.wrap(channel) }
-    }
-
-    fn settings(&mut self) -> &mut Settings {
-        Arc::make_mut(&mut self.settings)
+        ClientService::new(channel, Some(origin.clone()), self.outbound.clone())
     }
 }
 
@@ -194,79 +137,5 @@ impl<S> Layer<S> for ClientLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         self.wrap(inner)
-    }
-}
-
-impl<S, B> Service<Request<Body>> for ClientService<S>
-where
-    S: Service<Request<Body>, Response = Response<B>>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<ResponseBody>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let route = Route { channel: self.destination.as_ref(), request: Some(&parts.uri) };
-        let (headers, extensions) = (&mut parts.headers, &mut parts.extensions);
-        let state = match propagate(&self.settings, route, headers, extensions) {
-            Ok(outgoing) => {
-                let (body, awaited) = RequestBody::new(body, outgoing.context.clone());
-                let future = self.inner.call(Request::from_parts(parts, Body::new(body)));
-                let (end, ends_answer) = (End::of(outgoing), !self.settings.relays);
-                State::Sent { future, end, ends_answer, awaited: Some(awaited) }
-            }
-            Err(status) => State::Refused { status: Some(status) },
-        };
-        ResponseFuture { state }
-    }
-}
-
-impl<F, B, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Output = Result<Response<ResponseBody>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        let status = match state.as_mut().project() {
-            StateProj::Refused { status } => status.take(),
-            StateProj::Sent { future, end, ends_answer, awaited } => match future.poll(cx) {
-                Poll::Ready(Ok(response)) => {
-                    let end = mem::replace(end, End::never());
-                    let end = if *ends_answer { end } else { End::never() };
-                    let awaited = awaited.take();
-                    let response =
-                        response.map(|body| ResponseBody::new(Body::new(body), end, awaited));
-                    return Poll::Ready(Ok(response));
-                }
-                Poll::Ready(Err(error)) => match end.of_error() {
-                    None => return Poll::Ready(Err(error)),
-                    status => status,
-                },
-                Poll::Pending => match end.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(status) => Some(status),
-                },
-            },
-        };
-        // Nobody waits for the answer: the peer is told so.
-        state.set(State::Refused { status: None });
-        Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()))
-    }
-}
-
-impl<F> fmt::Debug for ResponseFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The bodies of a call that is relayed.
+//! The bodies of a relayed call.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -8,58 +8,70 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Status, TimeoutExpired};
 
-use crate::server::{Ending, RequestBody};
+use crate::inbound::RequestBody;
+use crate::rejection::Rejection;
 use crate::status;
+use crate::util::describe;
 
 pin_project! {
-    /// The body of a request on its way to an upstream, without identity in its trailers.
-    pub(super) struct Upload {
+    /// Body of a request to an upstream, without identity in its trailers.
+    pub(super) struct UpstreamRequestBody {
         #[pin]
-        inner: RequestBody<Body>,
-        broken_off: Option<oneshot::Sender<Status>>,
+        inner: RequestBody<Body, Status>,
+        failed: Option<oneshot::Sender<Status>>,
     }
 }
 
-/// Tells why the request's body was broken off, if it was.
-pub(super) struct Uploaded(oneshot::Receiver<Status>);
+/// Receiver of the status that the request's body failed with, if it did.
+pub(super) struct RequestFailure(oneshot::Receiver<Status>);
 
-/// The body of an upstream's response. When the connection breaks half-way, the caller gets a
-/// status in trailers, in place of a reset stream.
-pub(super) struct Download {
+/// Body of an upstream's response. If it fails, the caller receives a status in trailers instead of a
+/// reset.
+pub(super) struct UpstreamResponseBody {
     inner: Body,
     path: String,
-    uploaded: Uploaded,
-    /// Set when trailers were sent that this body made.
-    ended: bool,
+    request_failure: RequestFailure,
+    /// Whether the trailers of a failure were sent.
+    has_failed: bool,
 }
 
-impl Upload {
-    /// Also says why the body was broken off, if it is.
-    pub(super) fn new(body: Body) -> (Self, Uploaded) {
-        let (broken_off, uploaded) = oneshot::channel();
-        let inner = RequestBody::new(body, Ending::at(None));
-        (Self { inner, broken_off: Some(broken_off) }, Uploaded(uploaded))
+impl UpstreamRequestBody {
+    /// Also returns the receiver of the body's failure.
+    pub(super) fn new(body: Body) -> (Self, RequestFailure) {
+        let (failed, failure) = oneshot::channel();
+        let inner = RequestBody::stripped(body);
+        (Self { inner, failed: Some(failed) }, RequestFailure(failure))
     }
 }
 
-impl Uploaded {
-    /// What the caller is told when the upstream fails: where that follows from the end of the
-    /// request, at its deadline for instance, it is why that came.
-    pub(super) fn failure(&mut self, path: &str, error: &(dyn Error + 'static)) -> Status {
-        self.0.try_recv().unwrap_or_else(|_| status::from_upstream(path, error))
+impl RequestFailure {
+    /// Returns the status of a call whose upstream failed. If the request's body failed first, by its
+    /// deadline for instance, the failure of the upstream follows from that.
+    pub(super) fn status(&mut self, path: &str, error: &(dyn Error + 'static)) -> Status {
+        self.0.try_recv().unwrap_or_else(|_| upstream_failure(path, error).into())
     }
 }
 
-impl Download {
-    pub(super) fn new(inner: Body, path: String, uploaded: Uploaded) -> Self {
-        Self { inner, path, uploaded, ended: false }
+/// Returns the rejection of a call that the upstream broke off, and logs why.
+fn upstream_failure(path: &str, error: &(dyn Error + 'static)) -> Rejection {
+    tracing::warn!(path, error = describe(error), "upstream failed");
+    if is_timeout(error) { Rejection::DeadlineExceeded } else { Rejection::UpstreamUnavailable }
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    error.is::<TimeoutExpired>() || error.source().is_some_and(is_timeout)
+}
+
+impl UpstreamResponseBody {
+    pub(super) fn new(inner: Body, path: String, request_failure: RequestFailure) -> Self {
+        Self { inner, path, request_failure, has_failed: false }
     }
 }
 
-impl http_body::Body for Upload {
+impl http_body::Body for UpstreamRequestBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -70,10 +82,10 @@ impl http_body::Body for Upload {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(cx));
         if let Some(Err(status)) = &frame
-            && let Some(broken_off) = this.broken_off.take()
+            && let Some(failed) = this.failed.take()
         {
-            // When the answer is there already, nobody wants to know.
-            drop(broken_off.send(status.clone()));
+            // Sending fails if the response is complete.
+            drop(failed.send(status.clone()));
         }
         Poll::Ready(frame)
     }
@@ -87,7 +99,7 @@ impl http_body::Body for Upload {
     }
 }
 
-impl http_body::Body for Download {
+impl http_body::Body for UpstreamResponseBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -95,14 +107,14 @@ impl http_body::Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.ended {
+        if self.has_failed {
             return Poll::Ready(None);
         }
         match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
             Some(Err(error)) => {
-                self.ended = true;
+                self.has_failed = true;
                 let this = &mut *self;
-                let status = this.uploaded.failure(&this.path, &error);
+                let status = this.request_failure.status(&this.path, &error);
                 Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
             }
             frame => Poll::Ready(frame),
@@ -110,7 +122,7 @@ impl http_body::Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || self.inner.is_end_stream()
+        self.has_failed || self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

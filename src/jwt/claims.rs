@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::error::TokenError;
 use super::json::{Json, Object};
-use crate::context::{ContextFields, UserContext, UserContextBuilder};
+use crate::context::{Clock, ContextFields, UserContext, UserContextBuilder};
 
 /// Where a value is found among the claims.
 ///
@@ -176,6 +176,7 @@ impl ClaimMapping {
         &self,
         claims: &Object<'_>,
         expires_at: SystemTime,
+        clock: Option<Clock>,
         budget: usize,
     ) -> Result<UserContext, TokenError> {
         let mut fields = ContextFields {
@@ -185,6 +186,7 @@ impl ClaimMapping {
             permissions: self.permissions.list(claims)?,
             attributes: BTreeMap::new(),
             expires_at: Some(expires_at),
+            clock,
         };
         for (name, path) in &self.attributes {
             if let Some(value) = path.text(claims)? {

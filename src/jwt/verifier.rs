@@ -11,9 +11,9 @@ use super::json::{Json, Object};
 use super::key_source::Keys;
 use super::registered_claims::{RegisteredClaims, Times, time};
 use super::revocation::Revocation;
+use super::telemetry::Verification;
 use super::token::{Facts, VerifiedToken};
-use crate::context::UserContext;
-use crate::telemetry::Verification;
+use crate::context::{Clock, UserContext};
 
 /// Header parameters that nobody may use here: extensions that are not implemented (RFC 7515,
 /// section 4.1.11; RFC 7797; RFC 7516), and keys brought along (RFC 8725, section 3.10).
@@ -31,13 +31,11 @@ const REFUSED_PARAMETERS: [&str; 7] = ["crit", "b64", "zip", "jwk", "jku", "x5c"
 #[derive(Clone)]
 pub struct Verifier {
     issuers: Arc<HashMap<Arc<str>, KnownIssuer>>,
-    clock: Option<Arc<Clock>>,
+    clock: Option<Clock>,
     revocation: Option<Arc<dyn Revocation>>,
     cache: Option<Arc<TokenCache>>,
     settings: Settings,
 }
-
-type Clock = dyn Fn() -> SystemTime + Send + Sync;
 
 /// How tokens are read and kept.
 #[derive(Clone, Copy)]
@@ -201,7 +199,7 @@ impl Verifier {
     }
 
     /// What the clock says.
-    pub(crate) fn now(&self) -> SystemTime {
+    fn now(&self) -> SystemTime {
         match &self.clock {
             Some(clock) => clock(),
             None => SystemTime::now(),
@@ -289,7 +287,12 @@ impl Verifier {
         let times = Times::read(issuer, &registered)?;
         times.check(issuer.leeway, now)?;
         let expires_at = time(times.expires_at);
-        let context = issuer.claims.apply(&claims, expires_at, self.settings.max_context_size)?;
+        let context = issuer.claims.apply(
+            &claims,
+            expires_at,
+            self.clock.clone(),
+            self.settings.max_context_size,
+        )?;
         let facts = Facts {
             issuer: Arc::clone(name),
             subject: (subject != context.id()).then(|| subject.to_owned()),

@@ -13,9 +13,8 @@ use super::origin::{Found, RuleSource};
 use super::path::{MethodPath, service_of};
 use super::rule::{Access, Rule};
 use super::table::{RuleEntry, RuleTable};
-use crate::authenticate::Rejection;
 use crate::context::{AccessDenied, UserContext};
-use crate::telemetry;
+use crate::rejection::Rejection;
 
 /// Which method needs what; see the [module](super).
 ///
@@ -203,7 +202,7 @@ impl Ruling<'_> {
             Verdict::Anonymous => Err(challenge()),
             Verdict::Denied => Err(Rejection::PolicyDenied {
                 denied: self.denied(),
-                is_told: self.policy.expose_requirements,
+                exposed: self.policy.expose_requirements,
             }),
         }
     }
@@ -223,7 +222,7 @@ impl Ruling<'_> {
         }
         if !authorized {
             let target = self.entry.map(|entry| &entry.target);
-            telemetry::denied(&self.policy.name, target, is_shadow);
+            super::metrics::denied(&self.policy.name, target, is_shadow);
         }
         let event = AuditEvent {
             method: self.method,

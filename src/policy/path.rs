@@ -4,7 +4,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 
-use crate::byte_set::ByteSet;
+use crate::util::byte_set::ByteSet;
 
 /// The path of a gRPC method: `/package.Service/Method`.
 ///

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use crate::byte_set::ByteSet;
+use crate::util::byte_set::ByteSet;
 
 /// The metadata key of the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,83 +1,98 @@
+//! The future of a response.
+
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use http::Response;
+use http::request::Parts;
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tonic::Status;
+use tower_service::Service;
 
 use super::body::ResponseBody;
-use super::ending::{Cause, Ending};
-use super::running::Running;
-use crate::alarm::Alarm;
-use crate::deadline::Deadline;
-use crate::metadata;
+use crate::inbound::{Accepted, HandlerError, HandlerFuture, PendingAcceptance};
+use crate::rejection::Rejection;
 
 pin_project! {
-    /// The answer of a [`ServerService`](super::ServerService): a rejection, or the handler's.
-    pub struct ResponseFuture<F> {
+    /// Response future of a [`ServerService`](super::ServerService).
+    pub struct ResponseFuture<S, F> {
         #[pin]
-        state: State<F>,
-    }
-
-    /// What a handler does when it is given up, it does in the scope of its call too.
-    impl<F> PinnedDrop for ResponseFuture<F> {
-        fn drop(this: Pin<&mut Self>) {
-            this.project().state.give_up();
-        }
+        state: State<S, F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F> {
+    enum State<S, F> {
         Rejected {
+            // `None` once the response was returned.
             status: Option<Status>,
         },
-        Running {
-            // There until it is dropped.
+        Authenticating {
+            // `None` once the authenticator decided.
+            request: Option<Box<PendingRequest<S>>>,
+        },
+        Handling {
             #[pin]
-            future: Option<F>,
-            call: Running,
-            // At the deadline. When the token expires, it is streams that end.
-            alarm: Alarm,
-            ending: Ending,
+            handler: HandlerFuture<F>,
         },
     }
 }
 
-impl<F> ResponseFuture<F> {
-    pub(super) fn rejected(status: Status) -> Self {
-        Self { state: State::Rejected { status: Some(status) } }
+/// Request whose authenticator has to wait, and the service that was ready for it.
+pub(super) struct PendingRequest<S> {
+    pub(super) acceptance: PendingAcceptance,
+    pub(super) parts: Parts,
+    pub(super) body: tonic::body::Body,
+    pub(super) service: S,
+}
+
+impl<S, F> ResponseFuture<S, F> {
+    pub(super) fn rejected(rejection: Rejection) -> Self {
+        Self { state: State::Rejected { status: Some(rejection.into()) } }
     }
 
-    /// Calls the service, and polls the future that it returns, in the scope of the call.
-    pub(super) fn running(mut call: Running, ending: Ending, f: impl FnOnce() -> F) -> Self {
-        let future = Some(call.in_scope(f));
-        let alarm = Alarm::at(call.context().deadline().map(Deadline::instant));
-        Self { state: State::Running { future, call, alarm, ending } }
+    pub(super) fn authenticating(request: PendingRequest<S>) -> Self {
+        Self { state: State::Authenticating { request: Some(Box::new(request)) } }
+    }
+
+    /// Calls the handler in the scope of the call.
+    pub(super) fn handling(accepted: Accepted, handler: impl FnOnce() -> F) -> Self
+    where
+        F: Future,
+    {
+        Self { state: State::Handling { handler: accepted.handle(handler) } }
     }
 }
 
-impl<F> State<F> {
-    fn give_up(self: Pin<&mut Self>) {
-        if let StateProj::Running { mut future, call, .. } = self.project() {
-            call.in_scope(|| future.set(None));
-        }
+impl<S> PendingRequest<S>
+where
+    S: Service<Request<tonic::body::Body>>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Accepted, Rejection>> {
+        let parts = &mut self.parts;
+        self.acceptance.poll(cx, &mut parts.headers, &mut parts.extensions)
+    }
+
+    fn handle(mut self, accepted: Accepted) -> HandlerFuture<S::Future> {
+        let body = tonic::body::Body::new(accepted.request_body::<_, Status>(self.body));
+        let request = Request::from_parts(self.parts, body);
+        accepted.handle(|| self.service.call(request))
     }
 }
 
-impl<F> fmt::Debug for ResponseFuture<F> {
+impl<S, F> fmt::Debug for ResponseFuture<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<S, F, B, E> Future for ResponseFuture<S, F>
 where
+    S: Service<Request<tonic::body::Body>, Future = F>,
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
@@ -85,40 +100,36 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        let status = match state.as_mut().project() {
-            StateProj::Rejected { status } => status.take(),
-            StateProj::Running { mut future, call, alarm, ending } => {
-                let answer = call.in_scope(|| {
-                    let answer = future.as_mut().as_pin_mut().map(|future| future.poll(cx));
-                    if !matches!(answer, Some(Poll::Pending)) {
-                        future.set(None);
+        loop {
+            let status = match state.as_mut().project() {
+                StateProj::Rejected { status } => status.take(),
+                StateProj::Authenticating { request } => {
+                    let Some(pending) = request.as_mut() else {
+                        return Poll::Pending;
+                    };
+                    let accepted = ready!(pending.poll(cx));
+                    match (accepted, request.take()) {
+                        (Ok(accepted), Some(request)) => {
+                            state.set(State::Handling { handler: request.handle(accepted) });
+                            continue;
+                        }
+                        (Err(rejection), _) => Some(rejection.into()),
+                        (Ok(_), None) => None,
                     }
-                    answer
-                });
-                match answer {
-                    Some(Poll::Ready(Ok(mut response))) => {
-                        metadata::strip(response.headers_mut(), |_| true);
-                        let (call, ending) = (mem::take(call), *ending);
-                        let response = response.map(|body| ResponseBody::new(body, call, ending));
+                }
+                StateProj::Handling { handler } => match ready!(handler.poll(cx)) {
+                    Ok((response, accepted)) => {
+                        let response = response.map(|body| ResponseBody::new(body, accepted));
                         return Poll::Ready(Ok(response));
                     }
-                    Some(Poll::Ready(Err(error))) => {
-                        call.finish();
-                        return Poll::Ready(Err(error));
-                    }
-                    Some(Poll::Pending) if alarm.poll(cx).is_pending() => return Poll::Pending,
-                    Some(Poll::Pending) => {
-                        call.expire(Cause::Deadline);
-                        Some(Cause::Deadline.status())
-                    }
-                    None => None,
-                }
-            }
-        };
-        // What the handler was waiting for is given up. A future is not polled again once it is
-        // ready; should it be, an empty answer grants nothing.
-        state.as_mut().give_up();
-        state.set(State::Rejected { status: None });
-        Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()))
+                    Err(HandlerError::Handler(error)) => return Poll::Ready(Err(error)),
+                    Err(HandlerError::Rejected(rejection)) => Some(rejection.into()),
+                },
+            };
+            state.set(State::Rejected { status: None });
+            // A future must not be polled after completion. If it is, the empty response grants
+            // nothing.
+            return Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()));
+        }
     }
 }

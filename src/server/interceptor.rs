@@ -1,25 +1,27 @@
+//! The interceptor for single services.
+
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::core;
-use super::settings::Settings;
 use crate::authenticate::Authenticator;
+use crate::inbound::{Acceptance, Inbound, RequestTarget};
 use crate::propagation::PropagatedField;
+use crate::rejection::Rejection;
 
-/// Says who is calling, for a single service: `XServer::with_interceptor(service, …)`.
+/// Interceptor that authenticates the calls of a single service:
+/// `XServer::with_interceptor(service, …)`.
 ///
-/// An interceptor sees less than a layer does; the [module](super) has the table. Every method of
-/// the service needs an authenticated caller. [`ServerLayer::wrap`](crate::ServerLayer::wrap) does
-/// more for a single service, and is as easy to use.
+/// An interceptor sees less than a layer does; the [module](super) has the table. Every method of the
+/// service needs an authenticated caller. [`ServerLayer::wrap`](crate::ServerLayer::wrap) does more for
+/// a single service, and is as easy to use.
 ///
 /// ```
 /// # use tonic_health::server::HealthService as Orders;
 /// # use tonic_health::pb::health_server::HealthServer as OrderServiceServer;
-/// use tonic_passport::{ServerInterceptor, ForwardedContext};
+/// use tonic_passport::{ForwardedContext, ServerInterceptor};
 ///
 /// # let orders = Orders::from_health_reporter(tonic_health::server::HealthReporter::new());
 /// let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
@@ -27,49 +29,46 @@ use crate::propagation::PropagatedField;
 /// # drop(service);
 /// ```
 ///
-/// A handler behind it has the caller in its request, but does not run in the call's scope: the
-/// calls that it makes need one, [`CallContext::from_request`](crate::CallContext::from_request).
+/// A handler behind it finds the caller in its request, and does not run in the scope of the call. It
+/// opens one for its outgoing calls:
+/// [`CallContext::from_request`](crate::CallContext::from_request).
+///
+/// An [`Authenticator`] that responds with a future cannot be awaited here. The call ends with
+/// `INTERNAL` and the reason `AUTHENTICATOR_ASYNCHRONOUS`.
 pub struct ServerInterceptor<A> {
-    authenticator: Arc<A>,
-    settings: Arc<Settings>,
+    inbound: Inbound<A>,
 }
 
 impl<A: Authenticator> ServerInterceptor<A> {
     /// An interceptor that authenticates with this strategy.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
+        Self { inbound: Inbound::new(authenticator) }
     }
 
-    /// Lists further fields that go along with the calls that are made on behalf of a request: see
+    /// Adds fields to propagate to outgoing calls: see
     /// [`ServerLayer::propagate`](crate::ServerLayer::propagate).
     #[must_use]
-    pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
-        Arc::make_mut(&mut self.settings).propagate(fields);
-        self
+    pub fn propagate(self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
+        Self { inbound: self.inbound.propagate(fields) }
     }
 
-    /// Adds the caller's e-mail address to the tracing span `authenticate`.
+    /// Records the user's e-mail address in the tracing span `authenticate`.
     #[must_use]
-    pub fn record_email(mut self) -> Self {
-        Arc::make_mut(&mut self.settings).record_email = true;
-        self
+    pub fn record_email(self) -> Self {
+        Self { inbound: self.inbound.record_email() }
     }
 
-    /// Gives every call a deadline, for the calls that it makes in turn: the client's own, or this
-    /// far from now, whichever is earlier. The interceptor itself ends nothing.
+    /// Sets the maximum duration of calls, as a deadline for their outgoing calls. The interceptor
+    /// itself ends no call.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).timeout = Some(timeout);
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { inbound: self.inbound.timeout(timeout) }
     }
 }
 
 impl<A> Clone for ServerInterceptor<A> {
     fn clone(&self) -> Self {
-        Self {
-            authenticator: Arc::clone(&self.authenticator),
-            settings: Arc::clone(&self.settings),
-        }
+        Self { inbound: self.inbound.clone() }
     }
 }
 
@@ -82,8 +81,20 @@ impl<A> fmt::Debug for ServerInterceptor<A> {
 impl<A: Authenticator> Interceptor for ServerInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
-        let headers = metadata.as_mut();
-        core::admit(&*self.authenticator, &self.settings, None, headers, &mut extensions)?;
-        Ok(Request::from_parts(metadata, extensions, ()))
+        let target = RequestTarget::unknown();
+        match self.inbound.begin(target, metadata.as_mut(), &mut extensions) {
+            Acceptance::Accepted(accepted) => {
+                // An interceptor does not see the end of the call, so nothing is cancelled by it.
+                accepted.complete();
+                Ok(Request::from_parts(metadata, extensions, ()))
+            }
+            Acceptance::Rejected(rejection) => Err(rejection.into()),
+            Acceptance::Pending(pending) => {
+                drop(pending);
+                let rejection = Rejection::AuthenticatorAsynchronous;
+                tracing::error!("{rejection}: use a ServerLayer");
+                Err(rejection.into())
+            }
+        }
     }
 }

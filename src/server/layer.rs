@@ -1,49 +1,36 @@
+//! The layer for tonic servers.
+
 use std::fmt;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use tonic::body::Body;
-use tonic::server::NamedService;
-use tower::BoxError;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::body::{RequestBody, ResponseBody};
-use super::core::{self, Admitted};
-use super::ending::Ending;
-use super::future::ResponseFuture;
-use super::running::Running;
-use super::settings::Settings;
+use super::service::ServerService;
 use crate::authenticate::Authenticator;
-use crate::policy::{MethodPath, Policy};
+use crate::inbound::Inbound;
+use crate::policy::Policy;
 use crate::propagation::PropagatedField;
-use crate::status::{self, reason};
-use crate::telemetry::{self, Outcome};
 
-/// The layer for every tonic server: it authenticates callers, strips forged identity, and carries
-/// the [`UserContext`](crate::UserContext).
+/// Layer for tonic servers: it authenticates callers, strips forged identity, enforces the policy, and
+/// carries the [`UserContext`](crate::UserContext).
 ///
 /// For each request, in this order:
 ///
-/// 1. a path that is not `/package.Service/Method` is refused
-/// 2. `grpc-timeout` becomes the call's [`Deadline`](crate::Deadline); one that is malformed, or has
-///    passed, is refused
-/// 3. the [`Authenticator`] tells who is calling, unless the method is public; what it rejects is
-///    answered here, and no handler sees it
-/// 4. the [`Policy`] tells whether they may call this method. Without one, every caller who is
-///    known may
-/// 5. every name [reserved](crate::metadata::is_reserved) for identity is stripped, whatever its
-///    spelling, also on public methods; in trailers too. In its place, the context is written as
-///    `x-user-*` metadata
-/// 6. the handler runs, and the response's body is polled, with the call's
-///    [`CallContext`](crate::CallContext) as the task's own, in a tracing span `call`
-/// 7. the call ends by its deadline, with `DEADLINE_EXCEEDED`, and streams also
-///    [with their token](Self::stream_expiry_grace); when the caller leaves before, what the call started is
-///    cancelled
-/// 8. reserved names are stripped from the response's metadata and trailers
+/// 1. A path that is not `/package.Service/Method` is rejected.
+/// 2. `grpc-timeout` becomes the call's [`Deadline`](crate::Deadline). A malformed or elapsed one is
+///    rejected.
+/// 3. The [`Authenticator`] identifies the caller, unless the method is public. The handler does not
+///    see a request that it rejects.
+/// 4. The [`Policy`] authorizes the call. Without a policy, every authenticated caller may call every
+///    method.
+/// 5. Fields with a name [reserved](crate::metadata::is_reserved) for identity are stripped, in every
+///    spelling, on public methods too, and from trailers. The user context is written as `x-user-*`.
+/// 6. The handler runs, and the response's body is polled, in the scope of the call's
+///    [`CallContext`](crate::CallContext) and in a tracing span `call`.
+/// 7. The call ends by its deadline with `DEADLINE_EXCEEDED`, and streams also
+///    [with their token](Self::stream_expiry_grace). When the client disconnects earlier, everything
+///    that the call started is cancelled.
+/// 8. Reserved names are stripped from the response's metadata and trailers.
 ///
 /// ```
 /// use tonic::transport::Server;
@@ -67,8 +54,7 @@ use crate::telemetry::{self, Outcome};
 ///
 /// # A single service
 ///
-/// [`wrap`](Self::wrap) puts the layer around one service, where a server has others that are none
-/// of its business:
+/// [`wrap`](Self::wrap) applies the layer to one service of a server:
 ///
 /// ```
 /// use tonic::transport::Server;
@@ -82,74 +68,62 @@ use crate::telemetry::{self, Outcome};
 /// # drop(server);
 /// ```
 ///
-/// tonic's server ends calls by their `grpc-timeout` as well. Where the layer is around a single
-/// service, that may come first now and then, and the call is answered `CANCELLED`; around the whole
-/// server, the layer's `DEADLINE_EXCEEDED` does.
+/// tonic's server has a timer for `grpc-timeout` of its own. Around a single service, that timer may
+/// fire first, and the call ends with `CANCELLED`. Around the whole server, this layer's timer fires
+/// first, with `DEADLINE_EXCEEDED`.
 ///
 /// # Order of layers
 ///
-/// The layer that is added first sees a request first. What stands before this one, a trace layer
-/// for instance, sees the raw token; `GrpcWebLayer` and a layer for CORS belong there. On a server
-/// that also has plain HTTP routes, wrap the gRPC services one by one: this layer answers in gRPC,
-/// and what is no gRPC method is `UNIMPLEMENTED` to it, with the HTTP status 200.
+/// The layer that is added first sees a request first. A layer added before this one, a trace layer for
+/// instance, sees the raw token; `GrpcWebLayer` and a CORS layer belong there. On a server that also
+/// has plain HTTP routes, wrap the gRPC services one by one: this layer responds in gRPC, and a path
+/// that is not a gRPC method ends with `UNIMPLEMENTED` and the HTTP status 200.
 pub struct ServerLayer<A> {
-    authenticator: Arc<A>,
-    settings: Arc<Settings>,
-}
-
-/// The service that [`ServerLayer`] makes.
-pub struct ServerService<S, A> {
-    inner: S,
-    authenticator: Arc<A>,
-    settings: Arc<Settings>,
+    inbound: Inbound<A>,
 }
 
 impl<A: Authenticator> ServerLayer<A> {
-    /// A layer that authenticates with this strategy. Every method needs an authenticated caller,
-    /// until there is a [`policy`](Self::policy).
+    /// A layer that authenticates with this strategy. Without a [`policy`](Self::policy), every method
+    /// needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), settings: Arc::default() }
+        Self { inbound: Inbound::new(authenticator) }
     }
 
-    /// Sets which method needs what. A call that the policy does not allow is answered here, with
-    /// `PERMISSION_DENIED` and an `ErrorInfo`; or as one without a credential, where it is not
-    /// known who is calling. No handler sees it.
+    /// Sets the policy. A call that it denies ends with `PERMISSION_DENIED` and an `ErrorInfo`; that of
+    /// an anonymous caller ends as a call without a credential. The handler does not see it.
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.settings().policy = Some(policy);
-        self
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { inbound: self.inbound.policy(policy) }
     }
 
-    /// Sets a shadow policy: it decides about each call whose credential is not refused, reports
-    /// and counts that, and has no effect. What it would deny is an
-    /// [event](crate::policy::AuditEvent), a metric, and in its [table](Policy::table).
+    /// Sets a shadow policy: it is evaluated for each call whose credential is valid, reported and
+    /// counted, and has no effect on the call. Each call that it would deny is an
+    /// [event](crate::policy::AuditEvent), is counted, and shows in the policy's
+    /// [table](Policy::table).
     ///
-    /// On methods that are public here and would not be, it looks at credentials that nobody else
-    /// looks at. A bad one counts as none.
+    /// For a method that is public, and not public in the shadow policy, the credential is looked at
+    /// for the shadow policy alone. An invalid one counts as absent, and so does one whose
+    /// authenticator responds with a future.
     #[must_use]
-    pub fn shadow_policy(mut self, policy: Policy) -> Self {
-        self.settings().shadow = Some(policy);
-        self
+    pub fn shadow_policy(self, policy: Policy) -> Self {
+        Self { inbound: self.inbound.shadow_policy(policy) }
     }
 
-    /// Adds the caller's e-mail address to the tracing span `authenticate`, which otherwise names
-    /// their id alone.
+    /// Records the user's e-mail address in the tracing span `authenticate`, besides the id.
     #[must_use]
-    pub fn record_email(mut self) -> Self {
-        self.settings().record_email = true;
-        self
+    pub fn record_email(self) -> Self {
+        Self { inbound: self.inbound.record_email() }
     }
 
-    /// Gives every call a deadline: the client's own (`grpc-timeout`), or this far from now,
-    /// whichever is earlier. Streams end by then too. Without it, calls have the deadlines that
-    /// clients give them, or none.
+    /// Sets the maximum duration of calls, streams included. The deadline of a call is the earlier one
+    /// of this and the client's own (`grpc-timeout`). Without it, a call has the client's deadline or
+    /// none.
     ///
-    /// Where tonic's `Server::timeout` is set as well, make it the longer one: what it ends is
-    /// answered `CANCELLED`.
+    /// If tonic's `Server::timeout` is set as well, make that one longer: it ends calls with
+    /// `CANCELLED`.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings().timeout = Some(timeout);
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { inbound: self.inbound.timeout(timeout) }
     }
 
     /// Sets how long a stream may outlive the token that opened it: `Some(30 s)` by default. After
@@ -164,47 +138,35 @@ impl<A: Authenticator> ServerLayer<A> {
     /// This is a setting of the edge. Services behind it never see a token; their streams end with
     /// those of the edge.
     #[must_use]
-    pub fn stream_expiry_grace(mut self, grace: Option<Duration>) -> Self {
-        self.settings().stream_expiry_grace = grace;
-        self
+    pub fn stream_expiry_grace(self, grace: Option<Duration>) -> Self {
+        Self { inbound: self.inbound.stream_expiry_grace(grace) }
     }
 
-    /// Lists further fields that go along with the calls that are made on behalf of a request, and
-    /// how far; see [`propagation`](crate::propagation) for those that do in any case. When they are
-    /// larger than 4 KiB together, counted as gRPC counts metadata, all of them are dropped. Listing one
-    /// of them changes how far it goes: `baggage` for instance, but not the request's id.
+    /// Adds fields that are propagated to outgoing calls, and for how many hops;
+    /// [`propagation`](crate::propagation) lists those that always are. If the added fields are larger
+    /// than 4 KiB together, counted as gRPC counts metadata, all of them are dropped. Adding one of the
+    /// fields that always are propagated, such as `baggage`, changes its number of hops; the request id
+    /// cannot be changed.
     #[must_use]
-    pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
-        self.settings().propagate(fields);
-        self
+    pub fn propagate(self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
+        Self { inbound: self.inbound.propagate(fields) }
     }
 
-    /// Wraps a service: tower's `Layer::layer`, without the trait.
+    /// Wraps a service: `tower::Layer::layer` without the trait.
     pub fn wrap<S>(&self, service: S) -> ServerService<S, A> {
-        ServerService {
-            inner: service,
-            authenticator: Arc::clone(&self.authenticator),
-            settings: Arc::clone(&self.settings),
-        }
-    }
-
-    fn settings(&mut self) -> &mut Settings {
-        Arc::make_mut(&mut self.settings)
+        ServerService::new(service, self.inbound.clone())
     }
 }
 
 impl<A> Clone for ServerLayer<A> {
     fn clone(&self) -> Self {
-        Self {
-            authenticator: Arc::clone(&self.authenticator),
-            settings: Arc::clone(&self.settings),
-        }
+        Self { inbound: self.inbound.clone() }
     }
 }
 
 impl<A> fmt::Debug for ServerLayer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerLayer").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("ServerLayer").field("inbound", &self.inbound).finish()
     }
 }
 
@@ -213,71 +175,5 @@ impl<S, A: Authenticator> Layer<S> for ServerLayer<A> {
 
     fn layer(&self, inner: S) -> Self::Service {
         self.wrap(inner)
-    }
-}
-
-impl<S: Clone, A> Clone for ServerService<S, A> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            authenticator: Arc::clone(&self.authenticator),
-            settings: Arc::clone(&self.settings),
-        }
-    }
-}
-
-impl<S: fmt::Debug, A> fmt::Debug for ServerService<S, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerService").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-/// Lets a single service be wrapped and still be added to a server by its name.
-impl<S: NamedService, A> NamedService for ServerService<S, A> {
-    const NAME: &'static str = S::NAME;
-}
-
-impl<S, A, B, ResBody> Service<Request<B>> for ServerService<S, A>
-where
-    S: Service<Request<Body>, Response = Response<ResBody>>,
-    ResBody: http_body::Body,
-    A: Authenticator,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<ResponseBody<ResBody>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let path = parts.uri.path();
-        if !MethodPath::is_canonical(path) || parts.uri.query().is_some() {
-            tracing::info!(path, "request rejected: not the path of a method");
-            telemetry::count(Outcome::Rejected(reason::METHOD_PATH_INVALID));
-            return ResponseFuture::rejected(status::method_path_invalid());
-        }
-        let admitted = core::admit(
-            &*self.authenticator,
-            &self.settings,
-            Some(path),
-            &mut parts.headers,
-            &mut parts.extensions,
-        );
-        match admitted {
-            Ok(Admitted { context, span }) => {
-                let now = || self.authenticator.now();
-                let ending = Ending::of(&context, self.settings.stream_expiry_grace, now);
-                let body = Body::new(RequestBody::new(body, ending));
-                let request = Request::from_parts(parts, body);
-                let call = Running::new(context, span);
-                ResponseFuture::running(call, ending, || self.inner.call(request))
-            }
-            Err(rejection) => ResponseFuture::rejected(rejection.into()),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use tonic::Request;
 
-use crate::call::{CallContext, Inner, LetIn};
+use crate::call::{CallContext, CallData, PolicyPermit};
 use crate::context::UserContext;
 
 /// A request as a handler is given it when this user has called, and the policy of the
@@ -29,9 +29,9 @@ use crate::context::UserContext;
 /// # }
 /// ```
 pub fn authorized_request<T>(user: UserContext, message: T) -> Request<T> {
-    let inner = Inner { user: Some(user), is_authorized: true, ..Inner::default() };
+    let data = CallData { user: Some(user), is_authorized: true, ..CallData::default() };
     let mut request = Request::new(message);
-    request.extensions_mut().insert(CallContext::new(inner));
-    request.extensions_mut().insert(LetIn);
+    request.extensions_mut().insert(CallContext::new(data));
+    request.extensions_mut().insert(PolicyPermit);
     request
 }

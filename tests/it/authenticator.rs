@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use tonic::Code;
-use tonic_passport::authenticate::{Authenticator, Credentials, Rejection};
-use tonic_passport::{ServerLayer, UserContext};
+use tonic_passport::authenticate::{Authentication, Authenticator, Credentials};
+use tonic_passport::{Rejection, ServerLayer, UserContext};
 
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::rules::optional;
@@ -37,11 +37,9 @@ impl ByApiKey {
 }
 
 impl Authenticator for ByApiKey {
-    fn authenticate(
-        &self,
-        credentials: &Credentials<'_>,
-    ) -> Result<Option<UserContext>, Rejection> {
-        identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
+    fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication {
+        let key = credentials.single("x-api-key");
+        key.and_then(|key| identify(key.map(HeaderValue::as_bytes))).into()
     }
 
     fn credential_names(&self) -> &[HeaderName] {

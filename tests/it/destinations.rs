@@ -299,7 +299,7 @@ async fn a_call_to_elsewhere_is_refused_by_name_and_nothing_is_dialled() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let here = listener.local_addr().unwrap().to_string();
     let endpoint = Endpoint::try_from(format!("http://{here}")).unwrap();
-    let unknown = "it is not known where the call goes";
+    let unknown = "the destination of the call is unknown";
     let cases: [(&str, ClientLayer, bool, Option<&str>, &str); 9] = [
         ("not known", bound_to([&here]), false, None, unknown),
         ("not known, nowhere to go", bound_to([]), false, None, unknown),

@@ -14,7 +14,7 @@ use crate::jwt::algorithm::Algorithm;
 use crate::jwt::error::KeyError;
 use crate::jwt::json::{Json, Object};
 use crate::jwt::key_set::KeySet;
-use crate::status;
+use crate::util;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,7 +72,7 @@ impl Fetcher {
         };
         let (Source::Discovery(url) | Source::Jwks(url)) = &source;
         check(url, &allowed).map_err(|error| error.to_string())?;
-        let client = client(url, &allowed).map_err(|error| status::describe(&error))?;
+        let client = client(url, &allowed).map_err(|error| util::describe(&error))?;
         Ok(Self { client, issuer: issuer.to_owned(), source, algorithm: keys.algorithm, allowed })
     }
 

@@ -18,8 +18,8 @@ use crate::jwt::error::{TokenError, excerpt};
 use crate::jwt::key::VerificationKey;
 use crate::jwt::key_set::KeySet;
 use crate::jwt::registered_claims::seconds;
-use crate::status;
-use crate::telemetry;
+use crate::jwt::telemetry;
+use crate::util;
 
 /// The longest that a failed fetch is followed by the next, with keys at hand and without: then
 /// nobody is served.
@@ -199,7 +199,7 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
             }
             Err(error) => {
                 failures += 1;
-                let error = status::describe(&error);
+                let error = util::describe(&error);
                 tracing::warn!(issuer = shared.issuer, error, failures, "keys not fetched");
                 let first = least_interval(&shared, &settings);
                 let backoff = first.saturating_mul(2u32.saturating_pow(failures.min(16) - 1));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tonic::Code;
 use tonic::body::Body;
-use tonic_passport::authenticate::Rejection;
+use tonic_passport::Rejection;
 use tonic_passport::policy::{PolicyBuilder, PolicyError};
 use tonic_passport::{AccessDenied, Policy, Rule};
 

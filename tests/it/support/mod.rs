@@ -35,7 +35,7 @@ use probe::Probe;
 pub fn reason(status: &Status) -> String {
     let details = status.get_error_details();
     let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
-    assert_eq!(info.domain, tonic_passport::status::DOMAIN);
+    assert_eq!(info.domain, tonic_passport::rejection::DOMAIN);
     info.reason.clone()
 }
 

@@ -1,117 +1,114 @@
-//! What a request's metadata holds, found out in one pass over it.
+//! The headers of a request, sorted in one pass.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use crate::call::Fields;
-use crate::deadline::{InvalidTimeout, parse_timeout};
+use crate::call::{InvalidTimeout, parse_timeout};
 use crate::metadata::{Reserved, field_size, folded, is_connection_field};
 use crate::propagation::{
-    BAGGAGE, Carried, Hops, PropagatedField, RequestId, TRACEPARENT, TRACESTATE, is_baggage,
-    is_traceparent, is_tracestate, one_hop_names,
+    BAGGAGE, Hops, PropagatedField, PropagatedValue, RequestId, TRACEPARENT, TRACESTATE,
+    is_baggage, is_traceparent, is_tracestate, one_hop_names,
 };
 use crate::telemetry;
 
-/// How much may be carried of the fields that are listed, in bytes: a quarter of what is taken of all
-/// metadata, as of the user.
-const MAX_LISTED: usize = 4 * 1024;
-/// How much is read of the names of fields that go no further, in bytes.
-const MAX_ONE_HOP: usize = 1024;
+/// The maximum size in bytes of all listed fields together: a quarter of the metadata that tonic
+/// accepts.
+const MAX_LISTED_SIZE: usize = 4 * 1024;
+/// The maximum size in bytes of the names that `x-passport-one-hop` may hold.
+const MAX_ONE_HOP_SIZE: usize = 1024;
 
-/// Names of fields that the handler must not see.
+/// Names of fields that are removed before the handler is called.
 pub(super) type Names = SmallVec<[HeaderName; 4]>;
 
-/// The fields that matter to a door, as they are in the metadata.
+/// The fields of a request that concern the call's context.
 #[derive(Default)]
-pub(super) struct Intake<'a> {
-    /// Everything about identity: all that a client may have forged, and the credentials by which it
-    /// can be told who is calling.
+pub(super) struct RequestFields<'a> {
+    /// Identity: everything that a client may have forged, and the credentials.
     pub(super) identity: SmallVec<[(&'a HeaderName, &'a HeaderValue); 8]>,
-    /// What goes no further besides: fields of one connection, and what was malformed.
+    /// Other fields to remove: those of the connection, and malformed ones.
     unwanted: Names,
-    timeout: Single<'a>,
-    request_id: Single<'a>,
-    traceparent: Single<'a>,
+    timeout: SingletonField<'a>,
+    request_id: SingletonField<'a>,
+    traceparent: SingletonField<'a>,
     tracestate: SmallVec<[&'a HeaderValue; 1]>,
     baggage: SmallVec<[&'a HeaderValue; 1]>,
-    /// Where the senders said which fields go no further.
+    /// The values of `x-passport-one-hop`.
     one_hop: SmallVec<[&'a HeaderValue; 1]>,
-    /// What else is listed.
+    /// The fields listed for propagation.
     listed: SmallVec<[(&'a HeaderName, &'a HeaderValue); 2]>,
 }
 
-/// A field that is there once at most.
+/// A field that may occur once (RFC 9110, section 5.5: singleton field).
 #[derive(Clone, Copy, Default)]
-enum Single<'a> {
+enum SingletonField<'a> {
     #[default]
     Absent,
-    Once(&'a HeaderValue),
+    Present(&'a HeaderValue),
     Repeated,
 }
 
-impl<'a> Single<'a> {
+impl<'a> SingletonField<'a> {
     fn add(&mut self, value: &'a HeaderValue) {
         *self = match self {
-            Self::Absent => Self::Once(value),
-            Self::Once(_) | Self::Repeated => Self::Repeated,
+            Self::Absent => Self::Present(value),
+            Self::Present(_) | Self::Repeated => Self::Repeated,
         };
     }
 }
 
-impl<'a> Intake<'a> {
-    /// Sorts the metadata. `credentials` are further names of fields about identity, in whatever
-    /// spelling, and `listed` those that go along with the call.
-    pub(super) fn of(
+impl<'a> RequestFields<'a> {
+    /// Sorts the headers. Fields that fold to one of `credential_names` count as identity, and
+    /// `listed` are the fields to propagate.
+    pub(super) fn scan(
+        &mut self,
         headers: &'a HeaderMap,
-        credentials: &[HeaderName],
+        credential_names: &[HeaderName],
         listed: &[PropagatedField],
-    ) -> Self {
+    ) {
         let is_credential =
-            |name: &str| credentials.iter().any(|own| folded(own.as_str()).eq(folded(name)));
-        let mut intake = Self::default();
+            |name: &str| credential_names.iter().any(|own| folded(own.as_str()).eq(folded(name)));
         for (name, value) in headers {
             let text = name.as_str();
             if Reserved::classify(text).is_some() || is_credential(text) {
-                intake.identity.push((name, value));
+                self.identity.push((name, value));
                 continue;
             }
             match text {
-                "baggage" => intake.baggage.push(value),
-                "grpc-timeout" => intake.timeout.add(value),
-                "traceparent" => intake.traceparent.add(value),
-                "tracestate" => intake.tracestate.push(value),
+                "baggage" => self.baggage.push(value),
+                "grpc-timeout" => self.timeout.add(value),
+                "traceparent" => self.traceparent.add(value),
+                "tracestate" => self.tracestate.push(value),
                 "x-passport-one-hop" => {
-                    intake.one_hop.push(value);
-                    intake.unwanted.push(name.clone());
+                    self.one_hop.push(value);
+                    self.unwanted.push(name.clone());
                 }
-                "x-request-id" => intake.request_id.add(value),
-                _ if is_connection_field(text) => intake.unwanted.push(name.clone()),
+                "x-request-id" => self.request_id.add(value),
+                _ if is_connection_field(text) => self.unwanted.push(name.clone()),
                 _ if listed.iter().any(|field| field.name() == name) => {
-                    intake.listed.push((name, value));
+                    self.listed.push((name, value));
                 }
                 _ => {}
             }
         }
-        intake
     }
 
-    /// How long the client waits.
+    /// The client's timeout.
     pub(super) fn timeout(&self) -> Result<Option<Duration>, InvalidTimeout> {
         match self.timeout {
-            Single::Absent => Ok(None),
-            Single::Once(value) => parse_timeout(value).map(Some),
-            Single::Repeated => Err(InvalidTimeout),
+            SingletonField::Absent => Ok(None),
+            SingletonField::Present(value) => parse_timeout(value).map(Some),
+            SingletonField::Repeated => Err(InvalidTimeout),
         }
     }
 
-    /// The id that the request came with, if it is one.
+    /// The id that the request carries, if it is valid.
     pub(super) fn request_id(&self) -> Option<RequestId> {
         let id = match self.request_id {
-            Single::Absent => return None,
-            Single::Once(value) => RequestId::from_value(value),
-            Single::Repeated => None,
+            SingletonField::Absent => return None,
+            SingletonField::Present(value) => RequestId::from_value(value),
+            SingletonField::Repeated => None,
         };
         if id.is_none() {
             telemetry::field_dropped("x-request-id");
@@ -119,9 +116,9 @@ impl<'a> Intake<'a> {
         id
     }
 
-    /// The fields that go along with the call.
-    pub(super) fn fields(&mut self, listed: &[PropagatedField]) -> Fields {
-        let mut fields = Fields::new();
+    /// The values to propagate. Malformed fields are marked for removal.
+    pub(super) fn propagated(&mut self, listed: &[PropagatedField]) -> Vec<PropagatedValue> {
+        let mut fields = Vec::new();
         let mut unwanted = Names::new();
         let mut drop_field = |name: HeaderName, label: &'static str| {
             telemetry::field_dropped(label);
@@ -129,7 +126,7 @@ impl<'a> Intake<'a> {
         };
         let mut carry = |name: &HeaderName, values: &[&HeaderValue]| {
             let hops = self.hops(name, listed);
-            fields.extend(values.iter().map(|value| Carried {
+            fields.extend(values.iter().map(|value| PropagatedValue {
                 name: name.clone(),
                 value: (*value).clone(),
                 hops,
@@ -137,9 +134,9 @@ impl<'a> Intake<'a> {
         };
 
         let parent = match self.traceparent {
-            Single::Absent => None,
-            Single::Once(value) if is_traceparent(value) => Some(value),
-            Single::Once(_) | Single::Repeated => {
+            SingletonField::Absent => None,
+            SingletonField::Present(value) if is_traceparent(value) => Some(value),
+            SingletonField::Present(_) | SingletonField::Repeated => {
                 drop_field(TRACEPARENT, "traceparent");
                 None
             }
@@ -148,7 +145,7 @@ impl<'a> Intake<'a> {
             carry(&TRACEPARENT, &[parent]);
         }
         if !self.tracestate.is_empty() {
-            // The state of a trace is worth nothing without the trace (Trace Context, section 4.3).
+            // A tracestate without its traceparent is dropped (Trace Context, section 4.3).
             if parent.is_some() && is_tracestate(&self.tracestate) {
                 carry(&TRACESTATE, &self.tracestate);
             } else {
@@ -163,12 +160,12 @@ impl<'a> Intake<'a> {
             }
         }
         let size = |(name, value): &(&HeaderName, &HeaderValue)| field_size(name, value);
-        let is_small = self.listed.iter().map(size).sum::<usize>() <= MAX_LISTED;
-        // What is too large together is dropped together: nobody has to guess what is missing.
+        let is_within_limit = self.listed.iter().map(size).sum::<usize>() <= MAX_LISTED_SIZE;
+        // All listed fields are dropped together, so that the result does not depend on their order.
         for field in listed {
             let of_this = self.listed.iter().filter(|(name, _)| *name == field.name());
             let values: SmallVec<[&HeaderValue; 4]> = of_this.map(|(_, value)| *value).collect();
-            match (values.is_empty(), is_small) {
+            match (values.is_empty(), is_within_limit) {
                 (true, _) => {}
                 (false, true) => carry(field.name(), &values),
                 (false, false) => drop_field(field.name().clone(), "listed"),
@@ -180,11 +177,11 @@ impl<'a> Intake<'a> {
         fields
     }
 
-    /// How far a field goes from here.
+    /// The number of further hops of a field.
     fn hops(&self, name: &HeaderName, listed: &[PropagatedField]) -> Hops {
         let size = self.one_hop.iter().map(|value| value.len()).sum::<usize>();
-        // What is too large to be read may name any of them.
-        let has_arrived = size > MAX_ONE_HOP
+        // A value that is too large to be read may name any field.
+        let has_arrived = size > MAX_ONE_HOP_SIZE
             || self
                 .one_hop
                 .iter()
@@ -196,10 +193,9 @@ impl<'a> Intake<'a> {
         listed.map_or(Hops::Every, PropagatedField::hops)
     }
 
-    /// The names that must be gone before the handler is called: those about identity, too, unless
-    /// they are written as they should be.
-    pub(super) fn unwanted(mut self, is_written: bool) -> Names {
-        if !is_written {
+    /// The names to remove. Identity is among them unless it equals the context to write.
+    pub(super) fn into_unwanted(mut self, is_context_written: bool) -> Names {
+        if !is_context_written {
             self.unwanted.extend(self.identity.iter().map(|(name, _)| (*name).clone()));
         }
         self.unwanted

@@ -1,3 +1,5 @@
+//! The destinations that may receive the user context.
+
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -5,20 +7,20 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::Authority;
 
-/// Where calls may go: an authority, or a pattern of some.
+/// Pattern of authorities that outgoing calls may be sent to.
 ///
-/// | written | it means |
+/// | pattern | matches |
 /// |---|---|
 /// | `inventory:50053` | this host and port |
 /// | `inventory` | this host, at any port |
-/// | `*.shop.internal` | every host below this domain, at any port |
-/// | `*.shop.internal:50053` | every host below this domain, at this port |
+/// | `*.shop.internal` | every subdomain, at any port |
+/// | `*.shop.internal:50053` | every subdomain, at this port |
 /// | `10.0.0.7:50053`, `[fd00::7]:50053` | this address and port |
 ///
-/// Where a URI names no port, that of its scheme counts: 443 for `https`, 80 for `http`.
+/// A URI without a port has the default port of its scheme: 443 for `https`, 80 for `http`.
 ///
-/// Hosts are compared without regard to case, and otherwise as they are written: a name is not looked
-/// up, and is no other spelling of an address.
+/// Hosts are compared as text, without regard to case. Names are not resolved, and an address matches
+/// only in the spelling of the pattern.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Destination {
     host: Host,
@@ -27,22 +29,22 @@ pub struct Destination {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Host {
-    Exactly(String),
-    /// With the dot in front.
-    Below(String),
+    Exact(String),
+    /// A domain with a leading dot.
+    SubdomainOf(String),
 }
 
-/// Where a call goes, as a URI says it.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    authority: Authority,
+/// Authority of a URI, with the default port of its scheme.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TargetAuthority<'a> {
+    authority: &'a Authority,
     port: Option<u16>,
 }
 
-impl Place {
-    /// `None` when the URI does not say.
-    pub(super) fn of(uri: &Uri) -> Option<Self> {
-        let authority = uri.authority()?.clone();
+impl<'a> TargetAuthority<'a> {
+    /// `None` for a URI without an authority.
+    pub(super) fn of(uri: &'a Uri) -> Option<Self> {
+        let authority = uri.authority()?;
         let default = match uri.scheme_str() {
             Some("https") => Some(443),
             Some("http") => Some(80),
@@ -51,10 +53,10 @@ impl Place {
         Some(Self { port: authority.port_u16().or(default), authority })
     }
 
-    /// Host and port: what else there is may be a password.
-    pub(super) fn without_user(&self) -> &str {
+    /// Host and port, without user information, which may hold a password.
+    pub(super) fn host_and_port(self) -> &'a str {
         let text = self.authority.as_str();
-        text.rsplit_once('@').map_or(text, |(_, place)| place)
+        text.rsplit_once('@').map_or(text, |(_, host_and_port)| host_and_port)
     }
 }
 
@@ -73,20 +75,20 @@ impl InvalidDestination {
 }
 
 impl Destination {
-    /// Whether a call to this place goes here. One with user information goes nowhere.
-    pub(super) fn includes(&self, place: &Place) -> bool {
-        let host = place.authority.host();
+    /// Whether the pattern matches. An authority with user information matches no pattern.
+    pub(super) fn matches(&self, target: TargetAuthority<'_>) -> bool {
+        let host = target.authority.host();
         let host_fits = match &self.host {
-            Host::Exactly(own) => own.eq_ignore_ascii_case(host),
-            Host::Below(domain) => {
+            Host::Exact(own) => own.eq_ignore_ascii_case(host),
+            Host::SubdomainOf(domain) => {
                 let split = host.len().checked_sub(domain.len()).filter(|split| *split > 0);
                 split.and_then(|split| host.split_at_checked(split)).is_some_and(|(name, end)| {
                     end.eq_ignore_ascii_case(domain) && !name.ends_with('.')
                 })
             }
         };
-        let port_fits = self.port.is_none() || self.port == place.port;
-        host_fits && port_fits && !place.authority.as_str().contains('@')
+        let port_fits = self.port.is_none() || self.port == target.port;
+        host_fits && port_fits && !target.authority.as_str().contains('@')
     }
 }
 
@@ -95,29 +97,32 @@ impl FromStr for Destination {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidDestination { text: text.to_owned() };
-        let (below, name) = match text.strip_prefix("*.") {
+        let (is_subdomain, name) = match text.strip_prefix("*.") {
             Some(domain) => (true, domain),
             None => (false, text),
         };
         let authority: Authority = name.parse().map_err(|_| invalid())?;
         let (host, port) = (authority.host(), authority.port_u16());
-        // What is left besides host and port is no part of a destination.
+        // Anything besides host and port, such as user information, is refused.
         let whole = match port {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        let is_strange = match host.strip_prefix('[') {
+        let is_malformed = match host.strip_prefix('[') {
             Some(rest) => {
                 let address = rest.strip_suffix(']').map(str::parse::<Ipv6Addr>);
-                below || !matches!(address, Some(Ok(_)))
+                is_subdomain || !matches!(address, Some(Ok(_)))
             }
             None => host.is_empty() || host.starts_with('.') || host.contains(['*', '%']),
         };
-        if whole != name || is_strange {
+        if whole != name || is_malformed {
             return Err(invalid());
         }
-        let host =
-            if below { Host::Below(format!(".{host}")) } else { Host::Exactly(host.to_owned()) };
+        let host = if is_subdomain {
+            Host::SubdomainOf(format!(".{host}"))
+        } else {
+            Host::Exact(host.to_owned())
+        };
         Ok(Self { host, port })
     }
 }
@@ -133,8 +138,8 @@ impl TryFrom<&str> for Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
-            Host::Exactly(host) => f.write_str(host)?,
-            Host::Below(domain) => write!(f, "*{domain}")?,
+            Host::Exact(host) => f.write_str(host)?,
+            Host::SubdomainOf(domain) => write!(f, "*{domain}")?,
         }
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }

@@ -1,18 +1,19 @@
+//! A layer that carries the call context into another task.
+
 use std::task::{Context, Poll};
 
 use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::CallContext;
 use super::ambient::Scoped;
+use super::context::CallContext;
 
-/// A layer for services whose work is done in another task or thread than the one that calls them:
-/// it takes the [`CallContext`] along.
+/// Layer for services that do their work in another task or thread than their caller's: the work runs
+/// in the caller's [`CallContext`].
 ///
-/// tower's `Buffer` hands requests to a task of its own, where a [`ClientLayer`](crate::ClientLayer)
-/// would find nobody to propagate; an executor may poll a future anywhere. With this layer around
-/// them, what the service does is done in the scope of whoever called it.
+/// tower's `Buffer` sends requests to a task of its own, where a
+/// [`ClientLayer`](crate::ClientLayer) would find no user to propagate.
 ///
 /// ```
 /// use tonic::transport::{Channel, Endpoint};
@@ -36,14 +37,14 @@ pub struct ScopeLayer {
     _private: (),
 }
 
-/// The service that [`ScopeLayer`] makes.
+/// Service produced by [`ScopeLayer`].
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeService<S> {
     inner: S,
 }
 
 impl ScopeLayer {
-    /// The layer.
+    /// Creates the layer.
     pub fn new() -> Self {
         Self::default()
     }
@@ -72,7 +73,6 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let extensions = request.extensions_mut();
         let context = extensions.get_or_insert_with(CallContext::current).clone();
-        // For calls that are made in another task: they have to be told of a cancellation.
         let future = context.clone().sync_scope(|| self.inner.call(request));
         context.scope(future)
     }

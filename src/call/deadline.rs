@@ -1,22 +1,22 @@
-//! How long a call may take: `grpc-timeout` on the wire, and the [`Deadline`] that it becomes.
+//! Deadlines of calls, and their wire format `grpc-timeout`.
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-/// What a client gives a call: how long it will wait for the answer.
+/// The metadata key of a call's timeout.
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// The number of digits that a timeout may have.
-const DIGITS: usize = 8;
-/// One more than the largest number that can be written with them.
-const TOO_LARGE: u64 = 100_000_000;
+/// The maximum number of digits of a timeout.
+const MAX_DIGITS: usize = 8;
+/// The first number that does not fit into them.
+const NUMBER_LIMIT: u64 = 100_000_000;
 
-/// What is as good as never, and still a time that can be reckoned with: some thirty years.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// The maximum distance of a deadline: some thirty years, which an `Instant` can represent.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// The units of a timeout, from the finest to the coarsest, in nanoseconds.
+/// The units of a timeout from the finest to the coarsest, in nanoseconds.
 const UNITS: [(u8, u64); 6] = [
     (b'n', 1),
     (b'u', 1_000),
@@ -26,12 +26,11 @@ const UNITS: [(u8, u64); 6] = [
     (b'H', 3_600_000_000_000),
 ];
 
-/// The time by which a call must be answered.
+/// Point in time by which a call must be complete.
 ///
-/// A client says how long it will wait; from the moment when the request arrives, that is a point
-/// in time. It goes along with the call as part of its [`CallContext`](crate::CallContext), and
-/// every call that is made on behalf of it gets what then remains. The earlier of two deadlines is
-/// the lesser one.
+/// A client sends a timeout (`grpc-timeout`), which becomes a deadline when the request arrives. The
+/// deadline is part of the [`CallContext`](crate::CallContext), and outgoing calls get the remaining
+/// time. Deadlines are ordered: the earlier one is the lesser one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,31 +44,32 @@ const UNITS: [(u8, u64); 6] = [
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Deadline(Instant);
 
-/// The text is not a timeout as gRPC writes one.
+/// The value is not a timeout as gRPC defines it.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct InvalidTimeout;
 
 impl Deadline {
-    /// So far from now. What is beyond all reckoning is some thirty years away.
+    /// Deadline after this timeout, counted from now. A timeout of more than thirty years counts as
+    /// thirty years.
     pub fn after(timeout: Duration) -> Self {
-        Self::counted_from(Instant::now(), timeout)
+        Self::from_timeout(Instant::now(), timeout)
     }
 
-    /// At this time.
-    pub fn at(time: Instant) -> Self {
-        Self(time)
+    /// Deadline at this instant.
+    pub fn at(instant: Instant) -> Self {
+        Self(instant)
     }
 
-    pub(crate) fn counted_from(now: Instant, timeout: Duration) -> Self {
-        Self(now.checked_add(timeout.min(FAR)).unwrap_or(now))
+    pub(crate) fn from_timeout(now: Instant, timeout: Duration) -> Self {
+        Self(now.checked_add(timeout.min(MAX_TIMEOUT)).unwrap_or(now))
     }
 
-    /// The time, for `tokio::time::sleep_until` and the like.
+    /// The instant, for `tokio::time::sleep_until` and the like.
     pub fn instant(self) -> Instant {
         self.0
     }
 
-    /// How long it is until then; nothing once it has passed.
+    /// Time that remains; zero once the deadline has elapsed.
     pub fn remaining(self) -> Duration {
         self.remaining_at(Instant::now())
     }
@@ -78,17 +78,17 @@ impl Deadline {
         self.0.saturating_duration_since(now)
     }
 
-    /// Whether it has come.
+    /// Whether the deadline has elapsed.
     pub fn is_elapsed(self) -> bool {
         Instant::now() >= self.0
     }
 }
 
-/// Reads a timeout: up to eight digits, and a unit (gRPC over HTTP/2, `Timeout`). Zero is one, since
-/// that is what clients in Go send when nothing is left.
+/// Parses a timeout: one to eight digits and a unit (gRPC over HTTP/2, `Timeout`). Zero is valid:
+/// grpc-go sends it when no time remains.
 pub(crate) fn parse_timeout(value: &HeaderValue) -> Result<Duration, InvalidTimeout> {
     let (unit, digits) = value.as_bytes().split_last().ok_or(InvalidTimeout)?;
-    if digits.is_empty() || digits.len() > DIGITS {
+    if digits.is_empty() || digits.len() > MAX_DIGITS {
         return Err(InvalidTimeout);
     }
     let mut number: u64 = 0;
@@ -109,20 +109,20 @@ pub(crate) fn parse_timeout(value: &HeaderValue) -> Result<Duration, InvalidTime
     }
 }
 
-/// Writes a timeout in the finest unit that has room for it, and tells what was written: up to a
-/// unit less, never more.
+/// Formats a timeout in the finest unit that has room for it. Also returns the timeout as formatted,
+/// which is shorter by less than one unit.
 pub(crate) fn write_timeout(timeout: Duration) -> (HeaderValue, Duration) {
-    let timeout = timeout.min(FAR);
+    let timeout = timeout.min(MAX_TIMEOUT);
     let nanoseconds = timeout.as_secs() * 1_000_000_000 + u64::from(timeout.subsec_nanos());
     let [finest, ..] = UNITS;
-    let unit = UNITS.into_iter().find(|(_, size)| nanoseconds / size < TOO_LARGE);
-    // There is always one: thirty years are some 260,000 hours.
+    let unit = UNITS.into_iter().find(|(_, size)| nanoseconds / size < NUMBER_LIMIT);
+    // Hours always have room: thirty years are some 260,000 hours.
     let (unit, size) = unit.unwrap_or(finest);
-    let mut number = (nanoseconds / size).min(TOO_LARGE - 1);
+    let mut number = (nanoseconds / size).min(NUMBER_LIMIT - 1);
     let written = Duration::from_nanos(number * size);
 
-    let mut text = [unit; DIGITS + 1];
-    let mut start = DIGITS;
+    let mut text = [unit; MAX_DIGITS + 1];
+    let mut start = MAX_DIGITS;
     loop {
         start -= 1;
         text[start] = b'0' + (number % 10) as u8;
@@ -131,7 +131,7 @@ pub(crate) fn write_timeout(timeout: Duration) -> (HeaderValue, Duration) {
             break;
         }
     }
-    // Digits and a letter are always the value of a field.
+    // Digits and a letter are a valid header value.
     let value = HeaderValue::from_bytes(&text[start..]);
     (value.unwrap_or(HeaderValue::from_static("0n")), written)
 }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_is_written_in_the_finest_unit_that_has_room_for_it_and_never_longer() {
+    fn a_timeout_is_formatted_in_the_finest_unit_that_has_room_and_never_longer() {
         let cases = [
             (Duration::ZERO, "0n"),
             (Duration::from_nanos(1), "1n"),
@@ -154,7 +154,7 @@ mod tests {
             (Duration::from_millis(100_000_000_999), "1666666M"),
             (Duration::from_secs(99_999_999), "99999999S"),
             (Duration::from_secs(100_000_000), "1666666M"),
-            (FAR, "15768000M"),
+            (MAX_TIMEOUT, "15768000M"),
             (Duration::MAX, "15768000M"),
         ];
         for (timeout, expected) in cases {

@@ -1,4 +1,4 @@
-//! A body that may not be there, for answers that never reached a service.
+//! A body that can be dropped before its owner, and is absent from generated responses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,15 +7,15 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response, or none.
+    /// A body, or an empty one.
     #[derive(Debug)]
-    pub(crate) struct MaybeBody<B> {
+    pub(crate) struct OptionalBody<B> {
         #[pin]
         inner: Option<B>,
     }
 }
 
-impl<B> MaybeBody<B> {
+impl<B> OptionalBody<B> {
     pub(crate) fn new(body: B) -> Self {
         Self { inner: Some(body) }
     }
@@ -26,13 +26,13 @@ impl<B> MaybeBody<B> {
     }
 }
 
-impl<B> Default for MaybeBody<B> {
+impl<B> Default for OptionalBody<B> {
     fn default() -> Self {
         Self { inner: None }
     }
 }
 
-impl<B: Body> Body for MaybeBody<B> {
+impl<B: Body> Body for OptionalBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

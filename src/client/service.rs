@@ -1,0 +1,61 @@
+//! The service in front of a channel.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use tonic::body::Body;
+use tower::BoxError;
+use tower_service::Service;
+
+use super::body::{RequestBody, ResponseBody};
+use super::future::ResponseFuture;
+use crate::outbound::{CallTarget, Outbound};
+
+/// Service produced by [`ClientLayer`](super::ClientLayer).
+///
+/// It takes requests with tonic's own body, which generated clients send. A layer around it that
+/// changes the body has to convert it back.
+#[derive(Clone, Debug)]
+pub struct ClientService<S> {
+    inner: S,
+    /// The origin that the channel leads to, if it is known.
+    origin: Option<Uri>,
+    outbound: Outbound,
+}
+
+impl<S> ClientService<S> {
+    pub(super) fn new(inner: S, origin: Option<Uri>, outbound: Outbound) -> Self {
+        Self { inner, origin, outbound }
+    }
+}
+
+impl<S, B> Service<Request<Body>> for ClientService<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let target = CallTarget::new().origin(self.origin.as_ref()).request_uri(&parts.uri);
+        match self.outbound.inject(target, &mut parts.headers, &mut parts.extensions) {
+            Ok(injected) => {
+                let (body, request_guard) = RequestBody::new(body, injected.context().clone());
+                let future = self.inner.call(Request::from_parts(parts, Body::new(body)));
+                // The body of a relayed response ends with the call that it is relayed to.
+                let ends_body = !self.outbound.is_relay();
+                ResponseFuture::sent(future, injected, ends_body, request_guard)
+            }
+            Err(error) => ResponseFuture::failed(error),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Acceptance of requests.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap};
+
+use super::accepted::Accepted;
+use super::config::InboundConfig;
+use super::pending::PendingAcceptance;
+use super::steps::{Outcome, Steps};
+use super::target::RequestTarget;
+use crate::authenticate::{Authenticator, Credentials};
+use crate::context::UserContext;
+use crate::policy::Policy;
+use crate::propagation::PropagatedField;
+use crate::rejection::Rejection;
+use crate::telemetry;
+
+/// Acceptance of requests by one authenticator and one configuration; see the [module](super).
+///
+/// [`ServerLayer`](crate::ServerLayer) documents the settings.
+pub struct Inbound<A> {
+    authenticator: Arc<A>,
+    config: Arc<InboundConfig>,
+}
+
+/// Outcome of [`Inbound::begin`].
+#[derive(Debug)]
+#[must_use = "a request is served only after it was accepted"]
+#[expect(clippy::large_enum_variant, reason = "it is matched at once, and never stored")]
+pub enum Acceptance {
+    /// The request was accepted.
+    Accepted(Accepted),
+    /// The request was rejected. Its headers are not fit to be used.
+    Rejected(Rejection),
+    /// The authenticator has to wait.
+    Pending(PendingAcceptance),
+}
+
+impl<A: Authenticator> Inbound<A> {
+    /// Accepts requests whose caller this strategy identifies. Without a [`policy`](Self::policy),
+    /// every method needs an authenticated caller.
+    pub fn new(authenticator: A) -> Self {
+        Self { authenticator: Arc::new(authenticator), config: Arc::default() }
+    }
+
+    /// Sets the policy: see [`ServerLayer::policy`](crate::ServerLayer::policy).
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.config_mut().policy = Some(policy);
+        self
+    }
+
+    /// Sets the shadow policy: see
+    /// [`ServerLayer::shadow_policy`](crate::ServerLayer::shadow_policy).
+    #[must_use]
+    pub fn shadow_policy(mut self, policy: Policy) -> Self {
+        self.config_mut().shadow_policy = Some(policy);
+        self
+    }
+
+    /// Records the user's e-mail address: see
+    /// [`ServerLayer::record_email`](crate::ServerLayer::record_email).
+    #[must_use]
+    pub fn record_email(mut self) -> Self {
+        self.config_mut().record_email = true;
+        self
+    }
+
+    /// Sets the maximum duration of calls: see [`ServerLayer::timeout`](crate::ServerLayer::timeout).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.config_mut().timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long streams may outlive their token: see
+    /// [`ServerLayer::stream_expiry_grace`](crate::ServerLayer::stream_expiry_grace).
+    #[must_use]
+    pub fn stream_expiry_grace(mut self, grace: Option<Duration>) -> Self {
+        self.config_mut().stream_expiry_grace = grace;
+        self
+    }
+
+    /// Adds fields to propagate: see [`ServerLayer::propagate`](crate::ServerLayer::propagate).
+    #[must_use]
+    pub fn propagate(mut self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
+        self.config_mut().propagate(fields);
+        self
+    }
+
+    fn config_mut(&mut self) -> &mut InboundConfig {
+        Arc::make_mut(&mut self.config)
+    }
+
+    /// Accepts a request, and awaits its authenticator. An adapter whose function is not
+    /// asynchronous uses [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// The [`Rejection`] of the request. Its headers are not fit to be used then.
+    pub async fn accept(
+        &self,
+        target: RequestTarget<'_>,
+        headers: &mut HeaderMap,
+        extensions: &mut Extensions,
+    ) -> Result<Accepted, Rejection> {
+        match self.begin(target, headers, extensions) {
+            Acceptance::Accepted(accepted) => Ok(accepted),
+            Acceptance::Rejected(rejection) => Err(rejection),
+            Acceptance::Pending(mut pending) => {
+                poll_fn(|cx| pending.poll(cx, headers, extensions)).await
+            }
+        }
+    }
+
+    /// Accepts a request, as far as that is possible without waiting. Whatever the headers and
+    /// extensions held about identity, those of an accepted request hold the established one.
+    pub fn begin(
+        &self,
+        target: RequestTarget<'_>,
+        headers: &mut HeaderMap,
+        extensions: &mut Extensions,
+    ) -> Acceptance {
+        let method = match target.method() {
+            Ok(method) => method,
+            Err(rejection) => {
+                tracing::info!(path = target.path(), "request rejected: {rejection}");
+                telemetry::count_request(telemetry::Outcome::Rejected(rejection.reason()));
+                return Acceptance::Rejected(rejection);
+            }
+        };
+        extensions.remove::<UserContext>();
+        let authenticator = &*self.authenticator;
+        let steps = Steps {
+            config: &self.config,
+            method,
+            credential_names: authenticator.credential_names(),
+        };
+        let authenticate = |credentials: &Credentials<'_>| authenticator.authenticate(credentials);
+        let challenge = || authenticator.challenge();
+        match steps.run(None, authenticate, challenge, headers, extensions) {
+            Outcome::Accepted(accepted) => Acceptance::Accepted(accepted),
+            Outcome::Rejected(rejection) => Acceptance::Rejected(rejection),
+            Outcome::Pending(future, progress) => {
+                let config = Arc::clone(&self.config);
+                let challenge = authenticator.challenge();
+                let pending = PendingAcceptance::new(&steps, config, challenge, future, progress);
+                Acceptance::Pending(pending)
+            }
+        }
+    }
+}
+
+impl<A> Clone for Inbound<A> {
+    fn clone(&self) -> Self {
+        Self { authenticator: Arc::clone(&self.authenticator), config: Arc::clone(&self.config) }
+    }
+}
+
+impl<A> fmt::Debug for Inbound<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound").field("config", &self.config).finish_non_exhaustive()
+    }
+}

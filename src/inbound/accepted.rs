@@ -1,0 +1,137 @@
+//! An accepted call.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame};
+
+use super::body::{BodyError, RequestBody};
+use super::expiry::{CallExpiry, ExpiryCause};
+use super::guard::CallGuard;
+use super::handler::HandlerFuture;
+use crate::call::CallContext;
+use crate::metadata::{self, Reserved, is_connection_field};
+use crate::util::DeadlineTimer;
+
+/// Call that was accepted, until its response is complete.
+///
+/// It owns the call's scope, its end by deadline and token, its cancellation, and the stripping of
+/// identity from the response. Dropping it earlier than [`complete`](Self::complete) cancels the call.
+#[derive(Debug)]
+#[must_use = "dropping an accepted call cancels it"]
+pub struct Accepted {
+    guard: CallGuard,
+    expiry: CallExpiry,
+    timer: DeadlineTimer,
+}
+
+impl Accepted {
+    pub(super) fn new(guard: CallGuard, expiry: CallExpiry) -> Self {
+        Self { guard, expiry, timer: expiry.handler_timer() }
+    }
+
+    /// The context of the call.
+    pub fn context(&self) -> &CallContext {
+        self.guard.context()
+    }
+
+    /// Wraps the request's body: it ends with an error when the time of the call is over, and its
+    /// trailers carry no identity.
+    pub fn request_body<B, E>(&self, body: B) -> RequestBody<B, E> {
+        RequestBody::new(body, self.expiry)
+    }
+
+    /// Calls the handler, and polls its future, in the scope of the call. The future ends by the
+    /// call's deadline, and strips identity from the response's headers.
+    pub fn handle<F: Future>(mut self, handler: impl FnOnce() -> F) -> HandlerFuture<F> {
+        let future = self.in_scope(handler);
+        HandlerFuture::new(future, self)
+    }
+
+    /// Polls the response's body in the scope of the call. Its trailers carry no identity.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::Rejected`] when the time of the call is over. The body must be dropped then, in
+    /// the call's [scope](Self::in_scope), and not be polled again.
+    pub fn poll_frame<B: Body>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
+        let polled = self.in_scope(|| body.as_mut().poll_frame(cx));
+        match polled {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                if body.is_end_stream() {
+                    // The transport does not poll again.
+                    self.guard.complete();
+                }
+                if !self.timer.is_elapsed() {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+            }
+            Poll::Ready(last) => {
+                self.guard.complete();
+                return Poll::Ready(last.map(|frame| match frame {
+                    Ok(frame) => Ok(strip_trailers(frame)),
+                    Err(error) => Err(BodyError::Body(error)),
+                }));
+            }
+            Poll::Pending => {
+                if self.timer.poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        }
+        let cause = self.expiry.cause();
+        self.guard.expire(cause);
+        Poll::Ready(Some(Err(BodyError::Rejected(cause.rejection()))))
+    }
+
+    /// Runs a function in the scope and the tracing span of the call.
+    #[inline]
+    pub fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.guard.in_scope(f)
+    }
+
+    /// Marks the response as complete, so that the call is not cancelled.
+    pub fn complete(mut self) {
+        self.guard.complete();
+    }
+
+    /// Begins the response.
+    pub(super) fn begin_response(&mut self, is_end_stream: bool) {
+        if is_end_stream {
+            self.guard.complete();
+        }
+        self.expiry = self.expiry.of_response();
+        self.timer = self.expiry.timer();
+    }
+
+    /// Completes when the deadline elapsed while the handler runs, and ends the call.
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.guard.expire(ExpiryCause::Deadline);
+        Poll::Ready(())
+    }
+
+    /// Marks a call as complete whose handler failed.
+    pub(super) fn fail(&mut self) {
+        self.guard.complete();
+    }
+}
+
+/// Removes identity, and fields of the connection, from trailers. Over HTTP/1 a client can send
+/// connection-specific fields there, which HTTP/2 peers reject.
+pub(super) fn strip_trailers<D>(mut frame: Frame<D>) -> Frame<D> {
+    if let Some(trailers) = frame.trailers_mut() {
+        metadata::remove(trailers, |name| {
+            let name = name.as_str();
+            name == "te" || is_connection_field(name) || Reserved::classify(name).is_some()
+        });
+    }
+    frame
+}

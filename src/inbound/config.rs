@@ -1,0 +1,49 @@
+//! The configuration of an inbound seam, besides the authenticator.
+
+use std::time::Duration;
+
+use crate::policy::Policy;
+use crate::propagation::PropagatedField;
+
+/// The default grace period of streams after their token expired. It equals the verifier's default
+/// leeway.
+const STREAM_EXPIRY_GRACE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug)]
+pub(super) struct InboundConfig {
+    /// Without a policy, every method needs an authenticated caller.
+    pub(super) policy: Option<Policy>,
+    /// Evaluated and reported, without an effect on the call.
+    pub(super) shadow_policy: Option<Policy>,
+    /// Whether the e-mail address of the user is recorded in the span.
+    pub(super) record_email: bool,
+    /// The maximum duration of a call.
+    pub(super) timeout: Option<Duration>,
+    /// How long a stream may outlive its token; `None` for any time.
+    pub(super) stream_expiry_grace: Option<Duration>,
+    /// The fields that are propagated besides those of the crate.
+    pub(super) propagated_fields: Vec<PropagatedField>,
+}
+
+impl Default for InboundConfig {
+    fn default() -> Self {
+        Self {
+            policy: None,
+            shadow_policy: None,
+            record_email: false,
+            timeout: None,
+            stream_expiry_grace: Some(STREAM_EXPIRY_GRACE),
+            propagated_fields: Vec::new(),
+        }
+    }
+}
+
+impl InboundConfig {
+    /// Adds fields. The last setting for a field replaces earlier ones.
+    pub(super) fn propagate(&mut self, fields: impl IntoIterator<Item = PropagatedField>) {
+        for field in fields {
+            self.propagated_fields.retain(|listed| listed.name() != field.name());
+            self.propagated_fields.push(field);
+        }
+    }
+}

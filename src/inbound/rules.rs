@@ -1,0 +1,80 @@
+//! The rules of a method: that of the policy, and that of the shadow policy.
+
+use tracing::Span;
+
+use super::config::InboundConfig;
+use crate::authenticate::{Authentication, Credentials};
+use crate::context::UserContext;
+use crate::policy::{Access, Policy, Ruling};
+use crate::rejection::Rejection;
+use crate::telemetry;
+
+/// The rules that apply to a method. Without an enforced one, every authenticated caller is allowed.
+pub(super) struct MethodRules<'a> {
+    enforced: Option<Ruling<'a>>,
+    shadow: Option<Ruling<'a>>,
+}
+
+impl<'a> MethodRules<'a> {
+    /// Looks up the rules of a method. For an unknown method, there are none.
+    pub(super) fn find(config: &'a InboundConfig, method: Option<&'a str>) -> Self {
+        let rule = |policy: &'a Option<Policy>| Some(policy.as_ref()?.ruling(method?));
+        Self { enforced: rule(&config.policy), shadow: rule(&config.shadow_policy) }
+    }
+
+    /// Whether the method does not ask for its caller.
+    pub(super) fn is_public(&self) -> bool {
+        self.enforced.is_some_and(|rule| rule.access() == Access::Public)
+    }
+
+    /// Authenticates the caller, unless the method is public.
+    pub(super) fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+        authenticate: impl FnOnce(&Credentials<'_>) -> Authentication,
+    ) -> Authentication {
+        if !self.is_public() {
+            return authenticate(credentials);
+        }
+        match &self.shadow {
+            None => {}
+            Some(shadow) if shadow.access() == Access::Public => shadow.report(None),
+            // Only the shadow policy asks for the caller. A call does not wait for its sake.
+            Some(shadow) => {
+                let user = match authenticate(credentials) {
+                    Authentication::Ready(Ok(user)) => user,
+                    Authentication::Ready(Err(_)) | Authentication::Pending(_) => None,
+                };
+                shadow.report(user.as_ref());
+            }
+        }
+        Authentication::Ready(Ok(None))
+    }
+
+    /// Authorizes the call, and returns its user. `challenge` makes the rejection of an anonymous
+    /// caller.
+    pub(super) fn authorize(
+        &self,
+        user: Option<UserContext>,
+        span: &Span,
+        config: &InboundConfig,
+        challenge: impl FnOnce() -> Rejection,
+    ) -> Result<Option<UserContext>, Rejection> {
+        if let Some(user) = &user {
+            telemetry::record_user(span, user, config.record_email);
+        }
+        match &self.shadow {
+            Some(shadow) if !self.is_public() => {
+                let is_asked = shadow.access() != Access::Public;
+                shadow.report(user.as_ref().filter(|_| is_asked));
+            }
+            _ => {}
+        }
+        match &self.enforced {
+            Some(rule) => rule.enforce(user.as_ref(), challenge)?,
+            None if user.is_none() => return Err(challenge()),
+            None => {}
+        }
+        Ok(user)
+    }
+}

@@ -1,0 +1,322 @@
+//! Injection of the call context into an outgoing request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri};
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::config::OutboundConfig;
+use super::destination::{Destination, TargetAuthority};
+use super::error::OutboundError;
+use super::injected::Injected;
+use super::target::CallTarget;
+use crate::call::{
+    CallContext, Deadline, GRPC_TIMEOUT, InvalidTimeout, PolicyPermit, parse_timeout, write_timeout,
+};
+use crate::context::UserContext;
+use crate::metadata::{Reserved, is_connection_field};
+use crate::propagation::{Hops, ONE_HOP, PropagatedValue, REQUEST_ID, TRACEPARENT, TRACESTATE};
+
+/// Injection of the call context with one configuration; see the [module](super).
+///
+/// [`ClientLayer`](crate::ClientLayer) documents the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    config: Arc<OutboundConfig>,
+}
+
+impl Outbound {
+    /// Refuses calls without a user: they end with [`OutboundError::ContextMissing`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Allows calls without a user: see
+    /// [`ClientLayer::allow_anonymous`](crate::ClientLayer::allow_anonymous).
+    #[must_use]
+    pub fn allow_anonymous(mut self) -> Self {
+        self.config_mut().allow_anonymous = true;
+        self
+    }
+
+    /// Restricts the destinations: see
+    /// [`ClientLayer::destinations`](crate::ClientLayer::destinations).
+    #[must_use]
+    pub fn destinations(mut self, destinations: impl IntoIterator<Item = Destination>) -> Self {
+        self.config_mut().destinations = Some(destinations.into_iter().collect());
+        self
+    }
+
+    /// Allows calls to other destinations without the context: see
+    /// [`ClientLayer::allow_other_destinations`](crate::ClientLayer::allow_other_destinations).
+    #[must_use]
+    pub fn allow_other_destinations(mut self) -> Self {
+        self.config_mut().allow_other_destinations = true;
+        self
+    }
+
+    /// Sets the margin of deadlines: see
+    /// [`ClientLayer::deadline_margin`](crate::ClientLayer::deadline_margin).
+    #[must_use]
+    pub fn deadline_margin(mut self, margin: Duration) -> Self {
+        self.config_mut().deadline_margin = margin;
+        self
+    }
+
+    /// Injection into calls that are relayed instead of made.
+    pub(crate) fn relay() -> Self {
+        let mut outbound = Self::new().allow_anonymous();
+        outbound.config_mut().is_relay = true;
+        outbound
+    }
+
+    /// Whether calls are relayed instead of made.
+    pub(crate) fn is_relay(&self) -> bool {
+        self.config.is_relay
+    }
+
+    fn config_mut(&mut self) -> &mut OutboundConfig {
+        Arc::make_mut(&mut self.config)
+    }
+
+    /// Injects the call context into the headers of an outgoing request.
+    ///
+    /// # Errors
+    ///
+    /// An [`OutboundError`] when the call must not be made. Its headers are not fit to be sent then.
+    pub fn inject(
+        &self,
+        target: CallTarget<'_>,
+        headers: &mut HeaderMap,
+        extensions: &mut Extensions,
+    ) -> Result<Injected, OutboundError> {
+        let config = &*self.config;
+        let own = strip_identity(headers)?;
+        let context = find_context(extensions);
+        if context.is_cancelled() {
+            return Err(OutboundError::Cancelled);
+        }
+        let may_receive_context = match check_destination(config, target) {
+            Ok(()) => true,
+            Err(_) if config.allow_other_destinations => false,
+            Err(error) => return Err(log_misuse(error, target)),
+        };
+        let user = context.user().filter(|_| may_receive_context);
+        if user.is_none() && may_receive_context && !config.allow_anonymous {
+            return Err(log_misuse(OutboundError::ContextMissing, target));
+        }
+
+        if config.is_relay {
+            remove_arrived(headers, &context);
+        }
+        let outer = context.deadline();
+        let margin = config.deadline_margin;
+        let deadline = shorten_deadline(headers, extensions, own.timeout, outer, margin)?;
+        if may_receive_context {
+            write_context(headers, own.has_request_id, user, &context)?;
+        } else {
+            remove_copies(headers, &context);
+        }
+        Ok(Injected::new(context, deadline))
+    }
+}
+
+/// Checks that the context may be sent to the target. If both of its URIs name a destination, both
+/// must be allowed.
+fn check_destination(config: &OutboundConfig, target: CallTarget<'_>) -> Result<(), OutboundError> {
+    let Some(allowed) = &config.destinations else {
+        return Ok(());
+    };
+    let not_allowed = |destination| OutboundError::DestinationNotAllowed { destination };
+    let uris = [target.origin, target.request_uri].into_iter().flatten();
+    let mut authorities = uris.filter_map(TargetAuthority::of).peekable();
+    if authorities.peek().is_none() {
+        return Err(not_allowed(None));
+    }
+    let is_other = |target: &TargetAuthority<'_>| !allowed.iter().any(|own| own.matches(*target));
+    match authorities.find(is_other) {
+        Some(other) => Err(not_allowed(Some(other.host_and_port().to_owned()))),
+        None => Ok(()),
+    }
+}
+
+/// Returns the context in the request's extensions, or that of the running task.
+fn find_context(extensions: &mut Extensions) -> CallContext {
+    let context = match extensions.get().cloned() {
+        Some(explicit) => {
+            // The permit was granted for the received request. If this one stays in the process,
+            // another rule applies to it.
+            extensions.remove::<PolicyPermit>();
+            explicit
+        }
+        None => CallContext::current(),
+    };
+    match extensions.get::<UserContext>() {
+        Some(user) => context.with_user(user.clone()),
+        None => context,
+    }
+}
+
+/// Fields of the request that take precedence over the context.
+struct ExplicitFields {
+    timeout: Option<Duration>,
+    has_request_id: bool,
+}
+
+/// Removes identity and connection-specific fields from the headers.
+fn strip_identity(headers: &mut HeaderMap) -> Result<ExplicitFields, OutboundError> {
+    let mut has_request_id = false;
+    let mut names: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    let mut timeouts = 0;
+    let mut timeout = None;
+    for (name, value) in &*headers {
+        let text = name.as_str();
+        if text == "grpc-timeout" {
+            timeouts += 1;
+            timeout = Some(parse_timeout(value));
+        } else if Reserved::classify(text).is_some()
+            || is_connection_field(text)
+            || text == "x-passport-one-hop"
+        {
+            names.push(name.clone());
+        } else if text == "x-request-id" {
+            has_request_id = true;
+        }
+    }
+    for name in names {
+        headers.remove(name);
+    }
+    match timeout.transpose() {
+        Ok(timeout) if timeouts <= 1 => Ok(ExplicitFields { timeout, has_request_id }),
+        Ok(_) | Err(InvalidTimeout) => Err(OutboundError::TimeoutInvalid),
+    }
+}
+
+/// The deadline that a request's own timeout resulted in. It is in the extensions, for the layers
+/// that each attempt of a retried call passes.
+#[derive(Clone, Copy)]
+struct OwnDeadline(Deadline);
+
+/// Determines the deadline of a call, and writes it into the headers: the request's own timeout, but
+/// at most the remaining time of the call on whose behalf it is made, less the margin.
+fn shorten_deadline(
+    headers: &mut HeaderMap,
+    extensions: &mut Extensions,
+    own_timeout: Option<Duration>,
+    outer: Option<Deadline>,
+    margin: Duration,
+) -> Result<Option<Deadline>, OutboundError> {
+    if own_timeout.is_none() && outer.is_none() {
+        return Ok(None);
+    }
+    let now = Instant::now();
+    let of_earlier_attempt = own_timeout
+        .and_then(|_| extensions.get())
+        .map(|OwnDeadline(deadline)| deadline.remaining_at(now));
+    let of_outer = outer.map(|outer| outer.remaining_at(now).saturating_sub(margin));
+    let remaining = of_outer.into_iter().chain(of_earlier_attempt).min();
+    let (value, timeout) = match (own_timeout, remaining) {
+        (Some(own), remaining) if remaining.is_none_or(|remaining| own <= remaining) => (None, own),
+        (_, remaining) => {
+            let (value, written) = write_timeout(remaining.unwrap_or_default());
+            (Some(value), written)
+        }
+    };
+    if timeout.is_zero() {
+        return Err(OutboundError::DeadlineExceeded);
+    }
+    let deadline = Deadline::from_timeout(now, timeout);
+    match value {
+        Some(value) => insert(headers, GRPC_TIMEOUT, value)?,
+        None => {
+            extensions.insert(OwnDeadline(deadline));
+        }
+    }
+    Ok(Some(deadline))
+}
+
+/// Writes the context into the headers. Fields that the request carries itself, such as a trace, are
+/// left as they are.
+fn write_context(
+    headers: &mut HeaderMap,
+    has_request_id: bool,
+    user: Option<&UserContext>,
+    context: &CallContext,
+) -> Result<(), OutboundError> {
+    // Reserving room at once moves the entries of the map at most once.
+    let count = user.map_or(0, UserContext::fields) + context.fields().len() + 1;
+    headers.try_reserve(count).map_err(|_| OutboundError::HeadersFull)?;
+    if let Some(user) = user {
+        user.append_to(headers)?;
+    }
+    if let Some(id) = context.request_id().filter(|_| !has_request_id) {
+        insert(headers, REQUEST_ID, id.value().clone())?;
+    }
+
+    let fields = context.fields();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    // A tracestate belongs to the traceparent that it came with.
+    let takes_trace = !headers.contains_key(TRACEPARENT)
+        && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::None);
+    let is_new = |PropagatedValue { name, hops, .. }: &PropagatedValue| {
+        *hops != Hops::None && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
+    };
+    let is_new: SmallVec<[bool; 4]> = fields.iter().map(is_new).collect();
+    for (PropagatedValue { name, value, .. }, _) in
+        fields.iter().zip(is_new).filter(|(_, is_new)| *is_new)
+    {
+        headers.try_append(name, value.clone()).map_err(|_| OutboundError::HeadersFull)?;
+    }
+    // A relayed request carries the value already. Another value of that name starts here, and is
+    // not limited to one hop.
+    let ends_at_receiver = |PropagatedValue { name, value, hops }: &&PropagatedValue| {
+        *hops == Hops::One && headers.get_all(name).iter().any(|sent| sent == value)
+    };
+    let mut one_hop: Vec<&str> =
+        fields.iter().filter(ends_at_receiver).map(|field| field.name.as_str()).collect();
+    one_hop.dedup();
+    if !one_hop.is_empty() {
+        // Field names joined by commas are a valid header value.
+        let value =
+            HeaderValue::try_from(one_hop.join(",")).map_err(|_| OutboundError::HeadersFull)?;
+        insert(headers, ONE_HOP, value)?;
+    }
+    Ok(())
+}
+
+/// Removes the fields that were to go one hop, and have arrived.
+fn remove_arrived(headers: &mut HeaderMap, context: &CallContext) {
+    for field in context.fields().iter().filter(|field| field.hops == Hops::None) {
+        headers.remove(&field.name);
+    }
+}
+
+/// Removes values of the context from the headers: a handler may have copied the metadata of its
+/// own request.
+fn remove_copies(headers: &mut HeaderMap, context: &CallContext) {
+    let id = context.request_id().map(|id| (REQUEST_ID, id.value()));
+    let fields = context.fields().iter().map(|field| (field.name.clone(), &field.value));
+    for (name, value) in fields.chain(id) {
+        if headers.get_all(&name).iter().any(|own| own == value) {
+            headers.remove(name);
+        }
+    }
+}
+
+fn insert(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Result<(), OutboundError> {
+    headers.try_insert(name, value).map(drop).map_err(|_| OutboundError::HeadersFull)
+}
+
+/// Logs an error that the developer of the service has to fix.
+fn log_misuse(error: OutboundError, target: CallTarget<'_>) -> OutboundError {
+    tracing::error!(method = target.request_uri.map(Uri::path), "{error}");
+    error
+}

@@ -1,0 +1,33 @@
+//! The target of an outgoing call.
+
+use http::Uri;
+
+/// Target of an outgoing call, as far as the protocol adapter knows it.
+///
+/// If the origin and the request's URI name different destinations, both must be allowed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallTarget<'a> {
+    pub(super) origin: Option<&'a Uri>,
+    pub(super) request_uri: Option<&'a Uri>,
+}
+
+impl<'a> CallTarget<'a> {
+    /// An unknown target.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the origin that the connection or channel leads to.
+    #[must_use]
+    pub fn origin(mut self, origin: Option<&'a Uri>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Sets the URI of the request.
+    #[must_use]
+    pub fn request_uri(mut self, uri: &'a Uri) -> Self {
+        self.request_uri = Some(uri);
+        self
+    }
+}

@@ -1,0 +1,10 @@
+//! Small tools without a domain of their own.
+
+pub(crate) mod byte_set;
+mod error_chain;
+mod optional_body;
+mod timer;
+
+pub(crate) use error_chain::describe;
+pub(crate) use optional_body::OptionalBody;
+pub(crate) use timer::DeadlineTimer;
