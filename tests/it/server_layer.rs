@@ -405,7 +405,7 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
         ),
         ("cut", &edge, message.to_owned(), "not a compact JWS"),
         ("not a token", &edge, "hunter2hunter2".to_owned(), "not a compact JWS"),
-        ("with a comma", &edge, format!("{good},"), "one bearer token"),
+        ("with a comma", &edge, format!("{good},"), "exactly one token"),
         ("too large", &edge, format!("{good}{}", "A".repeat(1024)), "1024 bytes"),
         ("at an internal service", &internal, good.clone(), "no user context"),
     ];
