@@ -65,20 +65,25 @@
 
 mod accept;
 mod accepted;
-mod body;
+mod body_error;
 mod config;
 mod expiry;
 mod fields;
 mod guard;
 mod handler;
 mod pending;
+mod request_body;
+mod response_body;
 mod rules;
 mod steps;
+mod strip;
 mod target;
 
 pub use accept::{Acceptance, Inbound};
 pub use accepted::Accepted;
-pub use body::{BodyError, RequestBody, ResponseBody};
+pub use body_error::BodyError;
 pub use handler::{HandlerError, HandlerFuture};
 pub use pending::PendingAcceptance;
+pub use request_body::RequestBody;
+pub use response_body::ResponseBody;
 pub use target::RequestTarget;

@@ -1,17 +1,16 @@
 //! An accepted call.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http_body::{Body, Frame};
 
-use super::body::{BodyError, RequestBody};
+use super::body_error::BodyError;
 use super::expiry::{CallExpiry, ExpiryCause};
 use super::guard::CallGuard;
-use super::handler::HandlerFuture;
+use super::request_body::RequestBody;
+use super::strip::strip_trailers;
 use crate::call::CallContext;
-use crate::metadata::{self, Reserved, is_connection_field};
 use crate::util::DeadlineTimer;
 
 /// Call that was accepted, until its response is complete.
@@ -40,13 +39,6 @@ impl Accepted {
     /// trailers carry no identity.
     pub fn request_body<B, E>(&self, body: B) -> RequestBody<B, E> {
         RequestBody::new(body, self.expiry)
-    }
-
-    /// Calls the handler, and polls its future, in the scope of the call. The future ends by the
-    /// call's deadline, and strips identity from the response's headers.
-    pub fn handle<F: Future>(mut self, handler: impl FnOnce() -> F) -> HandlerFuture<F> {
-        let future = self.in_scope(handler);
-        HandlerFuture::new(future, self)
     }
 
     /// Polls the response's body in the scope of the call. Its trailers carry no identity.
@@ -122,16 +114,4 @@ impl Accepted {
     pub(super) fn fail(&mut self) {
         self.guard.complete();
     }
-}
-
-/// Removes identity, and fields of the connection, from trailers. Over HTTP/1 a client can send
-/// connection-specific fields there, which HTTP/2 peers reject.
-pub(super) fn strip_trailers<D>(mut frame: Frame<D>) -> Frame<D> {
-    if let Some(trailers) = frame.trailers_mut() {
-        metadata::remove(trailers, |name| {
-            let name = name.as_str();
-            name == "te" || is_connection_field(name) || Reserved::classify(name).is_some()
-        });
-    }
-    frame
 }

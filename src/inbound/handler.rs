@@ -10,7 +10,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::accepted::Accepted;
-use crate::metadata;
+use super::strip::strip_response;
 use crate::rejection::Rejection;
 
 pin_project! {
@@ -48,9 +48,12 @@ pub enum HandlerError<E> {
     Rejected(Rejection),
 }
 
-impl<F> HandlerFuture<F> {
-    pub(super) fn new(future: F, accepted: Accepted) -> Self {
-        Self { future: Some(future), accepted: Some(accepted) }
+impl Accepted {
+    /// Calls the handler, and polls its future, in the scope of the call. The future ends by the
+    /// call's deadline, and strips identity from the response's headers.
+    pub fn handle<F: Future>(mut self, handler: impl FnOnce() -> F) -> HandlerFuture<F> {
+        let future = self.in_scope(handler);
+        HandlerFuture { future: Some(future), accepted: Some(self) }
     }
 }
 
@@ -77,7 +80,7 @@ where
         });
         match polled {
             Poll::Ready(Ok(mut response)) => {
-                metadata::strip(response.headers_mut(), |_| true);
+                strip_response(response.headers_mut());
                 accepted.begin_response(response.body().is_end_stream());
                 let Some(accepted) = this.accepted.take() else { return Poll::Pending };
                 Poll::Ready(Ok((response, accepted)))

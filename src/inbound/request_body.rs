@@ -1,4 +1,4 @@
-//! The bodies of an accepted call.
+//! The body of a request.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,22 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::accepted::{Accepted, strip_trailers};
+use super::body_error::BodyError;
 use super::expiry::{CallExpiry, ExpiryCause};
-use crate::rejection::Rejection;
+use super::strip::strip_trailers;
 use crate::util::{DeadlineTimer, OptionalBody};
-
-/// Error of a body that belongs to an accepted call.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BodyError<E = BoxError> {
-    /// The body itself failed.
-    #[error("the body failed")]
-    Body(#[source] E),
-    /// The time of the call is over.
-    #[error("the call has ended")]
-    Rejected(#[source] Rejection),
-}
 
 pin_project! {
     /// Body of a request: it ends with an error when the time of the call is over, and its trailers
@@ -38,24 +26,6 @@ pin_project! {
     }
 }
 
-pin_project! {
-    /// Body of a response, for protocols without trailers: polled in the scope of the call. It ends
-    /// with an error when the time of the call is over.
-    pub struct ResponseBody<B> {
-        #[pin]
-        inner: OptionalBody<B>,
-        accepted: Accepted,
-    }
-
-    // The body is dropped in the scope of the call.
-    impl<B> PinnedDrop for ResponseBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.accepted.in_scope(|| this.inner.clear());
-        }
-    }
-}
-
 impl<B, E> RequestBody<B, E> {
     pub(super) fn new(inner: B, expiry: CallExpiry) -> Self {
         let (timer, cause) = (expiry.timer(), expiry.cause());
@@ -66,13 +36,6 @@ impl<B, E> RequestBody<B, E> {
     #[cfg(feature = "gateway")]
     pub(crate) fn stripped(inner: B) -> Self {
         Self::new(inner, CallExpiry::NEVER)
-    }
-}
-
-impl<B> ResponseBody<B> {
-    /// Guards the body of a response of this call.
-    pub fn new(inner: B, accepted: Accepted) -> Self {
-        Self { inner: OptionalBody::new(inner), accepted }
     }
 }
 
@@ -118,39 +81,8 @@ where
     }
 }
 
-impl<B: Body> Body for ResponseBody<B> {
-    type Data = B::Data;
-    type Error = BodyError<B::Error>;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
-        let mut this = self.project();
-        let polled = this.accepted.poll_frame(this.inner.as_mut(), cx);
-        if let Poll::Ready(Some(Err(BodyError::Rejected(_)))) = &polled {
-            this.accepted.in_scope(|| this.inner.clear());
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
 impl<B, E> fmt::Debug for RequestBody<B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBody").finish_non_exhaustive()
-    }
-}
-
-impl<B> fmt::Debug for ResponseBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseBody").finish_non_exhaustive()
     }
 }

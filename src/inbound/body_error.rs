@@ -1,0 +1,17 @@
+//! The error of a body that belongs to an accepted call.
+
+use tower::BoxError;
+
+use crate::rejection::Rejection;
+
+/// Error of a body that belongs to an accepted call.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError<E = BoxError> {
+    /// The body itself failed.
+    #[error("the body failed")]
+    Body(#[source] E),
+    /// The time of the call is over.
+    #[error("the call has ended")]
+    Rejected(#[source] Rejection),
+}
