@@ -64,6 +64,7 @@ mod propagated_fields;
 mod propagation;
 mod real_issuers;
 mod revocation;
+mod rooms;
 mod rotation_under_load;
 mod server_interceptor;
 mod server_layer;
