@@ -105,21 +105,6 @@ pub(crate) fn count(outcome: Outcome) {
     }
 }
 
-/// Counts a call that a policy denied, or would have denied: by the rule with this target, or for
-/// want of one.
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing counts"))]
-pub(crate) fn denied(policy: &Arc<str>, target: Option<&Arc<str>>, is_shadow: bool) {
-    #[cfg(feature = "metrics")]
-    metrics::counter!(
-        "passport_policy_denials_total",
-        "policy" => Arc::clone(policy),
-        // Not what the caller wrote: there is no end to that.
-        "method" => target.map_or_else(|| Arc::from(""), Arc::clone),
-        "mode" => if is_shadow { "shadow" } else { "enforced" },
-    )
-    .increment(1);
-}
-
 /// Says that a field was malformed or too large, and goes no further.
 pub(crate) fn field_dropped(name: &'static str) {
     tracing::debug!(name, "field dropped: malformed or too large");

@@ -21,8 +21,8 @@ pub fn holds(input: &[u8]) {
         Ok(table) => {
             let [declared, default] = table.rows() else { panic!("{table}") };
             assert_eq!(declared.rule(), default.rule());
-            assert!(declared.origin().is_some_and(|origin| !origin.is_default()));
-            assert!(default.origin().is_some_and(RuleSource::is_default));
+            assert!(declared.source().is_some_and(|source| !source.is_default()));
+            assert!(default.source().is_some_and(RuleSource::is_default));
         }
         Err(PolicyError::InvalidDescriptorSet { .. } | PolicyError::InvalidRule { .. }) => {}
         Err(error) => panic!("{error}"),

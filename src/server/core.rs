@@ -12,7 +12,7 @@ use crate::authenticate::{Authenticator, Credentials, Rejection};
 use crate::call::{CallContext, Cancellation, Inner, LetIn, Life};
 use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, InvalidTimeout};
-use crate::policy::{Access, Policy, Ruling};
+use crate::policy::{AuthenticationMode, MethodRule, Policy};
 use crate::propagation::{REQUEST_ID, RequestId};
 use crate::status;
 use crate::telemetry::{self, Outcome};
@@ -85,7 +85,7 @@ fn decide<'a, A: Authenticator>(
 ) -> Result<(Option<Deadline>, Option<UserContext>), Rejection> {
     let span = telemetry::authenticate(method, request_id);
     let _entered = span.enter();
-    let ruling = |policy: &'a Option<Policy>| Some(policy.as_ref()?.ruling(method?));
+    let ruling = |policy: &'a Option<Policy>| Some(policy.as_ref()?.method_rule(method?));
     let rulings = Rulings { enforced: ruling(&settings.policy), shadow: ruling(&settings.shadow) };
     let access = rulings.access();
     let answer = deadline(intake.timeout(), settings.timeout).and_then(|deadline| {
@@ -93,7 +93,7 @@ fn decide<'a, A: Authenticator>(
             let names = authenticator.credential_names();
             authenticator.authenticate(&Credentials::new(&intake.identity, names, extensions))
         };
-        let user = if access == Access::Public { None } else { authenticate()? };
+        let user = if access == AuthenticationMode::Skipped { None } else { authenticate()? };
         if let Some(user) = &user {
             telemetry::record_user(&span, user, settings.record_email);
         }
@@ -107,7 +107,7 @@ fn decide<'a, A: Authenticator>(
             tracing::debug!("request accepted");
         }
         Ok((_, None)) => {
-            let public = access == Access::Public;
+            let public = access == AuthenticationMode::Skipped;
             let outcome = if public { Outcome::Public } else { Outcome::Anonymous };
             telemetry::record_outcome(&span, outcome);
             tracing::debug!("request accepted");
@@ -137,14 +137,14 @@ fn deadline(
 
 /// What the policies say of a method.
 struct Rulings<'a> {
-    enforced: Option<Ruling<'a>>,
+    enforced: Option<MethodRule<'a>>,
     /// That of the shadow policy.
-    shadow: Option<Ruling<'a>>,
+    shadow: Option<MethodRule<'a>>,
 }
 
 impl Rulings<'_> {
-    fn access(&self) -> Access {
-        self.enforced.map_or(Access::Required, |ruling| ruling.access())
+    fn access(&self) -> AuthenticationMode {
+        self.enforced.map_or(AuthenticationMode::Required, |ruling| ruling.authentication_mode())
     }
 
     /// Demands that this caller may call the method.
@@ -166,10 +166,12 @@ impl Rulings<'_> {
         authenticate: impl FnOnce() -> Result<Option<UserContext>, Rejection>,
     ) {
         let Some(ruling) = self.shadow else { return };
-        match (ruling.access(), self.access()) {
-            (Access::Public, _) => ruling.report(None),
+        match (ruling.authentication_mode(), self.access()) {
+            (AuthenticationMode::Skipped, _) => ruling.report(None),
             // Nobody has asked who is calling. A bad credential would have been refused.
-            (_, Access::Public) => ruling.report(authenticate().ok().flatten().as_ref()),
+            (_, AuthenticationMode::Skipped) => {
+                ruling.report(authenticate().ok().flatten().as_ref())
+            }
             _ => ruling.report(user),
         }
     }

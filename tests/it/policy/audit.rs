@@ -58,7 +58,7 @@ async fn each_decision_is_reported_once() -> Result<(), PolicyError> {
                     principal: principal.map(str::to_owned),
                     policy: "orders".to_owned(),
                     rule: rule.map(str::to_owned),
-                    origin: rule.map(|_| "in code (default)".to_owned()),
+                    source: rule.map(|_| "in code (default)".to_owned()),
                     authorized,
                     shadow: false,
                 }];
@@ -142,13 +142,13 @@ async fn the_log_has_an_event_for_each_decision() -> Result<(), PolicyError> {
             orders(read()).build()?,
             Caller::PLAIN,
             denied,
-            r#"principal="alice" policy="orders" rule=permission "orders:read" origin=in code (default) authorized=false"#,
+            r#"principal="alice" policy="orders" rule=permission "orders:read" source=in code (default) authorized=false"#,
         ),
         (
             orders(read()).build()?,
             Caller::Anonymous,
             denied,
-            r#"policy="orders" rule=permission "orders:read" origin=in code (default) authorized=false"#,
+            r#"policy="orders" rule=permission "orders:read" source=in code (default) authorized=false"#,
         ),
         (
             Policy::builder().build()?,
@@ -160,13 +160,13 @@ async fn the_log_has_an_event_for_each_decision() -> Result<(), PolicyError> {
             orders(read()).build()?,
             READER,
             authorized,
-            r#"principal="alice" policy="orders" rule=permission "orders:read" origin=in code (default) authorized=true"#,
+            r#"principal="alice" policy="orders" rule=permission "orders:read" source=in code (default) authorized=true"#,
         ),
         (
             orders(Rule::public()).build()?,
             READER,
             authorized,
-            r#"policy="orders" rule=public origin=in code (default) authorized=true"#,
+            r#"policy="orders" rule=public source=in code (default) authorized=true"#,
         ),
     ];
     let log = Log::start("tonic_passport::audit=debug");

@@ -12,7 +12,7 @@ pub struct Event {
     pub principal: Option<String>,
     pub policy: String,
     pub rule: Option<String>,
-    pub origin: Option<String>,
+    pub source: Option<String>,
     pub authorized: bool,
     pub shadow: bool,
 }
@@ -35,7 +35,7 @@ impl AuditSink for Auditor {
             principal: event.principal.map(str::to_owned),
             policy: event.policy.to_owned(),
             rule: event.rule.map(ToString::to_string),
-            origin: event.origin.map(ToString::to_string),
+            source: event.source.map(ToString::to_string),
             authorized: event.authorized,
             shadow: event.shadow,
         });

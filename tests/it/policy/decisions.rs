@@ -347,6 +347,6 @@ fn the_rules_of_the_protocol_buffers_are_those_of_the_policy() -> Result<(), Pol
     let table = policy.table();
     let [get_user, who_am_i] = table.rows() else { panic!("{table}") };
     assert_eq!(get_user.rule(), Some(&Rule::authenticated()));
-    assert_eq!(who_am_i.origin().unwrap().to_string(), "shop/v1/user.proto (default)");
+    assert_eq!(who_am_i.source().unwrap().to_string(), "shop/v1/user.proto (default)");
     Ok(())
 }

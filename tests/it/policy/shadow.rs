@@ -147,7 +147,7 @@ async fn a_shadow_counts_and_reports_what_it_would_do() -> Result<(), PolicyErro
                     principal: said.1.map(str::to_owned),
                     policy: policy.to_owned(),
                     rule: rule.clone(),
-                    origin: rule.as_ref().map(|_| "in code (default)".to_owned()),
+                    source: rule.as_ref().map(|_| "in code (default)".to_owned()),
                     authorized: said.0,
                     shadow: policy == "shadow",
                 };

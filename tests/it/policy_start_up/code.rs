@@ -95,7 +95,7 @@ fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
     for (case, target, builder) in cases {
         let error = builder.build().expect_err(case);
         assert!(
-            matches!(&error, PolicyError::RepeatedRule { target: named } if named == target),
+            matches!(&error, PolicyError::DuplicateRule { target: named } if named == target),
             "{case}: {error:?}"
         );
         assert_eq!(text(&error), format!("in code: {target} has two rules"), "{case}");
@@ -154,7 +154,7 @@ fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
         );
         let known =
             if case.contains("alone") || case.contains("methods") { "none" } else { SERVICE };
-        let expected = format!("in code: there is no service {other}; known are {known}");
+        let expected = format!("in code: there is no service {other}; known services: {known}");
         assert_eq!(text(&error), expected, "{case}");
     }
     // A described one that is not listed is none of the policy's, either.
@@ -184,8 +184,8 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             Rule::all_of([Rule::role("\u{7f}")]),
             InvalidRule::InvalidName { name: "\u{7f}".to_owned() },
         ),
-        (nested(17), InvalidRule::TooDeep { limit: 16 }),
-        (nested(200), InvalidRule::TooDeep { limit: 16 }),
+        (nested(17), InvalidRule::TooDeep { max_depth: 16 }),
+        (nested(200), InvalidRule::TooDeep { max_depth: 16 }),
     ];
     for (rule, expected) in cases {
         for (target, builder) in [
@@ -195,10 +195,14 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             ("fallback_rule", described().fallback_rule(rule.clone())),
         ] {
             let error = builder.build().expect_err(target);
-            let PolicyError::InvalidRule { origin, target: named, problem } = &error else {
+            let PolicyError::InvalidRule { declared_in, target: named, problem } = &error else {
                 panic!("{target}: {rule}: {error:?}")
             };
-            assert_eq!((origin.proto_file(), origin.is_default()), (None, false), "{rule}");
+            assert_eq!(
+                (declared_in.proto_file(), declared_in.is_default()),
+                (None, false),
+                "{rule}"
+            );
             assert_eq!((named.as_str(), problem), (target, &expected), "{rule}");
             assert_eq!(text(&error), format!("in code: {target}: {expected}"), "{rule}");
         }

@@ -106,7 +106,7 @@ fn the_table_names_the_rule_that_is_closest_to_a_method() {
         let table = builder.build().unwrap().table();
         let [row] = table.rows() else { panic!("{table}") };
         assert_eq!(row.rule(), Some(&Rule::permission(expected)), "{number:b}");
-        assert_eq!(row.origin().unwrap().to_string(), origins(expected), "{number:b}");
+        assert_eq!(row.source().unwrap().to_string(), origins(expected), "{number:b}");
     }
 }
 

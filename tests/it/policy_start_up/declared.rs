@@ -5,8 +5,8 @@ use tonic_passport::{Policy, Rule};
 
 use super::{FILE, METHOD, SERVICE, raw, refusal, set, text, wire};
 
-fn contradictory(one: &str, other: &str) -> InvalidRule {
-    InvalidRule::Contradictory { one: one.to_owned(), other: other.to_owned() }
+fn conflict(first: &str, second: &str) -> InvalidRule {
+    InvalidRule::ConflictingFields { first: first.to_owned(), second: second.to_owned() }
 }
 
 fn name(name: &str) -> InvalidRule {
@@ -14,16 +14,16 @@ fn name(name: &str) -> InvalidRule {
 }
 
 fn unknown(field: &str) -> InvalidRule {
-    InvalidRule::Unknown { field: field.to_owned() }
+    InvalidRule::UnknownField { field: field.to_owned() }
 }
 
 /// Demands that this is said of the rule of the method, by file, service and method.
 #[track_caller]
 fn assert_of_method(case: &str, error: &PolicyError, expected: &InvalidRule, problem: &str) {
-    let PolicyError::InvalidRule { origin, target, problem: found } = error else {
+    let PolicyError::InvalidRule { declared_in, target, problem: found } = error else {
         panic!("{case}: {error:?}")
     };
-    assert_eq!((origin.proto_file(), origin.is_default()), (Some(FILE), false), "{case}");
+    assert_eq!((declared_in.proto_file(), declared_in.is_default()), (Some(FILE), false), "{case}");
     assert_eq!((target.as_str(), found), (METHOD, expected), "{case}");
     assert_eq!(text(error), format!("{FILE}: {METHOD}: {problem}"), "{case}");
 }
@@ -31,10 +31,10 @@ fn assert_of_method(case: &str, error: &PolicyError, expected: &InvalidRule, pro
 /// The same of the rule for all of the service.
 #[track_caller]
 fn assert_of_service(case: &str, error: &PolicyError, expected: &InvalidRule, problem: &str) {
-    let PolicyError::InvalidRule { origin, target, problem: found } = error else {
+    let PolicyError::InvalidRule { declared_in, target, problem: found } = error else {
         panic!("{case}: {error:?}")
     };
-    assert_eq!((origin.proto_file(), origin.is_default()), (Some(FILE), true), "{case}");
+    assert_eq!((declared_in.proto_file(), declared_in.is_default()), (Some(FILE), true), "{case}");
     assert_eq!((target.as_str(), found), (SERVICE, expected), "{case}");
     assert_eq!(text(error), format!("{FILE} (default): {SERVICE}: {problem}"), "{case}");
 }
@@ -48,24 +48,20 @@ fn a_rule_that_makes_no_sense_is_refused_by_file_service_and_method() {
         ("nothing that is so", "{ optional: false authenticated: false }", InvalidRule::Empty),
         ("no name", "{ permission: '' }", InvalidRule::Empty),
         ("no role's name", "{ role: '' }", InvalidRule::Empty),
-        ("one and another", "{ permission: 'a' role: 'b' }", contradictory("permission", "role")),
-        ("open and not", "{ public: true permission: 'a' }", contradictory("public", "permission")),
-        ("any order", "{ permission: 'a' public: true }", contradictory("public", "permission")),
+        ("one and another", "{ permission: 'a' role: 'b' }", conflict("permission", "role")),
+        ("open and not", "{ public: true permission: 'a' }", conflict("public", "permission")),
+        ("any order", "{ permission: 'a' public: true }", conflict("public", "permission")),
         (
             "known, or not",
             "{ authenticated: true optional: true }",
-            contradictory("optional", "authenticated"),
+            conflict("optional", "authenticated"),
         ),
         (
             "both groups",
             "{ all_of: { roles: 'a' } any_of: { roles: 'b' } }",
-            contradictory("any_of", "all_of"),
+            conflict("any_of", "all_of"),
         ),
-        (
-            "a role, and a group",
-            "{ role: 'a' any_of: { roles: 'a' } }",
-            contradictory("role", "any_of"),
-        ),
+        ("a role, and a group", "{ role: 'a' any_of: { roles: 'a' } }", conflict("role", "any_of")),
         ("none of any", "{ any_of: {} }", any_of("any_of")),
         ("all of none", "{ all_of: {} }", any_of("all_of")),
         ("none within", "{ any_of: { roles: 'a' all_of: {} } }", any_of("all_of")),
@@ -89,14 +85,17 @@ fn a_rule_that_makes_no_sense_is_refused_by_file_service_and_method() {
 #[test]
 fn what_is_wrong_with_a_rule_is_said_in_these_words() {
     let cases = [
-        (contradictory("a", "b"), "a and b contradict each other: a rule has exactly one of them"),
-        (InvalidRule::Empty, "the rule sets nothing (false, and an empty text, count as not set)"),
-        (InvalidRule::EmptyGroup { group: "any_of" }, "any_of holds nothing"),
-        (InvalidRule::Malformed, "it is no protocol buffer, or another one"),
-        (InvalidRule::Misplaced { rule: "public" }, "public has no place within any_of and all_of"),
-        (name("a\n"), r#""a\n" is no name of a permission or role"#),
-        (InvalidRule::TooDeep { limit: 16 }, "it is nested more than 16 levels deep"),
-        (unknown("tenant"), "tenant is unknown to this version, or of another type"),
+        (conflict("a", "b"), "a and b contradict each other: a rule has exactly one of them"),
+        (InvalidRule::Empty, "the rule sets nothing (false and an empty string count as not set)"),
+        (InvalidRule::EmptyGroup { group: "any_of" }, "any_of is empty"),
+        (InvalidRule::Malformed, "not a valid protocol buffer message"),
+        (
+            InvalidRule::Misplaced { rule: "public" },
+            "public is not allowed inside any_of and all_of",
+        ),
+        (name("a\n"), r#""a\n" is not a valid name of a permission or role"#),
+        (InvalidRule::TooDeep { max_depth: 16 }, "groups are nested more than 16 levels deep"),
+        (unknown("tenant"), "tenant is unknown to this version, or has another type"),
     ];
     for (problem, expected) in cases {
         assert_eq!(problem.to_string(), expected);
@@ -109,7 +108,7 @@ fn statements_that_say_one_rule_in_pieces_contradict_each_other_as_well() {
         option (passport.v1.rule).permission = 'a';
         option (passport.v1.rule).role = 'b';
     ";
-    let expected = contradictory("permission", "role");
+    let expected = conflict("permission", "role");
     assert_of_method("", &refusal(set("", statements)), &expected, &expected.to_string());
 }
 
@@ -140,7 +139,7 @@ fn groups_may_be_nested_sixteen_deep_and_no_deeper() {
         let rule = table.rows()[0].rule().unwrap().to_string();
         assert_eq!(rule.matches("any of").count(), groups);
     }
-    let expected = InvalidRule::TooDeep { limit: 16 };
+    let expected = InvalidRule::TooDeep { max_depth: 16 };
     // In code, there is no end to it.
     let endless = (0..1_000_000).fold(Rule::role("a"), |rule, _| Rule::any_of([rule]));
     let error = Policy::builder().rule(METHOD, endless).build().unwrap_err();
@@ -157,9 +156,9 @@ const OPTION: u32 = 50905;
 #[test]
 fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
     let a = || wire::bytes(4, "a");
-    let twice = || contradictory("permission", "permission");
+    let twice = || conflict("permission", "permission");
     let deep = (0..1000).fold(wire::bytes(2, "a"), |inner, _| wire::bytes(3, inner));
-    let too_deep = InvalidRule::TooDeep { limit: 16 };
+    let too_deep = InvalidRule::TooDeep { max_depth: 16 };
     let option = |rule: Vec<u8>| wire::bytes(OPTION, rule);
     let cases = [
         ("no message", option(vec![0xff]), InvalidRule::Malformed),
@@ -186,7 +185,7 @@ fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
         (
             "yes and no",
             option([wire::number(1, 1), wire::number(1, 0)].concat()),
-            contradictory("public", "public"),
+            conflict("public", "public"),
         ),
         ("very deep", option(wire::bytes(6, deep)), too_deep),
         ("false, and no more", option(wire::number(1, 0)), InvalidRule::Empty),
@@ -208,10 +207,10 @@ fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
 #[test]
 fn an_option_in_bytes_of_another_type_is_refused_by_its_name() {
     let number = wire::number(OPTION, 1);
-    let problem = "passport.v1.rule is unknown to this version, or of another type";
+    let problem = "passport.v1.rule is unknown to this version, or has another type";
     let error = refusal(raw(&[], &number, &[]));
     assert_of_method("", &error, &unknown("passport.v1.rule"), problem);
-    let problem = "passport.v1.default_rule is unknown to this version, or of another type";
+    let problem = "passport.v1.default_rule is unknown to this version, or has another type";
     let error = refusal(raw(&number, &[], &[]));
     assert_of_service("", &error, &unknown("passport.v1.default_rule"), problem);
 }

@@ -50,7 +50,9 @@ fn an_option_of_another_type_is_refused_by_file_and_name() {
     ];
     for (case, changes, name) in cases {
         let error = refusal(changed(changes, "", ""));
-        let PolicyError::OptionType { file, option } = &error else { panic!("{case}: {error:?}") };
+        let PolicyError::OptionTypeMismatch { file, option } = &error else {
+            panic!("{case}: {error:?}")
+        };
         assert_eq!((file.as_str(), option), (POLICY, &format!("passport.v1.{name}")), "{case}");
         assert_eq!(
             text(&error),
@@ -120,7 +122,7 @@ fn another_option_of_the_same_number_is_refused_beside_ours() {
         let service = service(of_service, of_method).replace(POLICY, "acme/v1/cache.proto");
         let acme = compile(&[("acme/v1/cache.proto", &cache), (FILE, &service)]);
         let error = refusal([acme.as_slice(), &ours].concat());
-        let PolicyError::OptionNumber { file, option, number: 50905 } = &error else {
+        let PolicyError::OptionNumberConflict { file, option, number: 50905 } = &error else {
             panic!("{name}: {error:?}")
         };
         assert_eq!((file.as_str(), option), ("acme/v1/cache.proto", &format!("acme.v1.{name}")));
@@ -151,7 +153,7 @@ fn an_option_like_ours_of_another_name_is_refused() {
     ] {
         let of_method = format!("option ({name}) = {{ role: 'admin' }};");
         let error = refusal(changed(&[(RULE, after)], default, &of_method));
-        let PolicyError::OptionType { file, option } = &error else { panic!("{error:?}") };
+        let PolicyError::OptionTypeMismatch { file, option } = &error else { panic!("{error:?}") };
         assert_eq!((file.as_str(), option.as_str()), (POLICY, name));
     }
 }
@@ -181,10 +183,10 @@ fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
             panic!("{rule}: {error:?}")
         };
         assert_eq!(target, METHOD, "{rule}");
-        assert_eq!(*problem, InvalidRule::Unknown { field: field.to_owned() }, "{rule}");
+        assert_eq!(*problem, InvalidRule::UnknownField { field: field.to_owned() }, "{rule}");
         assert_eq!(
             text(&error),
-            format!("{FILE}: {METHOD}: {field} is unknown to this version, or of another type"),
+            format!("{FILE}: {METHOD}: {field} is unknown to this version, or has another type"),
             "{rule}"
         );
     }
@@ -217,7 +219,7 @@ fn a_field_of_another_type_is_refused_where_it_is_set() {
         let error = refusal(changed(&[(before, after)], "", &of_method));
         assert_eq!(
             text(&error),
-            format!("{FILE}: {METHOD}: {field} is unknown to this version, or of another type"),
+            format!("{FILE}: {METHOD}: {field} is unknown to this version, or has another type"),
             "{after}"
         );
     }

@@ -19,9 +19,9 @@ fn assert_incomplete(case: &str, error: &PolicyError, problem: &str) {
 
 #[test]
 fn what_is_no_descriptor_set_is_refused() {
-    const OTHER: &str = "it is no protocol buffer, or another one";
-    const CUT_SHORT: &str = "it is cut short";
-    const NOTHING: &str = "it holds no service";
+    const OTHER: &str = "not a valid protocol buffer message, or one of another type";
+    const CUT_SHORT: &str = "the message is truncated";
+    const NOTHING: &str = "it contains no service";
     let policy = proto("passport/v1/policy.proto");
     let rust = include_bytes!("sets.rs");
     let cases: [(&str, &[u8], &str); 12] = [
@@ -52,11 +52,12 @@ fn a_set_that_lacks_an_import_is_refused_by_both_files() {
     let [google, policy, shop] = files[..] else { panic!("{} files", files.len()) };
 
     let no_policy = [google, shop].concat();
-    let problem = format!("{FILE}: it imports passport/v1/policy.proto, which is missing");
+    let problem = format!(
+        "{FILE}: imports passport/v1/policy.proto, which is missing: include imports in the descriptor set"
+    );
     assert_incomplete("no imports", &refusal(shop), &problem);
     assert_incomplete("no option", &refusal(&no_policy), &problem);
-    let problem =
-        "passport/v1/policy.proto: it imports google/protobuf/descriptor.proto, which is missing";
+    let problem = "passport/v1/policy.proto: imports google/protobuf/descriptor.proto, which is missing: include imports in the descriptor set";
     assert_incomplete("nobody's option", &refusal([policy, shop].concat()), problem);
 
     // Whoever has a default in code would not notice that rules are missing.
@@ -64,7 +65,9 @@ fn a_set_that_lacks_an_import_is_refused_by_both_files() {
     assert!(matches!(policy.build(), Err(PolicyError::InvalidDescriptorSet { .. })));
     // What is imported for its options only, in the latest editions, as well.
     let error = refusal(raw(&[], &[], &wire::bytes(15, "shop/v1/options.proto")));
-    let problem = format!("{FILE}: it imports shop/v1/options.proto, which is missing");
+    let problem = format!(
+        "{FILE}: imports shop/v1/options.proto, which is missing: include imports in the descriptor set"
+    );
     assert_incomplete("another list", &error, &problem);
     // The order does not matter.
     let reversed = [shop, files[1], google].concat();
@@ -178,7 +181,7 @@ fn sets_may_share_services_when_they_agree() {
         }
         // Joined end to end, they are one set that holds a file twice.
         let error = refusal([one.as_slice(), other.as_slice()].concat());
-        let problem = format!("{FILE}: it is there twice, and not the same");
+        let problem = format!("{FILE}: the file appears twice, with different contents");
         assert_incomplete("joined", &error, &problem);
     }
     let joined = [one.as_slice(), &users, &one].concat();
@@ -192,8 +195,14 @@ fn names_that_no_call_can_have_are_refused_by_file() {
         wire::bytes(6, [wire::bytes(1, name), method].concat())
     };
     let cases = [
-        (of_file("Two\nLines", "Get"), "it is no protocol buffer, or another one"),
-        (of_file("S", "Get\u{1b}[2J"), "it is no protocol buffer, or another one"),
+        (
+            of_file("Two\nLines", "Get"),
+            "not a valid protocol buffer message, or one of another type",
+        ),
+        (
+            of_file("S", "Get\u{1b}[2J"),
+            "not a valid protocol buffer message, or one of another type",
+        ),
         (of_file("", "Get"), r#""shop.v1." is not the name of a service"#),
         (of_file("Two Words", "Get"), r#""shop.v1.Two Words" is not the name of a service"#),
         (of_file("*", "Get"), r#""shop.v1.*" is not the name of a service"#),
