@@ -235,7 +235,7 @@ impl PolicyBuilder {
 
         let code = |rule: Rule| Some(SourcedRule { rule, source: RuleSource::code() });
         let code_default =
-            |rule: Rule| Some(SourcedRule { rule, source: RuleSource::code().as_default() });
+            |rule: Rule| Some(SourcedRule { rule, source: RuleSource::code().into_default() });
         for (name, service) in self.described {
             resolved.file_without_rules =
                 resolved.file_without_rules.or(service.file_without_rules);

@@ -22,7 +22,7 @@ impl RuleSource {
     }
 
     /// Marks the source as that of a default rule.
-    pub(super) fn as_default(self) -> Self {
+    pub(super) fn into_default(self) -> Self {
         Self { is_default: true, ..self }
     }
 

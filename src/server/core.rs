@@ -170,7 +170,7 @@ impl Rulings<'_> {
             (AuthenticationMode::Skipped, _) => ruling.report(None),
             // Nobody has asked who is calling. A bad credential would have been refused.
             (_, AuthenticationMode::Skipped) => {
-                ruling.report(authenticate().ok().flatten().as_ref())
+                ruling.report(authenticate().ok().flatten().as_ref());
             }
             _ => ruling.report(user),
         }

@@ -74,14 +74,14 @@ fn uncovered(served: Result<(), BoxError>, statement: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_shop_has_ten_rules_of_which_one_is_for_two_methods() {
+fn the_shop_declares_ten_rules_for_eleven_methods() {
     let removed = each_removed();
     let methods: Vec<usize> = removed.iter().map(|removed| removed.methods.len()).collect();
     assert_eq!(methods, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
 }
 
 #[tokio::test]
-async fn without_any_one_of_its_rules_the_shop_does_not_start() {
+async fn the_shop_does_not_start_without_any_one_of_its_rules() {
     for Removed { statement, methods, set } in each_removed() {
         let served = Shop::bind(0).await.unwrap().serve(&set).await;
         assert_eq!(uncovered(served, &statement), methods, "{statement}");
@@ -89,7 +89,7 @@ async fn without_any_one_of_its_rules_the_shop_does_not_start() {
 }
 
 #[tokio::test]
-async fn without_any_one_of_its_rules_a_service_does_not_start_and_the_others_do() {
+async fn only_the_service_that_lacks_a_rule_does_not_start() {
     for Removed { statement, methods, set } in each_removed() {
         let set = set.as_slice();
         for (name, served) in [
@@ -130,7 +130,7 @@ fn nobody() -> Channel {
 }
 
 #[test]
-fn without_any_one_of_its_rules_the_command_fails() {
+fn policy_check_fails_without_any_one_of_the_rules() {
     for Removed { statement, methods, set } in each_removed() {
         let (output, file) = check(&set, &[]);
         let (table, error) = written(&output);

@@ -13,7 +13,7 @@ pub(super) struct Field<'a> {
     pub(super) extendee: &'a str,
     pub(super) number: u32,
     pub(super) is_repeated: bool,
-    field_type: u64,
+    kind: u64,
     /// The message or enum type, with a leading dot.
     type_name: &'a str,
 }
@@ -34,22 +34,22 @@ impl<'a> Field<'a> {
             extendee: field.name(2)?,
             number: u32::try_from(field.number(3)?).map_err(|_| WireError::Malformed)?,
             is_repeated: field.number(4)? == LABEL_REPEATED,
-            field_type: field.number(5)?,
+            kind: field.number(5)?,
             type_name: field.name(6)?,
         })
     }
 
     pub(super) fn is_bool(&self) -> bool {
-        self.field_type == TYPE_BOOL
+        self.kind == TYPE_BOOL
     }
 
     pub(super) fn is_string(&self) -> bool {
-        self.field_type == TYPE_STRING
+        self.kind == TYPE_STRING
     }
 
     /// Returns whether the field holds messages of the type with this full name.
     pub(super) fn is_message(&self, type_name: &str) -> bool {
-        self.field_type == TYPE_MESSAGE && self.type_name.strip_prefix('.') == Some(type_name)
+        self.kind == TYPE_MESSAGE && self.type_name.strip_prefix('.') == Some(type_name)
     }
 }
 

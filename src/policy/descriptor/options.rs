@@ -129,7 +129,7 @@ impl<'a> PolicyOptions<'a> {
         source: &RuleSource,
     ) -> Result<Option<SourcedRule>, PolicyError> {
         let rule = self.read(options, self.default_rule, DEFAULT_RULE);
-        with_source(rule, service, source.clone().as_default())
+        with_source(rule, service, source.clone().into_default())
     }
 
     /// Reads the option of this number and name.

@@ -15,7 +15,7 @@ fn described() -> PolicyBuilder {
 }
 
 #[test]
-fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
+fn an_invalid_method_path_is_rejected() {
     let paths = [
         "",
         "/",
@@ -53,7 +53,7 @@ fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
 }
 
 #[test]
-fn a_name_that_is_no_services_is_refused_by_it() {
+fn an_invalid_service_name_is_rejected() {
     let names =
         ["", ".", "*", "shop.*", "shop.v1.", ".shop.v1", "shop..v1", "/shop.v1.OrderService"];
     for name in names {
@@ -77,7 +77,7 @@ fn a_name_that_is_no_services_is_refused_by_it() {
 }
 
 #[test]
-fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
+fn a_duplicate_rule_is_rejected_even_if_it_is_identical() {
     let one = Rule::authenticated;
     let cases = [
         ("a method", METHOD, builder().rule(METHOD, one()).rule(METHOD, one())),
@@ -103,7 +103,7 @@ fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
 }
 
 #[test]
-fn a_rule_for_a_method_that_its_service_does_not_have_is_refused_by_it() {
+fn a_rule_for_an_unknown_method_is_rejected() {
     for path in [
         "/shop.v1.OrderService/GetOrders",
         "/shop.v1.OrderService/getOrder",
@@ -127,7 +127,7 @@ fn a_rule_for_a_method_that_its_service_does_not_have_is_refused_by_it() {
 }
 
 #[test]
-fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
+fn an_unknown_service_is_rejected() {
     let other = "shop.v1.OrdersService";
     let path = "/shop.v1.OrdersService/GetOrder";
     let cases = [
@@ -165,7 +165,7 @@ fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
+fn an_invalid_rule_in_code_is_rejected_with_its_target() {
     let role = || Rule::role("a");
     let nested = |groups: usize| (0..groups).fold(role(), |rule, _| Rule::all_of([rule]));
     let cases = [
@@ -211,7 +211,7 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
 }
 
 #[test]
-fn the_first_thing_that_is_wrong_is_what_is_said() {
+fn the_first_error_is_reported() {
     let error = builder()
         .rule("GetOrder", Rule::public())
         .descriptor_set([0xff])

@@ -44,7 +44,7 @@ fn assert_uncovered(builder: PolicyBuilder, expected: &[&str]) {
 }
 
 #[test]
-fn all_methods_without_a_rule_are_named_and_no_others() {
+fn the_error_names_exactly_the_methods_without_a_rule() {
     let set = services(&[
         ("Orders", "", &[("Get", RULE), ("Create", ""), ("Cancel", RULE), ("List", "")]),
         ("Users", DEFAULT, &[("Get", ""), ("Create", RULE)]),
@@ -71,7 +71,7 @@ fn all_methods_without_a_rule_are_named_and_no_others() {
 }
 
 #[test]
-fn the_table_names_the_rule_that_is_closest_to_a_method() {
+fn the_table_has_the_most_specific_rule_of_each_method() {
     let in_code = |builder: PolicyBuilder| builder.rule(METHOD, Rule::permission("code"));
     let code_default =
         |builder: PolicyBuilder| builder.default_rule(SERVICE, Rule::permission("code-default"));
@@ -111,7 +111,7 @@ fn the_table_names_the_rule_that_is_closest_to_a_method() {
 }
 
 #[test]
-fn health_and_reflection_need_no_description() {
+fn health_and_reflection_need_no_descriptor_set() {
     let described = || Policy::builder().descriptor_set(set(DEFAULT, ""));
     for builder in [
         described(),
@@ -127,7 +127,7 @@ fn health_and_reflection_need_no_description() {
 }
 
 #[test]
-fn health_is_exempt_where_an_older_version_of_it_is_described_too() {
+fn health_may_be_public_beside_an_older_descriptor_of_it() {
     // It has no List.
     let older = tonic_health::pb::FILE_DESCRIPTOR_SET;
     let builder = || Policy::builder().descriptor_set(older).descriptor_set(set(DEFAULT, ""));
@@ -141,7 +141,7 @@ fn health_is_exempt_where_an_older_version_of_it_is_described_too() {
 }
 
 #[test]
-fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
+fn a_service_that_is_not_served_needs_no_rule_and_is_denied() {
     let set = services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", "")])]);
     let builder = || Policy::builder().descriptor_set(&set);
     assert_uncovered(builder(), &["/shop.v1.Others/Get"]);
@@ -152,7 +152,7 @@ fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
 }
 
 #[test]
-fn a_service_that_is_described_and_not_listed_is_not_among_all_other_services() {
+fn the_fallback_does_not_apply_to_a_described_service_that_is_not_served() {
     let declared = "option (passport.v1.rule) = { role: 'admin' };";
     let set =
         services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", declared)])]);

@@ -40,7 +40,7 @@ fn assert_of_service(case: &str, error: &PolicyError, expected: &InvalidRule, pr
 }
 
 #[test]
-fn a_rule_that_makes_no_sense_is_refused_by_file_service_and_method() {
+fn an_invalid_declared_rule_is_rejected_with_its_file_and_target() {
     let any_of = |group| InvalidRule::EmptyGroup { group };
     let cases = [
         ("nothing", "{}", InvalidRule::Empty),
@@ -83,7 +83,7 @@ fn a_rule_that_makes_no_sense_is_refused_by_file_service_and_method() {
 }
 
 #[test]
-fn what_is_wrong_with_a_rule_is_said_in_these_words() {
+fn each_kind_of_invalid_rule_has_its_message() {
     let cases = [
         (conflict("a", "b"), "a and b contradict each other: a rule has exactly one of them"),
         (InvalidRule::Empty, "the rule sets nothing (false and an empty string count as not set)"),
@@ -103,7 +103,7 @@ fn what_is_wrong_with_a_rule_is_said_in_these_words() {
 }
 
 #[test]
-fn statements_that_say_one_rule_in_pieces_contradict_each_other_as_well() {
+fn conflicting_fields_in_separate_statements_are_rejected() {
     let statements = "
         option (passport.v1.rule).permission = 'a';
         option (passport.v1.rule).role = 'b';
@@ -113,7 +113,7 @@ fn statements_that_say_one_rule_in_pieces_contradict_each_other_as_well() {
 }
 
 #[test]
-fn a_rule_in_pieces_that_fit_is_one_rule() {
+fn fields_in_separate_statements_are_merged() {
     let statements = "
         option (passport.v1.rule).any_of.permissions = 'a';
         option (passport.v1.rule).any_of.roles = 'b';
@@ -132,7 +132,7 @@ fn nested(groups: usize) -> String {
 }
 
 #[test]
-fn groups_may_be_nested_sixteen_deep_and_no_deeper() {
+fn groups_nest_at_most_sixteen_levels_deep() {
     for groups in [1, 2, 15, 16] {
         let policy = Policy::builder().descriptor_set(set("", &nested(groups)));
         let table = policy.build().unwrap().table();
@@ -154,7 +154,7 @@ fn groups_may_be_nested_sixteen_deep_and_no_deeper() {
 const OPTION: u32 = 50905;
 
 #[test]
-fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
+fn malformed_options_are_rejected_with_their_file_and_target() {
     let a = || wire::bytes(4, "a");
     let twice = || conflict("permission", "permission");
     let deep = (0..1000).fold(wire::bytes(2, "a"), |inner, _| wire::bytes(3, inner));
@@ -205,7 +205,7 @@ fn bytes_that_are_no_rule_are_refused_by_file_service_and_method() {
 }
 
 #[test]
-fn an_option_in_bytes_of_another_type_is_refused_by_its_name() {
+fn an_option_with_another_wire_type_is_rejected() {
     let number = wire::number(OPTION, 1);
     let problem = "passport.v1.rule is unknown to this version, or has another type";
     let error = refusal(raw(&[], &number, &[]));

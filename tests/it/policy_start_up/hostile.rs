@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn a_set_that_was_changed_somewhere_never_panics(
+    fn a_mutated_descriptor_set_never_panics(
         changes in prop::collection::vec(change(), 1..6),
     ) {
         let mut set = GOOD.clone();
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn options_of_any_bytes_never_panic(
+    fn arbitrary_option_bytes_never_panic(
         of_service in prop::collection::vec(any::<u8>(), 0..24),
         of_method in prop::collection::vec(any::<u8>(), 0..24),
         is_option in any::<bool>(),
@@ -95,7 +95,7 @@ proptest! {
 }
 
 #[test]
-fn every_byte_of_a_set_may_be_another() {
+fn flipped_bits_in_a_descriptor_set_never_panic() {
     let set = &*GOOD;
     // All before are those of google/protobuf/descriptor.proto.
     let start = set.windows(8).position(|bytes| bytes == b"passport").unwrap();
@@ -109,7 +109,7 @@ fn every_byte_of_a_set_may_be_another() {
 }
 
 #[test]
-fn files_that_import_each_other_are_read_once() {
+fn a_file_that_imports_itself_is_accepted() {
     let name = "shop/v1/order.proto";
     let public = [wire::bytes(3, name), wire::number(10, 0), wire::number(10, 1)].concat();
     let option = wire::bytes(50905, wire::bytes(4, "a"));
@@ -117,7 +117,7 @@ fn files_that_import_each_other_are_read_once() {
 }
 
 #[test]
-fn files_of_an_edition_are_read_like_others() {
+fn files_with_an_edition_are_read() {
     // protoc says so of every file that names an edition: this one is 2023.
     let edition = [wire::bytes(12, "editions"), wire::number(14, 1000)].concat();
     let option = wire::bytes(50905, wire::bytes(4, "a"));
@@ -131,7 +131,7 @@ fn files_of_an_edition_are_read_like_others() {
 }
 
 #[test]
-fn messages_and_groups_within_others_are_read_however_deep_they_are() {
+fn deeply_nested_messages_and_groups_do_not_overflow_the_stack() {
     let nested = (0..20_000).fold(Vec::new(), |inner, _| {
         if inner.len() < 65_536 { wire::bytes(3, inner) } else { inner }
     });

@@ -24,7 +24,7 @@ const RULE: &str = "  Rule rule = 50905;";
 const DEFAULT_RULE: &str = "  Rule default_rule = 50905;";
 
 #[test]
-fn an_option_of_another_type_is_refused_by_file_and_name() {
+fn an_option_with_another_type_is_rejected() {
     let other = "message Other { string permission = 4; }\nmessage Rule {";
     let cases: [(&str, Changes<'_>, &str); 8] = [
         ("text", &[(RULE, "  string rule = 50905;")], "rule"),
@@ -65,7 +65,7 @@ fn an_option_of_another_type_is_refused_by_file_and_name() {
 }
 
 #[test]
-fn an_option_is_known_by_its_name_whatever_its_number_is() {
+fn options_are_identified_by_name_not_by_number() {
     let changes = [
         (RULE, "  Rule rule = 51234;"),
         (DEFAULT_RULE, "  Rule default_rule = 60000;"),
@@ -85,7 +85,7 @@ fn an_option_is_known_by_its_name_whatever_its_number_is() {
 }
 
 #[test]
-fn another_option_of_the_same_number_is_no_rule() {
+fn a_foreign_option_with_the_same_number_is_not_a_rule() {
     let other = r#"
         syntax = "proto3";
         package other.v1;
@@ -102,7 +102,7 @@ fn another_option_of_the_same_number_is_no_rule() {
 
 /// What that option says would be taken for a rule.
 #[test]
-fn another_option_of_the_same_number_is_refused_beside_ours() {
+fn a_foreign_option_with_the_same_number_is_rejected_if_both_are_declared() {
     let within = |of: &str| format!("message Cache {{ bool enabled = 1; {of} }}");
     let beside = |of: &str| format!("message Cache {{ bool enabled = 1; }} {of}");
     let of_methods = "extend google.protobuf.MethodOptions { Cache cache = 50905; }";
@@ -142,7 +142,7 @@ const USERS: &str = r#"
 
 /// The default would take its place, without a word.
 #[test]
-fn an_option_like_ours_of_another_name_is_refused() {
+fn an_option_of_type_rule_with_another_name_is_rejected() {
     let default = "option (passport.v1.default_rule) = { authenticated: true };";
     for (after, name) in [
         ("  Rule method_rule = 50907;", "passport.v1.method_rule"),
@@ -159,7 +159,7 @@ fn an_option_like_ours_of_another_name_is_refused() {
 }
 
 #[test]
-fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
+fn a_field_of_a_newer_version_is_rejected_if_it_is_set() {
     let rule = ("  Requirements all_of = 7;", "  Requirements all_of = 7;\n  string tenant = 9;");
     let within = (
         "  repeated Requirements all_of = 4;",
@@ -193,7 +193,7 @@ fn what_a_newer_version_may_say_of_a_rule_is_refused_where_it_is_said() {
 }
 
 #[test]
-fn a_field_of_another_type_is_refused_where_it_is_set() {
+fn a_field_with_another_type_is_rejected_if_it_is_set() {
     let cases = [
         ("bool public = 1;", "string public = 1;", "{ public: 'true' }", "public"),
         ("bool public = 1;", "repeated bool public = 1;", "{ public: true }", "public"),

@@ -18,7 +18,7 @@ fn assert_incomplete(case: &str, error: &PolicyError, problem: &str) {
 }
 
 #[test]
-fn what_is_no_descriptor_set_is_refused() {
+fn input_that_is_not_a_descriptor_set_is_rejected() {
     const OTHER: &str = "not a valid protocol buffer message, or one of another type";
     const CUT_SHORT: &str = "the message is truncated";
     const NOTHING: &str = "it contains no service";
@@ -46,7 +46,7 @@ fn what_is_no_descriptor_set_is_refused() {
 }
 
 #[test]
-fn a_set_that_lacks_an_import_is_refused_by_both_files() {
+fn a_missing_import_is_rejected_with_both_files() {
     let whole = set("", "option (passport.v1.rule) = { permission: 'a' };");
     let files = files(&whole);
     let [google, policy, shop] = files[..] else { panic!("{} files", files.len()) };
@@ -95,7 +95,7 @@ fn rules(table: &RuleTable) -> HashMap<&str, Option<&Rule>> {
 }
 
 #[test]
-fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
+fn a_truncated_descriptor_set_never_allows_more() {
     let names = ["shop/v1/inventory.proto", "shop/v1/order.proto", "shop/v1/user.proto"];
     let texts = names.map(proto);
     let files: Vec<_> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
@@ -130,7 +130,7 @@ fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
 }
 
 #[test]
-fn the_rules_that_a_set_has_lost_on_the_way_are_not_replaced_by_others() {
+fn rules_in_code_do_not_replace_dropped_rules() {
     let good = set("", "option (passport.v1.rule) = { permission: 'a' };");
     // What prost does not know, it does not write.
     let decoded = FileDescriptorSet::decode(good.as_slice()).unwrap();
@@ -156,7 +156,7 @@ fn the_rules_that_a_set_has_lost_on_the_way_are_not_replaced_by_others() {
 }
 
 #[test]
-fn sets_may_share_services_when_they_agree() {
+fn descriptor_sets_may_overlap_if_they_agree() {
     let rule = "option (passport.v1.rule) = { permission: 'a' };";
     let (one, open) = (set("", rule), set("", "option (passport.v1.rule) = { public: true };"));
     let users = compile(&[("shop/v1/user.proto", &proto("shop/v1/user.proto"))]);
@@ -189,7 +189,7 @@ fn sets_may_share_services_when_they_agree() {
 }
 
 #[test]
-fn names_that_no_call_can_have_are_refused_by_file() {
+fn invalid_names_are_rejected_with_their_file() {
     let of_file = |name: &str, method: &str| {
         let method = wire::bytes(2, wire::bytes(1, method));
         wire::bytes(6, [wire::bytes(1, name), method].concat())
