@@ -195,7 +195,7 @@ async fn no_audit_event_contains_a_token() -> Result<(), PolicyError> {
     let report = move |event: &AuditEvent<'_>| sender.send(format!("{event:?}")).unwrap();
     let shadow = orders(read()).audit(report.clone()).build()?;
     let tokens = [token::good("alice"), token::token("alice").expired().sign()];
-    for rule in [Rule::public(), Rule::optional(), Rule::role("of nobody")] {
+    for rule in [Rule::public(), Rule::optional(), Rule::role("unassigned")] {
         let policy = orders(rule).audit(report.clone()).build()?;
         let layer = EntryPoint::Edge.layer().policy(policy).shadow_policy(shadow.clone());
         let service = TestService::start_behind(EntryPoint::Edge, layer).await;

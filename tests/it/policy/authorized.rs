@@ -50,7 +50,7 @@ async fn require_authorized(request: http::Request<Body>) -> Response<Body> {
     }
 }
 
-/// Demands that a server's handler has proof, or none for this reason, when this caller calls.
+/// Calls the server, and asserts that the handler gets an authorization, or this error.
 async fn assert_authorized(
     server: &TestServer,
     entry_point: EntryPoint,
@@ -135,7 +135,7 @@ async fn no_caller_is_authorized_without_a_layer() {
     }
 }
 
-/// What a entry_point says is said of the request as it was there, and the last one is right.
+/// Each layer and interceptor replaces the result of those before it.
 #[tokio::test]
 async fn the_innermost_layer_or_interceptor_decides() {
     let forwarded = ForwardedContext::trust_private_network;

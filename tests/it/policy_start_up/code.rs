@@ -1,4 +1,4 @@
-//! Rules in code that cannot be what was meant.
+//! Errors of rules in code.
 
 use tonic_passport::policy::{HEALTH, InvalidRule, PolicyBuilder, PolicyError, REFLECTION};
 use tonic_passport::{Policy, Rule};
@@ -9,7 +9,7 @@ fn builder() -> PolicyBuilder {
     Policy::builder()
 }
 
-/// A builder of a policy that knows one service, all of whose methods have a rule.
+/// Builder with the descriptor set of one service, whose method has a rule.
 fn described() -> PolicyBuilder {
     builder().descriptor_set(set("", "option (passport.v1.rule) = { permission: 'a' };"))
 }
@@ -39,8 +39,8 @@ fn an_invalid_method_path_is_rejected() {
     ];
     for path in paths {
         for builder in [builder(), described()] {
-            let refusals = [builder.rule(path, Rule::authenticated()), described().public([path])];
-            for error in refusals.map(|builder| builder.build().unwrap_err()) {
+            let builders = [builder.rule(path, Rule::authenticated()), described().public([path])];
+            for error in builders.map(|builder| builder.build().unwrap_err()) {
                 let PolicyError::InvalidMethodPath { problem } = &error else {
                     panic!("{path:?}: {error:?}")
                 };
@@ -64,10 +64,10 @@ fn an_invalid_service_name_is_rejected() {
             described().services([SERVICE, name]),
         ] {
             let error = builder.build().unwrap_err();
-            let PolicyError::InvalidServiceName { name: refused } = &error else {
+            let PolicyError::InvalidServiceName { name: rejected } = &error else {
                 panic!("{name:?}: {error:?}")
             };
-            assert_eq!(refused, name);
+            assert_eq!(rejected, name);
             assert_eq!(
                 text(&error),
                 format!("in code: {name:?} is not the full name of a service")
@@ -81,13 +81,21 @@ fn a_duplicate_rule_is_rejected_even_if_it_is_identical() {
     let one = Rule::authenticated;
     let cases = [
         ("a method", METHOD, builder().rule(METHOD, one()).rule(METHOD, one())),
-        ("another", METHOD, described().rule(METHOD, one()).rule(METHOD, Rule::public())),
-        ("public", METHOD, described().rule(METHOD, one()).public([METHOD])),
-        ("public twice", METHOD, described().public([METHOD, METHOD])),
-        ("health", "/grpc.health.v1.Health/Check", builder().public(HEALTH).public(HEALTH)),
-        ("a service", SERVICE, builder().default_rule(SERVICE, one()).default_rule(SERVICE, one())),
         (
-            "all others",
+            "a method, with another rule",
+            METHOD,
+            described().rule(METHOD, one()).rule(METHOD, Rule::public()),
+        ),
+        ("a method, made public", METHOD, described().rule(METHOD, one()).public([METHOD])),
+        ("a method, made public twice", METHOD, described().public([METHOD, METHOD])),
+        ("health", "/grpc.health.v1.Health/Check", builder().public(HEALTH).public(HEALTH)),
+        (
+            "a default rule",
+            SERVICE,
+            builder().default_rule(SERVICE, one()).default_rule(SERVICE, one()),
+        ),
+        (
+            "the fallback",
             "fallback_rule",
             builder().fallback_rule(one()).fallback_rule(Rule::public()),
         ),
@@ -132,14 +140,20 @@ fn an_unknown_service_is_rejected() {
     let path = "/shop.v1.OrdersService/GetOrder";
     let cases = [
         ("a method", described().rule(path, Rule::authenticated())),
-        ("made public", described().public([path])),
-        ("a default", described().default_rule(other, Rule::authenticated())),
-        ("listed", described().services([SERVICE, other])),
-        ("listed alone", builder().services([other])),
-        ("only its methods", builder().services([other]).rule(path, Rule::authenticated())),
-        ("no part of it", described().services([SERVICE]).rule(path, Rule::authenticated())),
+        ("a public method", described().public([path])),
+        ("a default rule", described().default_rule(other, Rule::authenticated())),
+        ("served", described().services([SERVICE, other])),
+        ("served alone", builder().services([other])),
         (
-            "not listed",
+            "served with method rules only",
+            builder().services([other]).rule(path, Rule::authenticated()),
+        ),
+        (
+            "a method of an unserved service",
+            described().services([SERVICE]).rule(path, Rule::authenticated()),
+        ),
+        (
+            "a default rule of an unserved service",
             builder()
                 .services([SERVICE])
                 .default_rule(SERVICE, Rule::public())
@@ -152,12 +166,11 @@ fn an_unknown_service_is_rejected() {
             matches!(&error, PolicyError::UnknownService { service, .. } if service == other),
             "{case}: {error:?}"
         );
-        let known =
-            if case.contains("alone") || case.contains("methods") { "none" } else { SERVICE };
+        let known = if case.starts_with("served ") { "none" } else { SERVICE };
         let expected = format!("in code: there is no service {other}; known services: {known}");
         assert_eq!(text(&error), expected, "{case}");
     }
-    // A described one that is not listed is none of the policy's, either.
+    // A rule for a described service that is not served is an error, too.
     let users = "shop.v1.UserService";
     let error = described().services([users]).default_rule(users, Rule::public());
     let error = error.rule(METHOD, Rule::public()).build().unwrap_err();
@@ -219,7 +232,7 @@ fn the_first_error_is_reported() {
     assert!(matches!(error.build(), Err(PolicyError::InvalidMethodPath { .. })));
     let error = builder().descriptor_set([0xff]).rule("GetOrder", Rule::public());
     assert!(matches!(error.build(), Err(PolicyError::InvalidDescriptorSet { .. })));
-    // A table is refused for the same.
+    // `table` has the same errors.
     let table = described().rule("/shop.v1.OrderService/Misspelled", Rule::public()).table();
     assert!(matches!(table, Err(PolicyError::UnknownMethod { .. })));
     assert!(described().public(HEALTH).public(REFLECTION).table().is_ok());
