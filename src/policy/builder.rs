@@ -163,8 +163,8 @@ impl PolicyBuilder {
 
     /// Sets the rule of all methods of services that this policy does not know.
     ///
-    /// Meant for a gateway that relays calls to services with policies of their own. A server should
-    /// not set it: without a fallback, forgotten methods are denied.
+    /// Meant for a gateway that relays calls to services with policies of their own. A server
+    /// should not set it: without a fallback, forgotten methods are denied.
     pub fn fallback_rule(mut self, rule: Rule) -> Self {
         self.validate("fallback_rule", &rule);
         if self.fallback.replace(rule).is_some() {

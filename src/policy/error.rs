@@ -95,7 +95,7 @@ pub enum PolicyError {
     },
 
     /// Methods have no rule.
-    #[error("no rule for {}{}", join_paths(methods), options_dropped_hint(without_rules.as_deref()))]
+    #[error("no rule for {}{}", join_paths(methods), dropped_hint(without_rules.as_deref()))]
     #[non_exhaustive]
     Uncovered {
         /// All methods without a rule, sorted.
@@ -127,7 +127,7 @@ pub enum PolicyError {
     },
 }
 
-fn options_dropped_hint(file: Option<&str>) -> String {
+fn dropped_hint(file: Option<&str>) -> String {
     file.map(|file| format!(" ({})", options_dropped(file))).unwrap_or_default()
 }
 
