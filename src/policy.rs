@@ -1,9 +1,8 @@
-//! Which method needs what: the [`Policy`].
+//! Authorization by method: the [`Policy`] and its [`Rule`]s.
 //!
-//! Every method has a [`Rule`], and what has none is called by nobody. The rules are declared
-//! beside the methods, as an option in their protocol buffers, and read from the compiled
-//! descriptor set; or in code, for those who do not own the protocol buffers, and to override what
-//! is declared there.
+//! Each method has a rule. Calls of a method without one are denied. Rules are declared as options
+//! in the protocol buffers and read from the compiled descriptor set, or set in code. Rules in code
+//! are for services whose protocol buffers belong to others, and override declared rules.
 //!
 //! ```proto
 //! import "passport/v1/policy.proto";
@@ -24,14 +23,14 @@
 //!
 //! fn layer<A: Authenticator>(
 //!     authenticator: A,
-//!     descriptor_set: &[u8], // what tonic-prost-build, protox, protoc or buf have written
+//!     descriptor_set: &[u8], // written by tonic-prost-build, protox, protoc or buf
 //! ) -> Result<ServerLayer<A>, PolicyError> {
 //!     let policy = Policy::builder()
 //!         .descriptor_set(descriptor_set)
-//!         .services([order_service_server::SERVICE_NAME]) // what this server serves
+//!         .services([order_service_server::SERVICE_NAME]) // the services of this server
 //!         .public(HEALTH)
 //!         .rule("/shop.v1.OrderService/GetOrder", Rule::role("auditor"))
-//!         .build()?; // an error when a method has no rule
+//!         .build()?; // fails if a method has no rule
 //!     Ok(ServerLayer::new(authenticator).policy(policy))
 //! }
 //! # mod order_service_server { pub const SERVICE_NAME: &str = "shop.v1.OrderService"; }
@@ -39,38 +38,40 @@
 //! # assert!(layer(closure, b"no descriptor set").is_err());
 //! ```
 //!
-//! | in the protocol buffers | in code | who may call |
+//! # Rules
+//!
+//! | in the protocol buffers | in code | callers who are allowed |
 //! |---|---|---|
-//! | `{ public: true }` | [`Rule::public`] | anybody; no credential is looked at, and nobody is known |
-//! | `{ optional: true }` | [`Rule::optional`] | anybody; who says who they are is known |
-//! | `{ authenticated: true }` | [`Rule::authenticated`] | every known caller |
-//! | `{ permission: "orders:read" }` | [`Rule::permission`] | who has the permission |
-//! | `{ role: "admin" }` | [`Rule::role`] | who has the role |
-//! | `{ any_of: { permissions: ["a", "b"] roles: "c" } }` | [`Rule::any_of`] | who has at least one of them |
-//! | `{ all_of: { permissions: "a" any_of: { … } } }` | [`Rule::all_of`] | who has all of them |
+//! | `{ public: true }` | [`Rule::public`] | all; credentials are ignored, and callers are anonymous |
+//! | `{ optional: true }` | [`Rule::optional`] | all; credentials are verified if present |
+//! | `{ authenticated: true }` | [`Rule::authenticated`] | all authenticated callers |
+//! | `{ permission: "orders:read" }` | [`Rule::permission`] | those with the permission |
+//! | `{ role: "admin" }` | [`Rule::role`] | those with the role |
+//! | `{ any_of: { permissions: ["a", "b"] roles: "c" } }` | [`Rule::any_of`] | those with at least one of them |
+//! | `{ all_of: { permissions: "a" any_of: { … } } }` | [`Rule::all_of`] | those with all of them |
 //!
 //! # Coverage
 //!
-//! [`PolicyBuilder::build`] fails when a method of a descriptor set, or of the services that
-//! [`PolicyBuilder::services`] names, has no rule, and names all that have none. It fails for every
-//! rule that cannot be what was meant, too: see [`PolicyError`]. At run time, a method that the
-//! policy does not know is denied. Health and reflection are exempt by rules that are explicit,
-//! too: `.public(HEALTH)` and `.public(REFLECTION)`.
+//! [`PolicyBuilder::build`] fails if a method of a served service has no rule, and names all such
+//! methods. It also fails for rules that are contradictory, or name a method that does not exist:
+//! see [`PolicyError`]. At run time, methods that the policy does not know are denied. Health and
+//! reflection need a rule, too: `.public(HEALTH)` and `.public(REFLECTION)`.
 //!
-//! `passport policy check FILE`, a program of this package, prints the table of a descriptor set,
-//! and fails when a method has no rule.
+//! The program `passport` prints the rules of a descriptor set, and fails if a method has none:
+//! `passport policy check FILE`.
 //!
-//! # What depends on data
+//! # Checks that depend on data
 //!
-//! Whether a caller may read this order is not the method's to say. [`Guarded`] is for what only
-//! some may have, and [`Authorized`] is the proof that a caller was found to be one of them.
+//! A policy decides by method. Whether a caller may read one particular order is up to the handler:
+//! [`Guarded`] is the check, and [`Authorized`] the proof that it was made.
 //!
-//! # Audit, counts, and shadow policies
+//! # Audit, counters, and shadow policies
 //!
-//! Each decision is an event of [tracing], and is shown to the policy's [sinks](AuditSink): see
-//! [`AuditEvent`]. [`Policy::table`] has the rules, and how often each of them allowed a call or
-//! denied one. [`ServerLayer::shadow_policy`](crate::ServerLayer::shadow_policy) takes a policy
-//! that decides and reports in the same way, and denies nothing.
+//! - Each decision is a [tracing] event, and is passed to the policy's [sinks](AuditSink): see
+//!   [`AuditEvent`].
+//! - [`Policy::table`] lists the rules, with the number of calls that each has allowed and denied.
+//! - [`ServerLayer::shadow_policy`](crate::ServerLayer::shadow_policy) tries out a policy: its
+//!   decisions are counted and reported, and have no effect.
 //!
 //! [tracing]: https://docs.rs/tracing
 
@@ -80,51 +81,26 @@ mod builder;
 mod descriptor;
 mod engine;
 mod error;
+mod method_rule;
 mod metrics;
-mod option;
-mod origin;
 mod path;
+mod resolved;
 mod rule;
+mod rule_set;
+mod source;
 mod table;
-mod wire;
+mod well_known;
 
 pub use audit::{AuditEvent, AuditSink};
 pub use authorized::{Authorized, Guarded};
 pub use builder::PolicyBuilder;
 pub use engine::Policy;
-pub(crate) use engine::Ruling;
 pub use error::{InvalidRule, PolicyError};
-pub use origin::RuleSource;
+pub(crate) use method_rule::MethodRule;
 pub(crate) use path::is_service_name;
 pub use path::{InvalidMethodPath, MethodPath};
-pub(crate) use rule::Access;
+pub(crate) use rule::AuthenticationMode;
 pub use rule::Rule;
+pub use source::RuleSource;
 pub use table::{RuleEntry, RuleTable};
-
-/// The methods of the standard health service (`grpc.health.v1.Health`).
-pub const HEALTH: &[MethodPath] = &[
-    MethodPath::new_static("/grpc.health.v1.Health/Check"),
-    MethodPath::new_static("/grpc.health.v1.Health/List"),
-    MethodPath::new_static("/grpc.health.v1.Health/Watch"),
-];
-
-/// The methods of the standard reflection service, in both of its versions.
-///
-/// Reflection tells anyone who may call it what services, methods and messages there are, and what
-/// the options of methods say.
-pub const REFLECTION: &[MethodPath] = &[
-    MethodPath::new_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
-    MethodPath::new_static("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ready_made_lists_hold_canonical_paths() {
-        for path in HEALTH.iter().chain(REFLECTION) {
-            assert!(MethodPath::is_canonical(path.as_str()), "{path}");
-        }
-    }
-}
+pub use well_known::{HEALTH, REFLECTION};

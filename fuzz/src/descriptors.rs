@@ -1,4 +1,4 @@
-//! Descriptor sets, and the rules in them.
+//! Fuzz target: descriptor sets, and the rules in them.
 
 use tonic_passport::Rejection;
 use tonic_passport::policy::{
@@ -6,13 +6,13 @@ use tonic_passport::policy::{
 };
 use tonic_passport::{AccessDenied, Policy, Rule, UserContext};
 
-/// A good set with the options of `passport/v1/policy.proto`, and no service.
+/// Valid descriptor set with the options of `passport/v1/policy.proto`, and no service.
 const OPTIONS: &[u8] = include_bytes!("../corpus/descriptors/options-and-no-service");
 
-/// The number of both options.
+/// Field number of both options.
 const OPTION: u32 = 50905;
 
-/// The input is taken for a set, and for a rule in one that is good otherwise.
+/// Reads the input as a descriptor set, and as a rule in an otherwise valid descriptor set.
 pub fn holds(input: &[u8]) {
     let _ = check(&[input]);
 
@@ -21,17 +21,17 @@ pub fn holds(input: &[u8]) {
         Ok(table) => {
             let [declared, default] = table.rows() else { panic!("{table}") };
             assert_eq!(declared.rule(), default.rule());
-            assert!(declared.origin().is_some_and(|origin| !origin.is_default()));
-            assert!(default.origin().is_some_and(RuleSource::is_default));
+            assert!(declared.source().is_some_and(|source| !source.is_default()));
+            assert!(default.source().is_some_and(RuleSource::is_default));
         }
         Err(PolicyError::InvalidDescriptorSet { .. } | PolicyError::InvalidRule { .. }) => {}
         Err(error) => panic!("{error}"),
     }
-    // Twice the same is no conflict.
+    // Two identical sets do not conflict.
     let _ = check(&[&set, &set]);
 }
 
-/// Demands that these sets give a policy that keeps to its table, or an error.
+/// Builds a policy, and asserts that its decisions agree with its table.
 fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
     let builder = || sets.iter().fold(Policy::builder(), PolicyBuilder::descriptor_set);
     let table = builder().table();
@@ -39,29 +39,29 @@ fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
         (Ok(policy), Ok(_)) => policy,
         (Err(error), Ok(table)) => {
             let PolicyError::Uncovered { methods, .. } = &error else {
-                panic!("there is a table, but no policy: {error}")
+                panic!("a table without a policy: {error}")
             };
             let uncovered = table.rows().iter().filter(|row| row.rule().is_none());
             assert!(uncovered.map(RuleEntry::method).eq(methods.iter().map(MethodPath::as_str)));
             return Err(error);
         }
-        (Err(error), Err(same)) => {
-            assert_eq!(error.to_string(), same.to_string());
+        (Err(error), Err(table_error)) => {
+            assert_eq!(error.to_string(), table_error.to_string());
             return table;
         }
-        (Ok(_), Err(error)) => panic!("there is a policy, but no table: {error}"),
+        (Ok(_), Err(error)) => panic!("a policy without a table: {error}"),
     };
     let table = table?;
     assert_eq!(policy.table(), table);
 
-    let nobody = UserContext::builder("nobody").build().expect("a good context");
+    let user = UserContext::builder("alice").build().expect("a valid context");
     for row in table.rows() {
-        let rule = row.rule().expect("all methods have a rule");
+        let rule = row.rule().expect("every method has a rule");
         let is_open = [Rule::public(), Rule::optional()].contains(rule);
-        let needs_nothing = is_open || *rule == Rule::authenticated();
-        let allows = |user| policy.authorize(row.method(), user).is_ok();
+        let is_met_by_all_users = is_open || *rule == Rule::authenticated();
+        let allows = |caller| policy.authorize(row.method(), caller).is_ok();
         assert_eq!(allows(None), is_open, "{row:?}");
-        assert_eq!(allows(Some(&nobody)), needs_nothing, "{row:?}");
+        assert_eq!(allows(Some(&user)), is_met_by_all_users, "{row:?}");
         for unknown in [
             format!("{}x", row.method()),
             format!("{}/", row.method()),
@@ -70,21 +70,24 @@ fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
             row.method().to_ascii_uppercase(),
         ] {
             if table.rows().iter().all(|row| row.method() != unknown) {
-                let answer = policy.authorize(&unknown, Some(&nobody));
-                let Err(Rejection::PolicyDenied { denied, .. }) = answer else {
-                    panic!("{unknown}: {answer:?}")
+                let result = policy.authorize(&unknown, Some(&user));
+                let Err(Rejection::PolicyDenied { denied, .. }) = result else {
+                    panic!("{unknown}: {result:?}")
                 };
                 assert_eq!(denied, AccessDenied::RuleMissing { method: unknown });
             }
         }
     }
-    let asked = policy.table();
-    assert!(asked.rows().iter().all(|row| row.allowed() + row.denied() == 2), "{asked:?}");
+    let table_with_counts = policy.table();
+    assert!(
+        table_with_counts.rows().iter().all(|row| row.allowed() + row.denied() == 2),
+        "{table_with_counts:?}"
+    );
     Ok(table)
 }
 
-/// A `FileDescriptorProto` with a service of two methods. The rule of the first, and the service's
-/// default, is this one.
+/// Encodes a `FileDescriptorProto` with a service of two methods. `rule` is the rule of the first
+/// method, and the default rule of the service.
 fn file(rule: &[u8]) -> Vec<u8> {
     let options = field(OPTION, rule);
     let method = |name: &str, options: &[u8]| {
@@ -105,13 +108,13 @@ fn file(rule: &[u8]) -> Vec<u8> {
     field(1, &file.concat())
 }
 
-/// A field of the protocol buffers' binary form that has a length.
+/// Encodes a length-delimited field.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).expect("a small input");
     [&varint(number << 3 | 2)[..], &varint(length), content].concat()
 }
 
-/// A number, seven bits at a time, the lowest first; five bytes, of which the last may be zeros.
+/// Encodes a varint, padded to five bytes.
 fn varint(number: u32) -> [u8; 5] {
     let septet = |shift: u32| (number >> shift).to_le_bytes()[0] & 0x7f;
     [septet(0) | 0x80, septet(7) | 0x80, septet(14) | 0x80, septet(21) | 0x80, septet(28)]

@@ -61,7 +61,7 @@ fn check(file: &str, services: &[&str]) -> Result<(), String> {
             format!("{file}: {name:?} is not the full name of a service")
         }
         PolicyError::UnknownService { service, known, .. } => {
-            format!("{file}: there is no service {service}; known are {}", known.join(", "))
+            format!("{file}: there is no service {service}; known services: {}", known.join(", "))
         }
         error => failed(&error),
     })?;

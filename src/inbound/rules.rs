@@ -5,26 +5,26 @@ use tracing::Span;
 use super::config::InboundConfig;
 use crate::authenticate::{Authentication, Credentials};
 use crate::context::UserContext;
-use crate::policy::{Access, Policy, Ruling};
+use crate::policy::{AuthenticationMode, MethodRule, Policy};
 use crate::rejection::Rejection;
 use crate::telemetry;
 
 /// The rules that apply to a method. Without an enforced one, every authenticated caller is allowed.
 pub(super) struct MethodRules<'a> {
-    enforced: Option<Ruling<'a>>,
-    shadow: Option<Ruling<'a>>,
+    enforced: Option<MethodRule<'a>>,
+    shadow: Option<MethodRule<'a>>,
 }
 
 impl<'a> MethodRules<'a> {
     /// Looks up the rules of a method. For an unknown method, there are none.
     pub(super) fn find(config: &'a InboundConfig, method: Option<&'a str>) -> Self {
-        let rule = |policy: &'a Option<Policy>| Some(policy.as_ref()?.ruling(method?));
+        let rule = |policy: &'a Option<Policy>| Some(policy.as_ref()?.method_rule(method?));
         Self { enforced: rule(&config.policy), shadow: rule(&config.shadow_policy) }
     }
 
     /// Whether the method does not ask for its caller.
     pub(super) fn is_public(&self) -> bool {
-        self.enforced.is_some_and(|rule| rule.access() == Access::Public)
+        self.enforced.is_some_and(|rule| rule.authentication_mode() == AuthenticationMode::Skipped)
     }
 
     /// Authenticates the caller, unless the method is public.
@@ -38,7 +38,9 @@ impl<'a> MethodRules<'a> {
         }
         match &self.shadow {
             None => {}
-            Some(shadow) if shadow.access() == Access::Public => shadow.report(None),
+            Some(shadow) if shadow.authentication_mode() == AuthenticationMode::Skipped => {
+                shadow.report(None)
+            }
             // Only the shadow policy asks for the caller. A call does not wait for its sake.
             Some(shadow) => {
                 let user = match authenticate(credentials) {
@@ -65,7 +67,7 @@ impl<'a> MethodRules<'a> {
         }
         match &self.shadow {
             Some(shadow) if !self.is_public() => {
-                let is_asked = shadow.access() != Access::Public;
+                let is_asked = shadow.authentication_mode() != AuthenticationMode::Skipped;
                 shadow.report(user.as_ref().filter(|_| is_asked));
             }
             _ => {}

@@ -1,43 +1,47 @@
-//! What auditors see.
+//! Audit events: one for each decision of a policy.
 
 use std::sync::Arc;
 
-use super::origin::RuleSource;
 use super::rule::Rule;
+use super::source::RuleSource;
 
-/// A decision of a policy, which says what gRPC's audit logging says (gRFC A59): who called what,
-/// and which rule of which policy let them, or did not.
+/// Decision of a policy, with the fields of gRPC's audit logging (gRFC A59).
 ///
-/// Each of them is an event of [tracing] with the target `tonic_passport::audit` and these fields:
-/// `call denied` at the level `info`, and `call authorized` at `debug`; of a shadow policy, `call
-/// would be denied` and `call would be authorized`. A call that was turned away because its
-/// credential was bad is no decision of a policy.
+/// Each decision is also a [tracing] event with the target `tonic_passport::audit` and the same
+/// fields:
+///
+/// | decision | enforced | shadow | level |
+/// |---|---|---|---|
+/// | denied | `call denied` | `call would be denied` | `info` |
+/// | authorized | `call authorized` | `call would be authorized` | `debug` |
+///
+/// A call that is rejected earlier, for an invalid credential for example, has no event.
 ///
 /// [tracing]: https://docs.rs/tracing
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct AuditEvent<'a> {
-    /// The path of the method: `/package.Service/Method`.
+    /// Path of the method: `/package.Service/Method`.
     pub method: &'a str,
-    /// The caller's id; `None` for an anonymous one, as all callers of a public method are.
+    /// Id of the caller; `None` for an anonymous one. Callers of public methods are anonymous.
     pub principal: Option<&'a str>,
-    /// The policy's name.
+    /// Name of the policy.
     pub policy: &'a str,
-    /// The rule that decided; `None` when there is none for the method.
+    /// Rule that was evaluated; `None` if the method has none.
     pub rule: Option<&'a Rule>,
-    /// Where the rule comes from.
-    pub origin: Option<&'a RuleSource>,
-    /// Whether the policy lets the caller call the method.
+    /// Where the rule was declared.
+    pub source: Option<&'a RuleSource>,
+    /// Whether the policy allows the call.
     pub authorized: bool,
-    /// Whether it is a shadow policy: what it says has no effect.
+    /// Whether the policy is a shadow policy, whose decisions have no effect.
     pub shadow: bool,
 }
 
-/// What is shown each decision of a policy.
+/// Receiver of audit events.
 ///
-/// The call waits meanwhile, so a sink hands on what it is shown, and does not write it to a disk
-/// or a network itself; and a sink that panics ends the call. A closure will do, whose parameter
-/// has its type written out:
+/// A sink runs inside of the call, so it must not block: it passes the event on, to a channel for
+/// example. A panic in a sink fails the call. A closure is a sink, if the type of its parameter is
+/// written out:
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -60,7 +64,7 @@ pub struct AuditEvent<'a> {
 /// # }
 /// ```
 pub trait AuditSink: Send + Sync + 'static {
-    /// Takes note of a decision.
+    /// Records a decision.
     fn record(&self, event: &AuditEvent<'_>);
 }
 
@@ -86,8 +90,9 @@ impl<T: AuditSink + ?Sized> AuditSink for Arc<T> {
 }
 
 impl AuditEvent<'_> {
+    /// Emits the tracing event.
     pub(super) fn trace(&self) {
-        // The level of an event is known when it is compiled.
+        // The level of a tracing event must be a constant.
         macro_rules! event {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
@@ -96,7 +101,7 @@ impl AuditEvent<'_> {
                     principal = self.principal,
                     policy = self.policy,
                     rule = self.rule.map(tracing::field::display),
-                    origin = self.origin.map(tracing::field::display),
+                    source = self.source.map(tracing::field::display),
                     authorized = self.authorized,
                     shadow = self.shadow,
                     $message

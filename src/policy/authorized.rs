@@ -1,20 +1,20 @@
-//! Proof that somebody was found to be allowed to.
+//! Authorization by data: [`Guarded`] subjects, and [`Authorized`] as the proof of a check.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::context::{AccessDenied, UserContext};
 
-/// Something that only some may have, read or do: an order, for those who placed it.
+/// Subject of an access check that depends on data, such as an order that only its owner may read.
 ///
-/// What a method needs is the [policy](super::Policy)'s to say. This is for what depends on data;
-/// see [`UserContext::authorize`].
+/// Checks that depend only on the method belong in the [policy](super::Policy). See
+/// [`UserContext::authorize`] for an example.
 pub trait Guarded {
-    /// Decides whether this user may.
+    /// Checks whether the user may access the subject.
     ///
     /// # Errors
     ///
-    /// An [`AccessDenied`] when they may not, which a handler's `?` turns into `PERMISSION_DENIED`.
+    /// [`AccessDenied`] if not. A handler's `?` turns it into `PERMISSION_DENIED`.
     fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied>;
 }
 
@@ -36,11 +36,11 @@ impl<T: Guarded + ?Sized> Guarded for Arc<T> {
     }
 }
 
-/// Something, and the proof that a user was found to be allowed to have it.
+/// Value with the proof that a user was authorized for it.
 ///
-/// There are two ways to get one, and both of them decide: [`UserContext::authorize`], and
-/// [`Authorized::from_request`], for the caller whom a policy has let in. What is to be done only
-/// after such a check takes one of these, and then nobody can forget it.
+/// It is created only by a successful check: [`UserContext::authorize`] for data, or
+/// [`Authorized::from_request`] for a caller whom a policy has allowed. A function that takes an
+/// `Authorized<T>` therefore cannot be called without the check.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Authorized<T> {
     inner: T,
@@ -51,7 +51,7 @@ impl<T> Authorized<T> {
         Self { inner }
     }
 
-    /// What it is about, without the proof.
+    /// Returns the value, without the proof.
     pub fn into_inner(self) -> T {
         self.inner
     }
@@ -66,8 +66,7 @@ impl<T> Deref for Authorized<T> {
 }
 
 impl UserContext {
-    /// Decides whether the user may have, read or do something, by what it is; and gives it back
-    /// with the proof of that. A user who may not does not get it.
+    /// Checks whether the user may access a subject, and returns it as [`Authorized`].
     ///
     /// ```
     /// use tonic_passport::{AccessDenied, Authorized, Guarded, UserContext};
@@ -76,7 +75,7 @@ impl UserContext {
     ///     created_by: String,
     /// }
     ///
-    /// /// Those who placed an order may cancel it, and administrators.
+    /// /// An order may be cancelled by its creator, and by administrators.
     /// struct Cancellation {
     ///     order: Order,
     /// }
@@ -90,7 +89,7 @@ impl UserContext {
     ///     }
     /// }
     ///
-    /// /// Nobody gets here without having been checked, for this very order.
+    /// /// Cannot be called without a check for this order.
     /// fn cancel(cancellation: Authorized<Cancellation>) -> Order {
     ///     cancellation.into_inner().order
     /// }
@@ -106,7 +105,7 @@ impl UserContext {
     ///
     /// # Errors
     ///
-    /// What [`Guarded::authorize`] says.
+    /// The error of [`Guarded::authorize`].
     pub fn authorize<T: Guarded>(&self, subject: T) -> Result<Authorized<T>, AccessDenied> {
         subject.authorize(self)?;
         Ok(Authorized::new(subject))

@@ -1,95 +1,106 @@
-//! Collects rules, and demands that there is one for each method.
+//! Builder of a policy: collects rules, and requires one for each method.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 
 use super::audit::AuditSink;
 use super::descriptor::{self, Service};
 use super::engine::Policy;
 use super::error::PolicyError;
-use super::origin::{Found, RuleSource};
+use super::method_rule::PolicySettings;
 use super::path::{MethodPath, is_service_name};
-use super::rule::Rule;
-use super::table::{RuleEntry, RuleTable};
-use super::{HEALTH, REFLECTION};
+use super::resolved::ResolvedRules;
+use super::rule::{Rule, SourcedRule};
+use super::source::RuleSource;
+use super::table::RuleTable;
+use super::well_known;
 
-/// Collects the rules of a [`Policy`]; see [`Policy::builder`].
+/// Builder of a [`Policy`]; see [`Policy::builder`].
 ///
-/// For a method that is described, the first of these that is there is its rule: a rule in code for
-/// it, the one that is declared beside it, the default in code for its service, the default that is
-/// declared for its service.
+/// The rule of a method in a descriptor set is the first that exists of:
+///
+/// 1. the rule in code for the method ([`rule`](Self::rule)),
+/// 2. the rule declared for the method (`passport.v1.rule`),
+/// 3. the default rule in code for its service ([`default_rule`](Self::default_rule)),
+/// 4. the default rule declared for its service (`passport.v1.default_rule`).
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct PolicyBuilder {
-    name: Arc<str>,
+    settings: PolicySettings,
+    /// Services of the descriptor sets, by name.
     described: BTreeMap<String, Service>,
-    services: Option<BTreeSet<String>>,
+    /// Names of the services that the server serves; `None` for all that are described.
+    served: Option<BTreeSet<String>>,
+    /// Rules in code, by method.
     rules: BTreeMap<MethodPath, Rule>,
-    defaults: BTreeMap<String, Rule>,
-    others: Option<Rule>,
-    expose_requirements: bool,
-    sinks: Vec<Arc<dyn AuditSink>>,
-    /// The first thing that was wrong.
+    /// Default rules in code, by service.
+    default_rules: BTreeMap<String, Rule>,
+    fallback: Option<Rule>,
+    /// The first error, reported by `build` and `table`.
     error: Option<PolicyError>,
 }
 
-/// The rule of each method.
-#[derive(Default)]
-pub(super) struct Resolved {
-    pub(super) methods: Vec<(MethodPath, Found)>,
-    /// The services that are known. Where there is a rule, it is for all methods that have none.
-    pub(super) services: BTreeMap<String, Found>,
-    /// The rule for methods of all other services.
-    pub(super) others: Found,
-    /// A file that seems to have lost its rules.
-    without_rules: Option<String>,
-}
-
-impl Resolved {
-    fn table(self) -> RuleTable {
-        let row = |method: String, rule| RuleEntry { method, rule, allowed: 0, denied: 0 };
-        let methods = self.methods.into_iter().map(|(path, found)| row(path.to_string(), found));
-        let services = self.services.into_iter().filter(|(_, found)| found.is_some());
-        let services = services.map(|(name, found)| row(format!("/{name}/*"), found));
-        let others = self.others.map(|found| row("*".to_owned(), Some(found)));
-        RuleTable::new(methods.chain(services).chain(others).collect())
+impl Policy {
+    /// Returns a builder without rules.
+    ///
+    /// ```
+    /// use tonic_passport::policy::HEALTH;
+    /// use tonic_passport::{Policy, Rule, UserContext};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::builder()
+    ///     .public(HEALTH)
+    ///     .rule("/shop.v1.OrderService/CreateOrder", Rule::permission("orders:create"))
+    ///     .build()?;
+    ///
+    /// let buyer = UserContext::builder("alice").permissions(["orders:create"]).build()?;
+    /// let viewer = UserContext::builder("bob").permissions(["orders:read"]).build()?;
+    /// assert!(policy.authorize("/shop.v1.OrderService/CreateOrder", Some(&buyer)).is_ok());
+    /// assert!(policy.authorize("/shop.v1.OrderService/CreateOrder", Some(&viewer)).is_err());
+    /// assert!(policy.authorize("/shop.v1.OrderService/DeleteOrder", Some(&buyer)).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::new()
     }
 }
 
 impl PolicyBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
-            name: Arc::from("policy"),
+            settings: PolicySettings {
+                name: Arc::from("policy"),
+                expose_requirements: false,
+                audit_sinks: Vec::new(),
+            },
             described: BTreeMap::new(),
-            services: None,
+            served: None,
             rules: BTreeMap::new(),
-            defaults: BTreeMap::new(),
-            others: None,
-            expose_requirements: false,
-            sinks: Vec::new(),
+            default_rules: BTreeMap::new(),
+            fallback: None,
             error: None,
         }
     }
 
-    /// Names the policy, for audit events and metrics; `policy` by default.
+    /// Sets the policy's name in audit events and metrics. The default is `policy`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Arc::from(name.into());
+        self.settings.name = Arc::from(name.into());
         self
     }
 
-    /// Adds the services and methods of a compiled descriptor set (an encoded
-    /// `google.protobuf.FileDescriptorSet`, imports included), and the rules that are declared
-    /// beside them with the options of `passport/v1/policy.proto`. There may be several sets.
+    /// Adds the services of a compiled descriptor set (an encoded
+    /// `google.protobuf.FileDescriptorSet`, imports included), with the rules that they declare
+    /// with the options of `passport/v1/policy.proto`. May be called several times.
     ///
-    /// It takes what a compiler has written. A set that was decoded and encoded by what does not
-    /// know the options, as the types of prost, has none of them any more: that is
-    /// [an error](PolicyError::RulesDropped) where rules in code would take their place.
+    /// Pass the bytes as the compiler wrote them. Decoding and encoding with a library that does
+    /// not know the options, such as `prost_types`, drops all rules. This is detected, and is an
+    /// [error](PolicyError::RulesDropped).
     pub fn descriptor_set(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        match descriptor::services(bytes.as_ref()) {
+        match descriptor::read_services(bytes.as_ref()) {
             Ok(services) => {
                 for service in services {
-                    self.describe(service);
+                    self.add_service(service);
                 }
             }
             Err(error) => self.fail(error),
@@ -97,25 +108,26 @@ impl PolicyBuilder {
         self
     }
 
-    /// Names the services that this server serves, each as `package.Service`. All of their methods
-    /// must have a rule; those of other services of the descriptor sets are denied. Without this,
-    /// all services of the descriptor sets are served.
+    /// Lists the services that this server serves, each as `package.Service`.
+    ///
+    /// All of their methods must have a rule. Other services of the descriptor sets need none, and
+    /// calls of them are denied. Without a list, all services of the descriptor sets are served.
     pub fn services<I>(mut self, services: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
     {
-        self.services.get_or_insert_default().extend(services.into_iter().map(Into::into));
+        self.served.get_or_insert_default().extend(services.into_iter().map(Into::into));
         self
     }
 
     /// Sets the rule of a method, `/package.Service/Method`.
     pub fn rule(mut self, method: impl AsRef<str>, rule: Rule) -> Self {
         let method = method.as_ref();
-        self.check(method, &rule);
+        self.validate(method, &rule);
         match method.parse::<MethodPath>() {
             Ok(path) => {
                 if self.rules.insert(path, rule).is_some() {
-                    self.fail(PolicyError::RepeatedRule { target: method.to_owned() });
+                    self.fail(PolicyError::DuplicateRule { target: method.to_owned() });
                 }
             }
             Err(problem) => self.fail(PolicyError::InvalidMethodPath { problem }),
@@ -123,7 +135,9 @@ impl PolicyBuilder {
         self
     }
 
-    /// Sets the rule of methods to [`Rule::public`]: [`HEALTH`] and [`REFLECTION`], for instance.
+    /// Sets the rule of each of these methods to [`Rule::public`].
+    ///
+    /// [`HEALTH`](super::HEALTH) and [`REFLECTION`](super::REFLECTION) are ready-made lists.
     pub fn public<I>(self, methods: I) -> Self
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -131,95 +145,102 @@ impl PolicyBuilder {
         methods.into_iter().fold(self, |policy, method| policy.rule(method, Rule::public()))
     }
 
-    /// Sets the rule of all methods of a service that have none of their own. Of a service that is
-    /// in no descriptor set, nobody knows the methods: there it is the rule of whatever is called.
+    /// Sets the rule of all methods of a service that have no rule of their own.
+    ///
+    /// If the service is in no descriptor set, its methods are unknown, and the rule applies to
+    /// every path of the service.
     pub fn default_rule(mut self, service: impl Into<String>, rule: Rule) -> Self {
         let service = service.into();
         if !is_service_name(&service) {
             self.fail(PolicyError::InvalidServiceName { name: service.clone() });
         }
-        self.check(&service, &rule);
-        if self.defaults.insert(service.clone(), rule).is_some() {
-            self.fail(PolicyError::RepeatedRule { target: service });
+        self.validate(&service, &rule);
+        if self.default_rules.insert(service.clone(), rule).is_some() {
+            self.fail(PolicyError::DuplicateRule { target: service });
         }
         self
     }
 
-    /// Sets the rule of all methods of services that this policy says nothing of. This is for a
-    /// gateway, which relays the calls of services that decide for themselves; everywhere else,
-    /// methods that nobody thought of are better denied.
+    /// Sets the rule of all methods of services that this policy does not know.
+    ///
+    /// Meant for a gateway that relays calls to services with policies of their own. A server
+    /// should not set it: without a fallback, forgotten methods are denied.
     pub fn fallback_rule(mut self, rule: Rule) -> Self {
-        self.check("fallback_rule", &rule);
-        if self.others.replace(rule).is_some() {
-            self.fail(PolicyError::RepeatedRule { target: "fallback_rule".to_owned() });
+        self.validate("fallback_rule", &rule);
+        if self.fallback.replace(rule).is_some() {
+            self.fail(PolicyError::DuplicateRule { target: "fallback_rule".to_owned() });
         }
         self
     }
 
-    /// Tells callers who are denied what would have been enough. By default they are told that it
-    /// was not; and so they are when it takes more than 2 KiB to say.
+    /// Includes the permissions and roles that a method needs in the status of a denial.
+    ///
+    /// By default a denial does not reveal them. A requirement whose text is longer than 2 KiB is
+    /// never included.
     pub fn expose_requirements(mut self) -> Self {
-        self.expose_requirements = true;
+        self.settings.expose_requirements = true;
         self
     }
 
-    /// Shows each decision to this sink as well. There may be several.
+    /// Adds a sink that receives an event for each decision. May be called several times.
     pub fn audit(mut self, sink: impl AuditSink) -> Self {
-        self.sinks.push(Arc::new(sink));
+        self.settings.audit_sinks.push(Arc::new(sink));
         self
     }
 
-    /// The rules as they are, methods without one included.
+    /// Returns the rules of the policy, including methods that have none.
     ///
     /// # Errors
     ///
-    /// Those of [`build`](Self::build), but for [`PolicyError::Uncovered`].
+    /// The errors of [`build`](Self::build), except [`PolicyError::Uncovered`] and
+    /// [`PolicyError::RulesDropped`].
     pub fn table(self) -> Result<RuleTable, PolicyError> {
-        Ok(self.resolve()?.table())
+        Ok(self.resolve()?.1.into_table())
     }
 
     /// Builds the policy.
     ///
     /// # Errors
     ///
-    /// A [`PolicyError`] that names what is wrong, or all methods that have no rule.
-    pub fn build(mut self) -> Result<Policy, PolicyError> {
-        let sinks = mem::take(&mut self.sinks);
-        let (name, expose_requirements) = (Arc::clone(&self.name), self.expose_requirements);
-        let resolved = self.resolve()?;
-        let uncovered = resolved.methods.iter().filter(|(_, found)| found.is_none());
-        let mut methods: Vec<MethodPath> = uncovered.map(|(method, _)| method.clone()).collect();
-        methods.sort_unstable();
+    /// The first [`PolicyError`] of the builder's methods; then [`PolicyError::Uncovered`], which
+    /// names all methods that have no rule.
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        let (settings, rules) = self.resolve()?;
+        let methods = rules.uncovered_methods();
         if !methods.is_empty() {
-            return Err(PolicyError::Uncovered { methods, without_rules: resolved.without_rules });
+            let without_rules = rules.file_without_rules;
+            return Err(PolicyError::Uncovered { methods, without_rules });
         }
-        if let Some(file) = resolved.without_rules {
+        if let Some(file) = rules.file_without_rules {
             return Err(PolicyError::RulesDropped { file });
         }
-        Ok(Policy::new(name, resolved, expose_requirements, sinks))
+        Ok(Policy::new(settings, rules))
     }
 
-    /// Finds the rule of each method.
-    fn resolve(mut self) -> Result<Resolved, PolicyError> {
+    /// Determines the rule of each method.
+    fn resolve(mut self) -> Result<(PolicySettings, ResolvedRules), PolicyError> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let mut resolved = Resolved::default();
-        if let Some(listed) = &self.services {
-            // What is said of a service that is not served is not for another rule to say.
-            let (services, others) =
-                self.described.into_iter().partition(|(name, _)| listed.contains(name));
-            self.described = services;
-            resolved.services = others.into_keys().map(|name| (name, None)).collect();
+        let mut resolved = ResolvedRules::default();
+        if let Some(served) = &self.served {
+            // A service that is described but not served is denied: the fallback must not apply.
+            let (described, unserved) =
+                self.described.into_iter().partition(|(name, _)| served.contains(name));
+            self.described = described;
+            resolved.services = unserved.into_keys().map(|name| (name, None)).collect();
         }
-        self.check_names(resolved.services.keys())?;
+        self.check_served(resolved.services.keys())?;
+        self.check_targets(resolved.services.keys())?;
 
-        let code = |rule: Rule| Some((rule, RuleSource::code()));
-        let code_default = |rule: Rule| Some((rule, RuleSource::code().of_default()));
+        let code = |rule: Rule| Some(SourcedRule { rule, source: RuleSource::code() });
+        let code_default =
+            |rule: Rule| Some(SourcedRule { rule, source: RuleSource::code().into_default() });
         for (name, service) in self.described {
-            resolved.without_rules = resolved.without_rules.or(service.without_rules);
+            resolved.file_without_rules =
+                resolved.file_without_rules.or(service.file_without_rules);
             let default =
-                self.defaults.remove(&name).and_then(code_default).or(service.default_rule);
+                self.default_rules.remove(&name).and_then(code_default).or(service.default_rule);
             for method in service.methods {
                 let rule = self.rules.remove(&method.path).and_then(code);
                 let rule = rule.or(method.rule).or_else(|| default.clone());
@@ -231,51 +252,60 @@ impl PolicyBuilder {
             resolved.services.entry(method.service().to_owned()).or_default();
             resolved.methods.push((method, code(rule)));
         }
-        for (name, rule) in self.defaults {
+        for (name, rule) in self.default_rules {
             resolved.services.insert(name, code_default(rule));
         }
-        resolved.others = self.others.and_then(code_default);
-        Ok(resolved)
+        resolved.fallback = self.fallback.and_then(code_default);
+        Ok((self.settings, resolved))
     }
 
-    /// Demands that what is named in code is there: a rule with a misspelled name would change
-    /// nothing. Besides those that are served, these services are described.
-    fn check_names<'a>(
+    /// Checks that each served service has a descriptor, or rules in code.
+    fn check_served<'a>(
         &'a self,
-        others: impl Iterator<Item = &'a String>,
+        unserved: impl Iterator<Item = &'a String>,
     ) -> Result<(), PolicyError> {
-        let described: BTreeSet<&String> = self.described.keys().chain(others).collect();
-        let unknown = |service: &str, known: &BTreeSet<&String>| PolicyError::UnknownService {
-            service: service.to_owned(),
-            known: known.iter().map(ToString::to_string).collect(),
-        };
-        for name in self.services.iter().flatten() {
+        for name in self.served.iter().flatten() {
             if !is_service_name(name) {
                 return Err(PolicyError::InvalidServiceName { name: name.clone() });
             }
-            let has_rules = self.defaults.contains_key(name)
-                || is_exempt(name) && self.rules.keys().any(|method| method.service() == name);
+            let has_rules = self.default_rules.contains_key(name)
+                || well_known::contains_service(name)
+                    && self.rules.keys().any(|method| method.service() == name);
             if !has_rules && !self.described.contains_key(name) {
-                return Err(unknown(name, &described));
+                return Err(unknown_service(name, self.described.keys().chain(unserved)));
             }
         }
-        if self.services.is_none() && self.described.is_empty() {
-            // All that is known of services is what the rules say.
+        Ok(())
+    }
+
+    /// Checks that the services and methods of the rules in code exist. A rule with a misspelled
+    /// name would have no effect.
+    fn check_targets<'a>(
+        &'a self,
+        unserved: impl Iterator<Item = &'a String>,
+    ) -> Result<(), PolicyError> {
+        if self.served.is_none() && self.described.is_empty() {
+            // There is nothing to compare the names with.
             return Ok(());
         }
-        let is_listed = |name: &str| self.services.as_ref().is_some_and(|all| all.contains(name));
-        let is_known =
-            |name: &str| self.described.contains_key(name) || is_listed(name) || is_exempt(name);
+        let is_served = |name: &str| self.served.as_ref().is_some_and(|all| all.contains(name));
+        let is_known = |name: &str| {
+            self.described.contains_key(name)
+                || is_served(name)
+                || well_known::contains_service(name)
+        };
         let services = self.rules.keys().map(MethodPath::service);
-        let mut services = services.chain(self.defaults.keys().map(String::as_str));
+        let mut services = services.chain(self.default_rules.keys().map(String::as_str));
         if let Some(name) = services.find(|name| !is_known(name)) {
-            let served: BTreeSet<&String> = self.services.iter().flatten().collect();
-            return Err(unknown(name, if served.is_empty() { &described } else { &served }));
+            return Err(match &self.served {
+                Some(served) if !served.is_empty() => unknown_service(name, served.iter()),
+                _ => unknown_service(name, self.described.keys().chain(unserved)),
+            });
         }
         let is_missing = |method: &&MethodPath| {
-            // Not every version of health and reflection has all of these methods.
-            let is_ready_made = HEALTH.contains(method) || REFLECTION.contains(method);
-            let service = self.described.get(method.service()).filter(|_| !is_ready_made);
+            // Older versions of health and reflection lack some of the well-known methods.
+            let is_well_known = well_known::contains_method(method);
+            let service = self.described.get(method.service()).filter(|_| !is_well_known);
             service.is_some_and(|service| service.methods.iter().all(|own| own.path != **method))
         };
         match self.rules.keys().find(is_missing) {
@@ -284,9 +314,9 @@ impl PolicyBuilder {
         }
     }
 
-    fn describe(&mut self, service: Service) {
+    fn add_service(&mut self, service: Service) {
         match self.described.get(&service.name) {
-            // What two sets share is described in both.
+            // Descriptor sets may overlap, as long as they agree.
             Some(known) if *known != service => {
                 self.fail(PolicyError::ServiceConflict { service: service.name });
             }
@@ -296,25 +326,29 @@ impl PolicyBuilder {
         }
     }
 
-    fn check(&mut self, target: &str, rule: &Rule) {
+    fn validate(&mut self, target: &str, rule: &Rule) {
         if let Err(problem) = rule.validate() {
-            let target = target.to_owned();
-            self.fail(PolicyError::InvalidRule { origin: RuleSource::code(), target, problem });
+            let (declared_in, target) = (RuleSource::code(), target.to_owned());
+            self.fail(PolicyError::InvalidRule { declared_in, target, problem });
         }
     }
 
+    /// Records an error, unless there is one already.
     fn fail(&mut self, error: PolicyError) {
         self.error.get_or_insert(error);
     }
 }
 
-/// Whether it is a service that this crate has ready-made lists of methods for.
-fn is_exempt(service: &str) -> bool {
-    HEALTH.iter().chain(REFLECTION).any(|method| method.service() == service)
+fn unknown_service<'a>(service: &str, known: impl Iterator<Item = &'a String>) -> PolicyError {
+    let known: BTreeSet<&String> = known.collect();
+    PolicyError::UnknownService {
+        service: service.to_owned(),
+        known: known.into_iter().cloned().collect(),
+    }
 }
 
 impl fmt::Debug for PolicyBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyBuilder").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("PolicyBuilder").field("name", &self.settings.name).finish_non_exhaustive()
     }
 }

@@ -1,105 +1,111 @@
-//! Why there is no policy.
+//! Errors of building a policy.
 
 use std::error::Error;
 
-use super::origin::RuleSource;
 use super::path::{InvalidMethodPath, MethodPath};
+use super::source::RuleSource;
 
-/// Why a policy cannot be built. Its text says all of it: there are no further causes.
+/// Error of [`PolicyBuilder::build`](super::PolicyBuilder::build).
+///
+/// The message is complete: [`Error::source`] is always `None`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The bytes are no descriptor set (a `google.protobuf.FileDescriptorSet`), or one that is cut
-    /// short, or lacks files that others import: protoc writes those with `--include_imports`.
+    /// One method, one service, or the fallback has two rules in code.
+    #[error("in code: {target} has two rules")]
+    DuplicateRule {
+        /// The method's path, the service's name, or `fallback_rule`.
+        target: String,
+    },
+
+    /// The bytes are not a complete `google.protobuf.FileDescriptorSet`: they have another format,
+    /// are truncated, or lack an imported file. `protoc` includes imports with `--include_imports`.
     #[error("descriptor set: {problem}")]
     InvalidDescriptorSet {
-        /// What is wrong with it.
+        /// Description of the defect.
         problem: Box<dyn Error + Send + Sync>,
     },
 
-    /// A rule is in code for something that is no method's path.
+    /// A rule in code names something that is not a method path.
     #[error("in code: {problem}")]
     InvalidMethodPath {
-        /// What it is for.
+        /// The rejected text.
         problem: InvalidMethodPath,
     },
 
-    /// A rule cannot be what was meant.
-    #[error("{origin}: {target}: {problem}")]
+    /// A rule is empty, contradictory, or otherwise meaningless.
+    #[error("{declared_in}: {target}: {problem}")]
     InvalidRule {
-        /// Where it comes from.
-        origin: RuleSource,
-        /// The path of the method, or the name of the service, that it is for.
+        /// Where the rule was declared.
+        declared_in: RuleSource,
+        /// Path of the method, or name of the service, that the rule is for.
         target: String,
-        /// What is wrong with it.
+        /// Description of the defect.
         problem: InvalidRule,
     },
 
     /// A service's name is not of the form `package.Service`.
     #[error("in code: {name:?} is not the full name of a service")]
     InvalidServiceName {
-        /// The name as it was given.
+        /// The rejected name.
         name: String,
     },
 
-    /// An option has the number of `passport.v1.rule`, or of `passport.v1.default_rule`, so that
-    /// nobody can tell which of them is set. Give one of them another: in a copy of
-    /// `passport/v1/policy.proto`, the numbers are yours, for its options are known by their names.
+    /// Another option has the field number of `passport.v1.rule` or `passport.v1.default_rule`, so
+    /// that the two cannot be told apart in encoded options.
+    ///
+    /// Change one of the numbers. A copy of `passport/v1/policy.proto` may use other numbers,
+    /// because its options are identified by name.
     #[error("{file}: the option {option} has the number {number}, which is that of another option")]
-    OptionNumber {
-        /// The file that declares it.
+    OptionNumberConflict {
+        /// File that declares the other option.
         file: String,
-        /// The option's full name.
+        /// Full name of the other option.
         option: String,
-        /// The number.
+        /// The shared number.
         number: u32,
     },
 
-    /// An option has the name of one of `passport/v1/policy.proto`, or the type, and not both; or
-    /// there are two of them.
+    /// An option has the name of an option of `passport/v1/policy.proto` but another type, or its
+    /// type but another name; or it is declared twice.
     #[error("{file}: the option {option} is not the one of passport/v1/policy.proto")]
-    OptionType {
-        /// The file that declares it.
+    OptionTypeMismatch {
+        /// File that declares the option.
         file: String,
-        /// The option's full name.
+        /// Full name of the option.
         option: String,
     },
 
-    /// There are two rules in code for one method, service, or for all other services.
-    #[error("in code: {target} has two rules")]
-    RepeatedRule {
-        /// The method's path, the service's name, or `fallback_rule`.
-        target: String,
-    },
-
-    /// A file imports the options, and none of its services and methods has one: the set has been
-    /// through something that does not know them and drops them, such as `prost_types`. Rules in
-    /// code would take the place of all that were declared.
-    #[error("{}", dropped(file))]
+    /// A file imports the options, but none of its services and methods sets one.
+    ///
+    /// This is a sign that the descriptor set was decoded and encoded again by a library that drops
+    /// unknown options, such as `prost_types`. Rules in code would silently replace the declared
+    /// ones, so this is an error even where they cover every method.
+    #[error("{}", options_dropped(file))]
     RulesDropped {
         /// The file's name.
         file: String,
     },
 
-    /// Two descriptor sets describe one service, and not in the same way.
+    /// Two descriptor sets contain different definitions of one service.
     #[error("two descriptor sets differ in {service}")]
     ServiceConflict {
-        /// The service's full name.
+        /// Full name of the service.
         service: String,
     },
 
     /// Methods have no rule.
-    #[error("no rule for {}{}", joined(methods), hint(without_rules.as_deref()))]
+    #[error("no rule for {}{}", join_paths(methods), dropped_hint(without_rules.as_deref()))]
     #[non_exhaustive]
     Uncovered {
-        /// All of them.
+        /// All methods without a rule, sorted.
         methods: Vec<MethodPath>,
-        /// A file that imports the options and has none of them. When it did have some, they were
+        /// A file that imports the options but sets none of them: its rules may have been
         /// [dropped](PolicyError::RulesDropped).
         without_rules: Option<String>,
     },
 
-    /// A rule in code is for a method that the service does not have.
+    /// A rule in code names a method that the service does not have.
     #[error("in code: there is no method {method}")]
     UnknownMethod {
         /// The method's path.
@@ -107,93 +113,95 @@ pub enum PolicyError {
     },
 
     /// A rule in code, or the list of [`services`](super::PolicyBuilder::services), names a service
-    /// that is in none of the descriptor sets; or a rule names one that is not in the list. Of a
-    /// service that is not described, the list holds the name, and there is a
+    /// that no descriptor set contains; or a rule in code names a service that is not in the list.
+    ///
+    /// A service without a descriptor set needs an entry in the list, and a
     /// [`default_rule`](super::PolicyBuilder::default_rule) in code.
-    #[error("in code: there is no service {service}; known are {}", names(known))]
+    #[error("in code: there is no service {service}; known services: {}", join_names(known))]
     #[non_exhaustive]
     UnknownService {
-        /// The name as it was given.
+        /// The unknown name.
         service: String,
-        /// The full names of those that are described, or listed.
+        /// Full names of the services that are listed or in a descriptor set.
         known: Vec<String>,
     },
 }
 
-fn hint(file: Option<&str>) -> String {
-    file.map(|file| format!(" ({})", dropped(file))).unwrap_or_default()
+fn dropped_hint(file: Option<&str>) -> String {
+    file.map(|file| format!(" ({})", options_dropped(file))).unwrap_or_default()
 }
 
-fn dropped(file: &str) -> String {
+fn options_dropped(file: &str) -> String {
     format!("{file} imports passport/v1/policy.proto and has no rule: were its options dropped?")
 }
 
-fn names(known: &[String]) -> String {
-    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+fn join_names(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-fn joined(methods: &[MethodPath]) -> String {
+fn join_paths(methods: &[MethodPath]) -> String {
     methods.iter().map(MethodPath::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Why a rule cannot be what was meant.
+/// Defect of a single [`Rule`](super::Rule).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRule {
-    /// Two things are said that do not go together.
-    #[error("{one} and {other} contradict each other: a rule has exactly one of them")]
-    Contradictory {
+    /// Two fields are set that exclude each other, or one field is set twice.
+    #[error("{first} and {second} contradict each other: a rule has exactly one of them")]
+    ConflictingFields {
         /// A field of `passport.v1.Rule`.
-        one: String,
-        /// Another one.
-        other: String,
+        first: String,
+        /// The field that conflicts with it.
+        second: String,
     },
 
-    /// Nothing is said.
-    #[error("the rule sets nothing (false, and an empty text, count as not set)")]
+    /// No field is set.
+    #[error("the rule sets nothing (false and an empty string count as not set)")]
     Empty,
 
-    /// A group of rules is empty.
-    #[error("{group} holds nothing")]
+    /// A group contains no rules.
+    #[error("{group} is empty")]
     EmptyGroup {
         /// `any_of` or `all_of`.
         group: &'static str,
     },
 
-    /// Its bytes are not those of a rule.
-    #[error("it is no protocol buffer, or another one")]
+    /// A permission or role has a name that no user can have: it is empty, or contains a control
+    /// character.
+    #[error("{name:?} is not a valid name of a permission or role")]
+    InvalidName {
+        /// The rejected name.
+        name: String,
+    },
+
+    /// The bytes of the option are not a protocol buffer message.
+    #[error("not a valid protocol buffer message")]
     Malformed,
 
-    /// A rule that is not about permissions and roles is part of a group.
-    #[error("{rule} has no place within any_of and all_of")]
+    /// A group contains a rule that is not about permissions and roles.
+    #[error("{rule} is not allowed inside any_of and all_of")]
     Misplaced {
         /// `authenticated`, `optional` or `public`.
         rule: &'static str,
     },
 
-    /// No user can have a permission or role of this name: it is empty, or holds a control
-    /// character.
-    #[error("{name:?} is no name of a permission or role")]
-    InvalidName {
-        /// The name.
-        name: String,
-    },
-
     /// Groups are nested too deeply.
-    #[error("it is nested more than {limit} levels deep")]
+    #[error("groups are nested more than {max_depth} levels deep")]
     TooDeep {
-        /// How deep they may be.
-        limit: usize,
+        /// Maximum depth.
+        max_depth: usize,
     },
 
-    /// The rule holds something that this version does not know, or a field of another type.
-    #[error("{field} is unknown to this version, or of another type")]
-    Unknown {
+    /// The options are uninterpreted (`uninterpreted_option`): the descriptor set was written by a
+    /// parser, without the compiler's step that resolves options.
+    #[error("its options are uninterpreted: write the descriptor set with a compiler")]
+    Uninterpreted,
+
+    /// The rule sets a field that this version does not know, or that has another type.
+    #[error("{field} is unknown to this version, or has another type")]
+    UnknownField {
         /// The field's name, or its number.
         field: String,
     },
-
-    /// The options are there as they were written: no compiler has looked up what they are.
-    #[error("its options were not looked up by a compiler")]
-    Uninterpreted,
 }

@@ -1,4 +1,4 @@
-//! The path of a method.
+//! Paths of gRPC methods, and names of services.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -6,11 +6,17 @@ use std::str::FromStr;
 
 use crate::util::byte_set::ByteSet;
 
-/// The path of a gRPC method: `/package.Service/Method`.
+/// Canonical path of a gRPC method: `/package.Service/Method`.
 ///
-/// Only the canonical spelling is one: letters, digits, `_` and `.`, exactly two slashes, no query
-/// and no escapes. What else may reach a server as a path is refused before any decision is made,
-/// because a rule for one spelling must not be evaded with another.
+/// | part | form |
+/// |---|---|
+/// | identifier | one or more ASCII letters, digits and `_` |
+/// | service | one or more identifiers, joined by `.` |
+/// | path | `/`, service, `/`, identifier |
+///
+/// There is no other spelling: no escapes, no query, no further slashes. Servers reject all other
+/// paths before a policy is evaluated, so that a rule for one spelling of a method cannot be
+/// evaded with another.
 ///
 /// ```
 /// use tonic_passport::policy::MethodPath;
@@ -22,7 +28,7 @@ use crate::util::byte_set::ByteSet;
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MethodPath(Cow<'static, str>);
 
-/// The text is not the canonical path of a gRPC method.
+/// Error of parsing a [`MethodPath`]: the text is not the canonical path of a gRPC method.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{path:?} is not of the form /package.Service/Method")]
 pub struct InvalidMethodPath {
@@ -30,57 +36,63 @@ pub struct InvalidMethodPath {
 }
 
 impl InvalidMethodPath {
-    /// The text.
+    /// Returns the rejected text.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
 impl MethodPath {
+    /// Wraps a path that is known to be canonical.
     pub(super) const fn new_static(path: &'static str) -> Self {
         Self(Cow::Borrowed(path))
     }
 
-    /// The path as text.
+    /// Returns the path as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The full name of the method's service: `package.Service`.
+    /// Returns the full name of the method's service: `package.Service`.
     pub fn service(&self) -> &str {
         service_of(&self.0)
     }
 
-    /// Whether this text is the canonical path of a method.
+    /// Returns whether a text is the canonical path of a method.
+    ///
+    /// This runs for every call, so it reads each byte once.
     pub(crate) fn is_canonical(path: &str) -> bool {
-        let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-        parts.is_some_and(|(service, method)| is_service_name(service) && is_identifier(method))
-    }
-}
-
-/// The part of a path that names the service.
-pub(super) fn service_of(path: &str) -> &str {
-    path.trim_start_matches('/').split('/').next().unwrap_or_default()
-}
-
-/// The bytes that an identifier has.
-static IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
-
-/// Whether this is the full name of a service: identifiers joined by dots.
-pub(crate) fn is_service_name(name: &str) -> bool {
-    let mut before = b'.';
-    for byte in name.bytes() {
-        if !IDENTIFIER.contains(byte) && (byte != b'.' || before == b'.') {
-            return false;
+        let [b'/', path @ ..] = path.as_bytes() else { return false };
+        let mut identifier_start = 0;
+        let mut is_in_method = false;
+        for (index, &byte) in path.iter().enumerate() {
+            if IDENTIFIER.contains(byte) {
+                continue;
+            }
+            let is_separator = matches!(byte, b'.' | b'/');
+            if is_in_method || !is_separator || index == identifier_start {
+                return false;
+            }
+            is_in_method = byte == b'/';
+            identifier_start = index + 1;
         }
-        before = byte;
+        is_in_method && identifier_start < path.len()
     }
-    before != b'.'
 }
 
-fn is_identifier(name: &str) -> bool {
-    !name.is_empty() && IDENTIFIER.contains_all(name.as_bytes())
+/// Returns the name of the service in a canonical path.
+pub(super) fn service_of(path: &str) -> &str {
+    let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    parts.map_or("", |(service, _)| service)
 }
+
+/// Returns whether a text is the full name of a service: identifiers joined by dots.
+pub(crate) fn is_service_name(name: &str) -> bool {
+    name.split('.').all(|part| !part.is_empty() && IDENTIFIER.contains_all(part.as_bytes()))
+}
+
+/// Bytes of an identifier.
+static IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
 
 impl FromStr for MethodPath {
     type Err = InvalidMethodPath;
@@ -114,9 +126,77 @@ impl fmt::Display for MethodPath {
     }
 }
 
-/// Hashes and compares as its text does, so that a set of paths can be asked for a `&str`.
+/// Lets a set or map of paths be queried with a `&str`.
 impl Borrow<str> for MethodPath {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reference implementation: splits the path, and checks its parts one after the other.
+    fn is_canonical_by_parts(path: &str) -> bool {
+        let is_identifier = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        parts.is_some_and(|(service, method)| {
+            service.split('.').all(is_identifier) && is_identifier(method)
+        })
+    }
+
+    #[test]
+    fn a_canonical_path_has_a_service_and_a_method() {
+        for path in ["/a/b", "/a.b/c", "/shop.v1.OrderService/GetOrder", "/_/_", "/1.2/3"] {
+            assert!(MethodPath::is_canonical(path), "{path}");
+            assert!(is_canonical_by_parts(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn any_other_path_is_not_canonical() {
+        let paths = [
+            "", "/", "//", "///", "a", "a/b", "/a", "/a/", "//b", "/a//b", "//a/b", "/a/b/",
+            "/a/b/c", "/./b", "/.a/b", "/a./b", "/a..b/c", "/a/b.c", "/a/.", "/a/.b", "/a/b.",
+            "/a-b/c", "/a/b-c", "/a/b?", "/a/b?c", "/a/b c", " /a/b", "/a/b\n", "/a/%62", "/ä/b",
+            "/a/ä", "/a\0/b",
+        ];
+        for path in paths {
+            assert!(!MethodPath::is_canonical(path), "{path:?}");
+            assert!(!is_canonical_by_parts(path), "{path:?}");
+        }
+    }
+
+    /// Covers all texts of up to eight characters, one for each class of bytes.
+    #[test]
+    fn every_short_path_is_canonical_exactly_if_its_parts_are_valid() {
+        let mut paths = vec![String::new()];
+        for _ in 0..8 {
+            let longer = |path: &String| ["a", "/", ".", "-"].map(|next| format!("{path}{next}"));
+            paths = paths.iter().flat_map(longer).collect();
+            for path in &paths {
+                assert_eq!(MethodPath::is_canonical(path), is_canonical_by_parts(path), "{path:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn any_path_is_canonical_exactly_if_its_parts_are_valid(
+            path in prop_oneof!["[a_9./%ä]{0,24}", "/[a.]{1,8}/[a_9]{1,8}[./?]?", any::<String>()],
+        ) {
+            prop_assert_eq!(MethodPath::is_canonical(&path), is_canonical_by_parts(&path));
+        }
     }
 }

@@ -1,17 +1,18 @@
-//! What the callers of a method must be, or have.
+//! Requirements for the callers of a method.
 
 use std::fmt;
 
 use super::error::InvalidRule;
+use super::source::RuleSource;
 use crate::context::UserContext;
 
-/// How deep rules may be nested.
+/// Maximum nesting depth of groups.
 pub(super) const MAX_DEPTH: usize = 16;
 
-/// What the callers of a method must be, or have.
+/// Requirement that callers of a method must meet.
 ///
-/// Permissions and roles are compared byte by byte; none implies another. A rule can only ask for
-/// more: nobody is allowed less for having one permission more.
+/// Permissions and roles are compared byte by byte, and none implies another. Rules are monotonic:
+/// an additional permission or role never takes access away.
 ///
 /// ```
 /// use tonic_passport::Rule;
@@ -26,12 +27,12 @@ pub(super) const MAX_DEPTH: usize = 16;
 /// );
 /// ```
 ///
-/// A rule that makes no sense, such as one of an empty list, is an error when the policy
+/// A meaningless rule, such as an empty group, is an error when the policy
 /// [is built](super::PolicyBuilder::build).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
     kind: Kind,
-    /// How deep it is nested, so that nothing ever has to go further down than that.
+    /// Nesting depth, which bounds the recursion of all functions that walk the rule.
     depth: usize,
 }
 
@@ -44,51 +45,59 @@ enum Kind {
     Permission(String),
     Public,
     Role(String),
-    /// In place of groups that were nested deeper than rules may be.
+    /// Placeholder for groups nested deeper than [`MAX_DEPTH`], which are not kept.
     TooDeep,
 }
 
-/// What a method needs to know of its caller.
+/// Rule, and where it was declared.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct SourcedRule {
+    pub(super) rule: Rule,
+    pub(super) source: RuleSource,
+}
+
+/// Whether the callers of a method are authenticated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Access {
-    /// Who it is, if they say so.
+pub(crate) enum AuthenticationMode {
+    /// Anonymous callers are allowed. A credential that is present is verified.
     Optional,
-    /// Nothing.
-    Public,
-    /// Who it is.
+    /// Callers need a valid credential.
     Required,
+    /// Credentials are ignored, and all callers are anonymous.
+    Skipped,
 }
 
 impl Rule {
-    /// Anybody may call, and nobody is asked who they are: no credential is looked at, and the
-    /// handler has no context. Made for health, reflection, and logging in or refreshing a token,
-    /// which an expired token must not stand in the way of.
+    /// Anybody may call, and authentication is skipped: credentials are ignored, and the handler
+    /// has no [`UserContext`]. Meant for health checks, reflection, login, and token refresh, which
+    /// must work with an expired token in the request.
     pub fn public() -> Self {
-        Self::of(Kind::Public)
+        Self::new(Kind::Public)
     }
 
-    /// Anybody may call. Who says who they are is known, and a credential that is bad is refused.
-    /// The handler asks for `UserContext::from_request(&request).ok()`.
+    /// Anybody may call, and authentication is optional: a credential that is present is verified,
+    /// and an invalid one rejects the call. The handler uses
+    /// `UserContext::from_request(&request).ok()`.
     pub fn optional() -> Self {
-        Self::of(Kind::Optional)
+        Self::new(Kind::Optional)
     }
 
-    /// Every caller who is known may call.
+    /// Every authenticated caller may call.
     pub fn authenticated() -> Self {
-        Self::of(Kind::Authenticated)
+        Self::new(Kind::Authenticated)
     }
 
     /// Callers must have this permission.
     pub fn permission(permission: impl Into<String>) -> Self {
-        Self::of(Kind::Permission(permission.into()))
+        Self::new(Kind::Permission(permission.into()))
     }
 
     /// Callers must have this role.
     pub fn role(role: impl Into<String>) -> Self {
-        Self::of(Kind::Role(role.into()))
+        Self::new(Kind::Role(role.into()))
     }
 
-    /// Callers must meet at least one of these rules, which are about permissions and roles.
+    /// Callers must meet at least one of these rules. Each is a permission, a role, or a group.
     ///
     /// ```
     /// use tonic_passport::Rule;
@@ -100,12 +109,12 @@ impl Rule {
         Self::group(rules, Kind::AnyOf)
     }
 
-    /// Callers must meet all of these rules, which are about permissions and roles.
+    /// Callers must meet all of these rules. Each is a permission, a role, or a group.
     pub fn all_of(rules: impl IntoIterator<Item = Rule>) -> Self {
         Self::group(rules, Kind::AllOf)
     }
 
-    fn of(kind: Kind) -> Self {
+    fn new(kind: Kind) -> Self {
         Self { kind, depth: 0 }
     }
 
@@ -118,7 +127,7 @@ impl Rule {
         Self { kind: kind(rules), depth }
     }
 
-    /// The permission, if that is all that is asked for.
+    /// Returns the permission, if the rule is a single permission.
     pub(super) fn as_permission(&self) -> Option<&str> {
         match &self.kind {
             Kind::Permission(name) => Some(name),
@@ -126,7 +135,7 @@ impl Rule {
         }
     }
 
-    /// The role, if that is all that is asked for.
+    /// Returns the role, if the rule is a single role.
     pub(super) fn as_role(&self) -> Option<&str> {
         match &self.kind {
             Kind::Role(name) => Some(name),
@@ -134,15 +143,16 @@ impl Rule {
         }
     }
 
-    pub(super) fn access(&self) -> Access {
+    /// Returns whether callers are authenticated under this rule.
+    pub(super) fn authentication_mode(&self) -> AuthenticationMode {
         match self.kind {
-            Kind::Optional => Access::Optional,
-            Kind::Public => Access::Public,
-            _ => Access::Required,
+            Kind::Optional => AuthenticationMode::Optional,
+            Kind::Public => AuthenticationMode::Skipped,
+            _ => AuthenticationMode::Required,
         }
     }
 
-    /// Whether a caller who is known may call.
+    /// Returns whether an authenticated caller meets the rule.
     pub(super) fn is_met_by(&self, user: &UserContext) -> bool {
         match &self.kind {
             Kind::AllOf(rules) => rules.iter().all(|rule| rule.is_met_by(user)),
@@ -154,20 +164,20 @@ impl Rule {
         }
     }
 
-    /// Demands that the rule can be what was meant.
+    /// Checks that groups are not empty, names are valid, and nesting is bounded.
     pub(super) fn validate(&self) -> Result<(), InvalidRule> {
         match &self.kind {
             Kind::AllOf(rules) => validate_group("all_of", rules),
             Kind::AnyOf(rules) => validate_group("any_of", rules),
             Kind::Authenticated | Kind::Optional | Kind::Public => Ok(()),
-            // The names that a context can hold.
+            // A `UserContext` cannot contain any other name.
             Kind::Permission(name) | Kind::Role(name) => {
                 if name.is_empty() || name.chars().any(char::is_control) {
                     return Err(InvalidRule::InvalidName { name: name.clone() });
                 }
                 Ok(())
             }
-            Kind::TooDeep => Err(InvalidRule::TooDeep { limit: MAX_DEPTH }),
+            Kind::TooDeep => Err(InvalidRule::TooDeep { max_depth: MAX_DEPTH }),
         }
     }
 }
@@ -184,7 +194,7 @@ fn validate_group(group: &'static str, rules: &[Rule]) -> Result<(), InvalidRule
     })
 }
 
-/// The rule for people: `permission "orders:create"`.
+/// Human-readable form: `permission "orders:create"`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let group = |name: &str, rules: &[Rule], f: &mut fmt::Formatter<'_>| {

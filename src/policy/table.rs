@@ -1,22 +1,24 @@
-//! The rules of a policy, to look at.
+//! Table of a policy's rules, with counters.
 
 use std::fmt;
 
-use super::origin::{Found, RuleSource};
-use super::rule::Rule;
+use super::rule::{Rule, SourcedRule};
+use super::source::RuleSource;
 
-/// The rules of a policy, sorted by method: for reviews, logs and tests. As text, it has a line for
-/// each, and how often it was asked where any of them was.
+/// Rules of a policy, sorted by method, for reviews, logs and tests.
+///
+/// As text it is a table with a line for each rule. The columns with counts are present where any
+/// of them is above zero.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleTable {
     rows: Vec<RuleEntry>,
 }
 
-/// A method, and its rule.
+/// Row of a [`RuleTable`]: a method, its rule, and the decisions of that rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleEntry {
     pub(super) method: String,
-    pub(super) rule: Found,
+    pub(super) rule: Option<SourcedRule>,
     pub(super) allowed: u64,
     pub(super) denied: u64,
 }
@@ -27,52 +29,51 @@ impl RuleTable {
         Self { rows }
     }
 
-    /// All of them.
+    /// Returns the rows.
     pub fn rows(&self) -> &[RuleEntry] {
         &self.rows
     }
 }
 
 impl RuleEntry {
-    /// The method's path. `/package.Service/*` stands for all methods of a service that is not
-    /// described, and `*` for those of all other services.
+    /// Returns the method's path, or a pattern: `/package.Service/*` is the default rule of a
+    /// service without a descriptor set, and `*` the fallback rule.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// What callers must be, or have; `None` when there is no rule, and nobody may call.
+    /// Returns the rule; `None` if the method has none, so that all calls are denied.
     pub fn rule(&self) -> Option<&Rule> {
-        self.rule.as_ref().map(|(rule, _)| rule)
+        self.rule.as_ref().map(|declared| &declared.rule)
     }
 
-    /// Where the rule comes from.
-    pub fn origin(&self) -> Option<&RuleSource> {
-        self.rule.as_ref().map(|(_, origin)| origin)
+    /// Returns where the rule was declared.
+    pub fn source(&self) -> Option<&RuleSource> {
+        self.rule.as_ref().map(|declared| &declared.source)
     }
 
-    /// How many calls it has allowed since the policy was built.
+    /// Returns how many calls the rule has allowed since the policy was built.
     pub fn allowed(&self) -> u64 {
         self.allowed
     }
 
-    /// How many calls it has denied since the policy was built.
+    /// Returns how many calls the rule has denied since the policy was built.
     pub fn denied(&self) -> u64 {
         self.denied
     }
 }
 
-/// With counts where there are any.
 impl fmt::Display for RuleTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_asked = self.rows.iter().any(|row| row.allowed + row.denied > 0);
-        let head = ["METHOD", "RULE", "ORIGIN", "ALLOWED", "DENIED"].map(str::to_owned);
-        let mut lines = vec![head];
+        let has_counts = self.rows.iter().any(|row| row.allowed + row.denied > 0);
+        let header = ["METHOD", "RULE", "SOURCE", "ALLOWED", "DENIED"].map(str::to_owned);
+        let mut lines = vec![header];
         lines.extend(self.rows.iter().map(|row| {
             let rule = row.rule().map_or_else(|| "none".to_owned(), Rule::to_string);
-            let origin = row.origin().map(RuleSource::to_string).unwrap_or_default();
-            [row.method.clone(), rule, origin, row.allowed.to_string(), row.denied.to_string()]
+            let source = row.source().map(RuleSource::to_string).unwrap_or_default();
+            [row.method.clone(), rule, source, row.allowed.to_string(), row.denied.to_string()]
         }));
-        let columns = if is_asked { 5 } else { 3 };
+        let columns = if has_counts { 5 } else { 3 };
         let length = |text: &str| text.chars().count();
         let widths: Vec<usize> = (0..columns)
             .map(|column| lines.iter().map(|line| length(&line[column])).max().unwrap_or_default())
@@ -80,7 +81,7 @@ impl fmt::Display for RuleTable {
         for line in &lines {
             let mut text = String::new();
             for (cell, width) in line.iter().zip(&widths) {
-                // Not by a width of the formatter's: it has a limit, and panics beyond.
+                // Not `{cell:width$}`: the formatter panics on a width above 65,535.
                 let padding = " ".repeat(width.saturating_sub(length(cell)) + 2);
                 text.push_str(cell);
                 text.push_str(&padding);

@@ -16,7 +16,7 @@ fn assert_says(output: &Output, code: i32, out: &str, err: &str) {
 
 /// The rules of the shop, as its protocol buffers say them.
 const SHOP: &str = r#"
-METHOD                                      RULE                        ORIGIN
+METHOD                                      RULE                        SOURCE
 /shop.v1.InventoryService/CheckStock        permission "orders:read"    shop/v1/inventory.proto
 /shop.v1.InventoryService/ListReservations  permission "orders:read"    shop/v1/inventory.proto
 /shop.v1.InventoryService/Reserve           permission "orders:create"  shop/v1/inventory.proto
@@ -39,7 +39,7 @@ fn the_table_of_the_shop_says_of_each_method_what_it_needs_and_who_says_so() {
 #[test]
 fn only_the_services_that_are_named_are_looked_at() {
     let users = "\
-METHOD                        RULE           ORIGIN
+METHOD                        RULE           SOURCE
 /shop.v1.UserService/GetUser  authenticated  shop/v1/user.proto (default)
 /shop.v1.UserService/WhoAmI   authenticated  shop/v1/user.proto (default)
 ";
@@ -56,7 +56,7 @@ METHOD                        RULE           ORIGIN
         &output,
         1,
         "",
-        &format!("passport: {file}: there is no service shop.v1.Users; known are {shop}\n"),
+        &format!("passport: {file}: there is no service shop.v1.Users; known services: {shop}\n"),
     );
     let (output, file) = check(FILE_DESCRIPTOR_SET, &["UserService/WhoAmI"]);
     let error = r#""UserService/WhoAmI" is not the full name of a service"#;
@@ -89,7 +89,7 @@ fn notes() -> Vec<u8> {
 #[test]
 fn methods_without_a_rule_are_shown_and_named_and_an_error() {
     let table = r#"
-METHOD                  RULE                                           ORIGIN
+METHOD                  RULE                                           SOURCE
 /notes.v1.Admin/Drop    role "admin"                                   notes.proto (default)
 /notes.v1.Notes/Count   none
 /notes.v1.Notes/Delete  any of (permission "notes:all", role "admin")  notes.proto
@@ -141,9 +141,9 @@ fn a_file_that_cannot_be_read_is_an_error_by_its_name() {
 fn a_file_that_is_no_descriptor_set_is_an_error() {
     let cut_short = &FILE_DESCRIPTOR_SET[..FILE_DESCRIPTOR_SET.len() - 1];
     for (bytes, problem) in [
-        (&b""[..], "it holds no service"),
-        (b"syntax = \"proto3\";", "it is no protocol buffer, or another one"),
-        (cut_short, "it is cut short"),
+        (&b""[..], "it contains no service"),
+        (b"syntax = \"proto3\";", "not a valid protocol buffer message, or one of another type"),
+        (cut_short, "the message is truncated"),
     ] {
         let (output, file) = check(bytes, &[]);
         let error = format!("passport: {file}: descriptor set: {problem}\n");

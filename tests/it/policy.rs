@@ -1,12 +1,12 @@
-//! What a policy lets callers do.
+//! Policies in front of a running service.
 
-mod answers;
 mod audit;
-mod auditor;
-mod callers;
+mod authorized;
 mod decisions;
-mod laws;
+mod denials;
+mod harness;
+mod order_protos;
 mod paths;
-mod proof;
-mod protos;
+mod properties;
+mod recording_sink;
 mod shadow;

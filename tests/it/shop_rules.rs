@@ -1,4 +1,4 @@
-//! Without any one of its rules, the shop does not start, and says which method lacks it.
+//! The sample shop does not start without any one of its rules, and names the uncovered methods.
 
 use std::error::Error;
 use std::future::Future;
@@ -15,16 +15,16 @@ use crate::support::passport::{check, written};
 
 const FILES: [&str; 3] = ["shop/v1/inventory.proto", "shop/v1/order.proto", "shop/v1/user.proto"];
 
-/// The shop's protocol buffers without one of their rules.
+/// The shop's protocol buffers, with one rule removed.
 struct Removed {
-    /// The statement that is not there.
+    /// The removed option statement.
     statement: String,
-    /// The methods that have no rule without it.
+    /// The methods that lost their rule.
     methods: Vec<String>,
     set: Vec<u8>,
 }
 
-/// Removes each rule in turn.
+/// Returns a variant for each rule of the shop.
 fn each_removed() -> Vec<Removed> {
     let texts = FILES.map(|name| (name, proto(name)));
     let mut removed = Vec::new();
@@ -45,7 +45,7 @@ fn each_removed() -> Vec<Removed> {
     removed
 }
 
-/// The methods that the statement is for: the one that it stands in, or else all that follow.
+/// Returns the methods that a statement applies to: the enclosing method, or all of the service.
 fn methods_of(text: &str, statement: usize) -> Vec<String> {
     let (before, after) = text.split_at(statement);
     let name = |rest: &str| rest.split(['(', ' ']).next().unwrap().to_owned();
@@ -60,7 +60,7 @@ fn methods_of(text: &str, statement: usize) -> Vec<String> {
     paths
 }
 
-/// The methods that a server does not start for.
+/// Returns the methods without a rule in the error of a server.
 #[track_caller]
 fn uncovered(served: Result<(), BoxError>, statement: &str) -> Vec<String> {
     let error = served.expect_err(statement);
@@ -74,14 +74,14 @@ fn uncovered(served: Result<(), BoxError>, statement: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_shop_has_ten_rules_of_which_one_is_for_two_methods() {
+fn the_shop_declares_ten_rules_for_eleven_methods() {
     let removed = each_removed();
     let methods: Vec<usize> = removed.iter().map(|removed| removed.methods.len()).collect();
     assert_eq!(methods, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
 }
 
 #[tokio::test]
-async fn without_any_one_of_its_rules_the_shop_does_not_start() {
+async fn the_shop_does_not_start_without_any_one_of_its_rules() {
     for Removed { statement, methods, set } in each_removed() {
         let served = Shop::bind(0).await.unwrap().serve(&set).await;
         assert_eq!(uncovered(served, &statement), methods, "{statement}");
@@ -89,16 +89,19 @@ async fn without_any_one_of_its_rules_the_shop_does_not_start() {
 }
 
 #[tokio::test]
-async fn without_any_one_of_its_rules_a_service_does_not_start_and_the_others_do() {
+async fn only_the_service_that_lacks_a_rule_does_not_start() {
     for Removed { statement, methods, set } in each_removed() {
         let set = set.as_slice();
         for (name, served) in [
             ("InventoryService", start(|on| inventory_service::serve(on, set)).await),
-            ("OrderService", start(|on| order_service::serve(on, set, nobody(), nobody())).await),
+            (
+                "OrderService",
+                start(|on| order_service::serve(on, set, unused_channel(), unused_channel())).await,
+            ),
             ("UserService", start(|on| user_service::serve(on, set)).await),
         ] {
             if methods[0].starts_with(&format!("/shop.v1.{name}/")) {
-                let served = served.expect("it does not start");
+                let served = served.expect("the server should not start");
                 assert_eq!(uncovered(served, &statement), methods, "{statement}");
             } else {
                 assert!(served.is_none(), "{statement}: {name}: {served:?}");
@@ -107,7 +110,7 @@ async fn without_any_one_of_its_rules_a_service_does_not_start_and_the_others_do
     }
 }
 
-/// How serving ended; `None` for a server that accepts connections.
+/// Returns the result of a server that ended, or `None` for one that accepts connections.
 async fn start<F>(serve: impl FnOnce(TcpListener) -> F) -> Option<Result<(), BoxError>>
 where
     F: Future<Output = Result<(), BoxError>>,
@@ -125,12 +128,12 @@ where
     }
 }
 
-fn nobody() -> Channel {
+fn unused_channel() -> Channel {
     Endpoint::from_static("http://127.0.0.1:1").connect_lazy()
 }
 
 #[test]
-fn without_any_one_of_its_rules_the_command_fails() {
+fn policy_check_fails_without_any_one_of_the_rules() {
     for Removed { statement, methods, set } in each_removed() {
         let (output, file) = check(&set, &[]);
         let (table, error) = written(&output);
@@ -138,7 +141,7 @@ fn without_any_one_of_its_rules_the_command_fails() {
         let expected = format!("passport: {file}: no rule for {}", methods.join(", "));
         let (named, hint) = error.split_at(expected.len().min(error.len()));
         assert_eq!(named, expected, "{statement}");
-        // The default of the users was the only rule of its file.
+        // The default rule of UserService is the only rule in its file.
         assert_eq!(hint.contains("user.proto imports"), statement.contains("user.proto"));
         let without: Vec<&str> = table
             .lines()

@@ -1,22 +1,24 @@
-//! Each kind of rule, wherever it comes from, lets in those whom it is for, and nobody else.
+//! Each kind of rule, from each source, allows exactly the callers who meet it.
 
 use tonic_passport::policy::{HEALTH, PolicyBuilder, PolicyError};
 use tonic_passport::{Policy, Rule};
 
-use super::callers::Answer::{self, Challenged, Denied, Known, NoRule, Unknown};
-use super::callers::{Caller, Door, Served};
-use super::protos::{self, SERVICE};
+use super::harness::Outcome::{
+    self, Anonymous, Authenticated, Denied, RuleMissing, Unauthenticated,
+};
+use super::harness::{Caller, EntryPoint, TestService};
+use super::order_protos::{self, SERVICE};
 use crate::support::descriptors::{compile, proto};
 use crate::support::probe::Kind;
 
-/// A rule, and how it answers callers.
+/// Rule, declared and in code, with the outcome for each caller.
 struct Case {
     declared: &'static str,
     rule: Rule,
-    answers: Vec<(Caller, Answer)>,
+    outcomes: Vec<(Caller, Outcome)>,
 }
 
-const PLAIN: Caller = Caller::PLAIN;
+const UNPRIVILEGED: Caller = Caller::UNPRIVILEGED;
 
 const fn roles(roles: &'static [&'static str]) -> Caller {
     Caller::with_roles(roles)
@@ -27,95 +29,95 @@ const fn permissions(permissions: &'static [&'static str]) -> Caller {
 }
 
 const fn both(roles: &'static [&'static str], permissions: &'static [&'static str]) -> Caller {
-    Caller::Known { roles, permissions }
+    Caller::Authenticated { roles, permissions }
 }
 
-/// Rules that ask for one thing at most.
+/// Rules that are not groups.
 fn single() -> [Case; 5] {
     [
         Case {
             declared: "{ public: true }",
             rule: Rule::public(),
-            answers: vec![
-                (Caller::Anonymous, Unknown),
-                (PLAIN, Unknown),
-                (both(&["admin"], &["orders:read"]), Unknown),
+            outcomes: vec![
+                (Caller::Anonymous, Anonymous),
+                (UNPRIVILEGED, Anonymous),
+                (both(&["admin"], &["orders:read"]), Anonymous),
             ],
         },
         Case {
             declared: "{ optional: true }",
             rule: Rule::optional(),
-            answers: vec![
-                (Caller::Anonymous, Unknown),
-                (PLAIN, Known),
-                (both(&["admin"], &["orders:read"]), Known),
+            outcomes: vec![
+                (Caller::Anonymous, Anonymous),
+                (UNPRIVILEGED, Authenticated),
+                (both(&["admin"], &["orders:read"]), Authenticated),
             ],
         },
         Case {
             declared: "{ authenticated: true }",
             rule: Rule::authenticated(),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Known),
-                (both(&["admin"], &["orders:read"]), Known),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Authenticated),
+                (both(&["admin"], &["orders:read"]), Authenticated),
             ],
         },
         Case {
             declared: r#"{ permission: "orders:read" }"#,
             rule: Rule::permission("orders:read"),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Denied),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Denied),
                 (permissions(&["orders:create", "orders", "orders:*", "*"]), Denied),
                 (permissions(&["orders:reads", "orders:rea", "Orders:read"]), Denied),
                 (roles(&["orders:read", "admin"]), Denied),
-                (permissions(&["orders:read"]), Known),
-                (permissions(&["orders:create", "orders:read"]), Known),
+                (permissions(&["orders:read"]), Authenticated),
+                (permissions(&["orders:create", "orders:read"]), Authenticated),
             ],
         },
         Case {
             declared: r#"{ role: "admin" }"#,
             rule: Rule::role("admin"),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Denied),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Denied),
                 (roles(&["buyer", "Admin", "admins", "admi"]), Denied),
                 (permissions(&["admin"]), Denied),
-                (roles(&["admin"]), Known),
-                (roles(&["buyer", "admin"]), Known),
+                (roles(&["admin"]), Authenticated),
+                (roles(&["buyer", "admin"]), Authenticated),
             ],
         },
     ]
 }
 
-/// Rules of several parts.
+/// Rules that are groups.
 fn groups() -> [Case; 4] {
     [
         Case {
             declared: r#"{ any_of: { permissions: ["a", "b"] roles: "c" } }"#,
             rule: Rule::any_of([Rule::permission("a"), Rule::permission("b"), Rule::role("c")]),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Denied),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Denied),
                 (both(&["a", "b"], &["c"]), Denied),
-                (permissions(&["a"]), Known),
-                (permissions(&["b"]), Known),
-                (roles(&["c"]), Known),
-                (both(&["c"], &["a", "b"]), Known),
+                (permissions(&["a"]), Authenticated),
+                (permissions(&["b"]), Authenticated),
+                (roles(&["c"]), Authenticated),
+                (both(&["c"], &["a", "b"]), Authenticated),
             ],
         },
         Case {
             declared: r#"{ all_of: { permissions: ["a", "b"] roles: "c" } }"#,
             rule: Rule::all_of([Rule::permission("a"), Rule::permission("b"), Rule::role("c")]),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Denied),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Denied),
                 (permissions(&["a", "b"]), Denied),
                 (both(&["c"], &["a"]), Denied),
                 (both(&["c"], &["b"]), Denied),
                 (roles(&["a", "b", "c"]), Denied),
-                (both(&["c"], &["a", "b"]), Known),
-                (both(&["d", "c"], &["d", "b", "a"]), Known),
+                (both(&["c"], &["a", "b"]), Authenticated),
+                (both(&["d", "c"], &["d", "b", "a"]), Authenticated),
             ],
         },
         Case {
@@ -124,13 +126,13 @@ fn groups() -> [Case; 4] {
                 Rule::role("admin"),
                 Rule::all_of([Rule::permission("a"), Rule::permission("b")]),
             ]),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Denied),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Denied),
                 (permissions(&["a"]), Denied),
                 (permissions(&["b", "admin"]), Denied),
-                (permissions(&["a", "b"]), Known),
-                (roles(&["admin"]), Known),
+                (permissions(&["a", "b"]), Authenticated),
+                (roles(&["admin"]), Authenticated),
             ],
         },
         Case {
@@ -149,59 +151,58 @@ fn groups() -> [Case; 4] {
                 ]),
                 Rule::any_of([Rule::permission("x"), Rule::permission("y")]),
             ]),
-            answers: vec![
-                (Caller::Anonymous, Challenged),
-                (PLAIN, Denied),
+            outcomes: vec![
+                (Caller::Anonymous, Unauthenticated),
+                (UNPRIVILEGED, Denied),
                 (roles(&["staff", "lead"]), Denied),
                 (both(&["staff"], &["a"]), Denied),
                 (both(&["staff"], &["b", "x"]), Denied),
                 (both(&["lead"], &["a", "b", "x", "y"]), Denied),
-                (both(&["staff"], &["a", "y"]), Known),
-                (both(&["staff", "lead"], &["b", "x"]), Known),
+                (both(&["staff"], &["a", "y"]), Authenticated),
+                (both(&["staff", "lead"], &["b", "x"]), Authenticated),
             ],
         },
     ]
 }
 
-/// Demands of each case, with the policy that is made of it, that all callers are answered as they
-/// should be: in the four kinds of call, at the edge and behind it.
-async fn assert_decided(from: &str, policy: impl Fn(&Case) -> PolicyBuilder) {
+/// Asserts the outcome of all cases, for all kinds of call, at the edge and behind it.
+async fn assert_enforced(from: &str, policy: impl Fn(&Case) -> PolicyBuilder) {
     for case in single().into_iter().chain(groups()) {
-        for door in Door::ALL {
+        for entry_point in EntryPoint::ALL {
             let policy = policy(&case).build().unwrap();
-            let served = Served::start(door, policy).await;
-            for &(caller, expected) in &case.answers {
+            let service = TestService::start(entry_point, policy).await;
+            for &(caller, expected) in &case.outcomes {
                 for kind in Kind::ALL {
                     let name = format!("{} {from}", case.declared);
-                    served.expect(kind, caller, expected, &name).await;
+                    service.assert_outcome(kind, caller, expected, &name).await;
                 }
             }
         }
     }
 }
 
-/// A rule that would deny all callers of the cases.
-const CONTRARY: &str = r#"{ role: "of nobody" }"#;
+/// Rule that denies all callers of the cases.
+const DENY_ALL: &str = r#"{ role: "unassigned" }"#;
 
 #[tokio::test]
-async fn a_rule_beside_a_method_lets_in_whom_it_is_for() {
-    assert_decided("beside each method", |case| {
-        Policy::builder().descriptor_set(protos::each_method(case.declared))
+async fn a_declared_rule_is_enforced() {
+    assert_enforced("declared for each method", |case| {
+        Policy::builder().descriptor_set(order_protos::each_method(case.declared))
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_rule_for_a_service_lets_in_whom_it_is_for() {
-    assert_decided("for the service", |case| {
-        Policy::builder().descriptor_set(protos::whole_service(case.declared))
+async fn a_declared_default_rule_is_enforced() {
+    assert_enforced("declared for the service", |case| {
+        Policy::builder().descriptor_set(order_protos::whole_service(case.declared))
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_rule_in_code_for_a_method_lets_in_whom_it_is_for() {
-    assert_decided("in code", |case| {
+async fn a_rule_in_code_is_enforced() {
+    assert_enforced("in code", |case| {
         let rule = |policy: PolicyBuilder, kind: Kind| policy.rule(kind.path(), case.rule.clone());
         Kind::ALL.into_iter().fold(Policy::builder(), rule)
     })
@@ -209,9 +210,9 @@ async fn a_rule_in_code_for_a_method_lets_in_whom_it_is_for() {
 }
 
 #[tokio::test]
-async fn a_rule_in_code_takes_the_place_of_the_declared_one() {
-    assert_decided("in code, over another", |case| {
-        let declared = Policy::builder().descriptor_set(protos::each_method(CONTRARY));
+async fn a_rule_in_code_overrides_the_declared_one() {
+    assert_enforced("in code, overriding a declared rule", |case| {
+        let declared = Policy::builder().descriptor_set(order_protos::each_method(DENY_ALL));
         let rule = |policy: PolicyBuilder, kind: Kind| policy.rule(kind.path(), case.rule.clone());
         Kind::ALL.into_iter().fold(declared, rule)
     })
@@ -219,36 +220,36 @@ async fn a_rule_in_code_takes_the_place_of_the_declared_one() {
 }
 
 #[tokio::test]
-async fn a_rule_in_code_for_a_service_lets_in_whom_it_is_for() {
-    assert_decided("in code for the service", |case| {
+async fn a_default_rule_in_code_is_enforced() {
+    assert_enforced("in code for the service", |case| {
         Policy::builder().default_rule(SERVICE, case.rule.clone())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_rule_in_code_for_a_service_takes_the_place_of_the_declared_one() {
-    assert_decided("in code for the service, over another", |case| {
-        let declared = Policy::builder().descriptor_set(protos::whole_service(CONTRARY));
+async fn a_default_rule_in_code_overrides_the_declared_one() {
+    assert_enforced("in code for the service, overriding a declared rule", |case| {
+        let declared = Policy::builder().descriptor_set(order_protos::whole_service(DENY_ALL));
         declared.default_rule(SERVICE, case.rule.clone())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_rule_for_all_other_services_lets_in_whom_it_is_for() {
-    assert_decided("for other services", |case| {
+async fn a_fallback_rule_is_enforced() {
+    assert_enforced("fallback", |case| {
         Policy::builder().public(HEALTH).fallback_rule(case.rule.clone())
     })
     .await;
 }
 
-/// Callers of every kind, who may do everything that is said of anyone here.
+/// Callers of each kind. The last one meets every rule of the policies below.
 const CALLERS: [Caller; 3] =
-    [Caller::Anonymous, PLAIN, both(&["admin"], &["orders:create", "orders:read"])];
+    [Caller::Anonymous, UNPRIVILEGED, both(&["admin"], &["orders:create", "orders:read"])];
 
 #[tokio::test]
-async fn what_has_no_rule_is_called_by_nobody() -> Result<(), PolicyError> {
+async fn a_method_without_a_rule_is_denied_to_all_callers() -> Result<(), PolicyError> {
     let other_method = compile(&[(
         "other.proto",
         r#"syntax = "proto3";
@@ -264,14 +265,14 @@ async fn what_has_no_rule_is_called_by_nobody() -> Result<(), PolicyError> {
     let policies = [
         ("no rule at all", Policy::builder()),
         ("no rule for the service", Policy::builder().public(HEALTH)),
-        ("no such method", Policy::builder().descriptor_set(&other_method)),
-        ("other methods", Policy::builder().public([get_order])),
+        ("no rule for the methods", Policy::builder().descriptor_set(&other_method)),
+        ("a rule for another method", Policy::builder().public([get_order])),
         (
-            "a service that is known is no other one",
+            "the fallback does not apply to a service with rules in code",
             Policy::builder().public([get_order]).fallback_rule(Rule::public()),
         ),
         (
-            "a service that is described is no other one",
+            "the fallback does not apply to a described service",
             Policy::builder().descriptor_set(&other_method).fallback_rule(Rule::public()),
         ),
         (
@@ -286,11 +287,11 @@ async fn what_has_no_rule_is_called_by_nobody() -> Result<(), PolicyError> {
     ];
     for (case, policy) in policies {
         let policy = policy.build()?;
-        for door in Door::ALL {
-            let served = Served::start(door, policy.clone()).await;
+        for entry_point in EntryPoint::ALL {
+            let service = TestService::start(entry_point, policy.clone()).await;
             for caller in CALLERS {
                 for kind in Kind::ALL {
-                    served.expect(kind, caller, NoRule, case).await;
+                    service.assert_outcome(kind, caller, RuleMissing, case).await;
                 }
             }
         }
@@ -298,42 +299,41 @@ async fn what_has_no_rule_is_called_by_nobody() -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// The first that is there: in code for the method, beside it, in code for the service, for the
-/// service.
+/// The order is: in code for the method, declared for it, in code for the service, declared for it.
 #[tokio::test]
-async fn the_nearest_rule_is_the_one_that_counts() -> Result<(), PolicyError> {
-    let beside = |method: &str| {
+async fn the_most_specific_rule_applies() -> Result<(), PolicyError> {
+    let declared_rule = |method: &str| {
         let methods = ["CreateOrder", "ListOrders"];
-        methods.contains(&method).then(|| r#"{ role: "beside" }"#.to_owned())
+        methods.contains(&method).then(|| r#"{ role: "declared" }"#.to_owned())
     };
-    let set = protos::orders(Some(r#"{ role: "declared default" }"#), beside);
+    let set = order_protos::orders(Some(r#"{ role: "declared default" }"#), declared_rule);
     let described = || Policy::builder().descriptor_set(&set);
     let create_order = |policy: PolicyBuilder| policy.rule(Kind::Unary.path(), Rule::role("code"));
     let default = |policy: PolicyBuilder| policy.default_rule(SERVICE, Rule::role("code default"));
 
     // For CreateOrder, ListOrders, ImportOrders and CheckItems.
-    let declared = "declared default";
+    let inherited = "declared default";
     let policies = [
-        (described(), ["beside", "beside", declared, declared]),
-        (create_order(described()), ["code", "beside", declared, declared]),
-        (default(described()), ["beside", "beside", "code default", "code default"]),
-        (default(create_order(described())), ["code", "beside", "code default", "code default"]),
+        (described(), ["declared", "declared", inherited, inherited]),
+        (create_order(described()), ["code", "declared", inherited, inherited]),
+        (default(described()), ["declared", "declared", "code default", "code default"]),
+        (default(create_order(described())), ["code", "declared", "code default", "code default"]),
         (
             default(create_order(Policy::builder())).fallback_rule(Rule::public()),
             ["code", "code default", "code default", "code default"],
         ),
     ];
     for (policy, expected) in policies {
-        let served = Served::start(Door::Inside, policy.build()?).await;
-        for (kind, nearest) in Kind::ALL.into_iter().zip(expected) {
+        let service = TestService::start(EntryPoint::Internal, policy.build()?).await;
+        for (kind, applied) in Kind::ALL.into_iter().zip(expected) {
             for (role, caller) in [
-                ("beside", roles(&["beside"])),
+                ("declared", roles(&["declared"])),
                 ("code", roles(&["code"])),
                 ("code default", roles(&["code default"])),
                 ("declared default", roles(&["declared default"])),
             ] {
-                let answer = if role == nearest { Known } else { Denied };
-                served.expect(kind, caller, answer, &format!("{expected:?}")).await;
+                let outcome = if role == applied { Authenticated } else { Denied };
+                service.assert_outcome(kind, caller, outcome, &format!("{expected:?}")).await;
             }
         }
     }
@@ -341,12 +341,12 @@ async fn the_nearest_rule_is_the_one_that_counts() -> Result<(), PolicyError> {
 }
 
 #[test]
-fn the_rules_of_the_protocol_buffers_are_those_of_the_policy() -> Result<(), PolicyError> {
+fn the_table_has_the_rules_of_the_protocol_buffers() -> Result<(), PolicyError> {
     let set = compile(&[("shop/v1/user.proto", &proto("shop/v1/user.proto"))]);
     let policy = Policy::builder().descriptor_set(set).build()?;
     let table = policy.table();
     let [get_user, who_am_i] = table.rows() else { panic!("{table}") };
     assert_eq!(get_user.rule(), Some(&Rule::authenticated()));
-    assert_eq!(who_am_i.origin().unwrap().to_string(), "shop/v1/user.proto (default)");
+    assert_eq!(who_am_i.source().unwrap().to_string(), "shop/v1/user.proto (default)");
     Ok(())
 }

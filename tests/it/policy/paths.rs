@@ -1,5 +1,4 @@
-//! Rules are for methods as they are called, to the letter: another spelling is another method, or
-//! none.
+//! Rules match paths byte by byte, and paths that are not canonical are rejected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +9,13 @@ use tonic_passport::Rejection;
 use tonic_passport::policy::{PolicyBuilder, PolicyError};
 use tonic_passport::{AccessDenied, Policy, Rule};
 
-use super::auditor::{Auditor, counts};
-use super::callers::Door;
-use super::protos::{self, SERVICE};
+use super::harness::EntryPoint;
+use super::order_protos::{self, SERVICE};
+use super::recording_sink::{RecordingSink, counts};
 use crate::support::{raw, reason, token};
 
-/// What is no method's path, whatever it may mean to somebody.
-const STRANGE: [&str; 34] = [
+/// Paths that are not canonical, but that some server might accept.
+const NON_CANONICAL: [&str; 34] = [
     "/",
     "//",
     "///",
@@ -53,33 +52,34 @@ const STRANGE: [&str; 34] = [
     "/shop.v1.OrderService/CreateOrd\u{e9}r",
 ];
 
-/// Rules that would let everybody in: those of methods, of services, and of whatever else there is.
-fn generous() -> [(&'static str, PolicyBuilder); 4] {
-    let set = protos::whole_service("{ public: true }");
+/// Policies that allow all calls: with method rules, default rules, and fallbacks.
+fn permissive() -> [(&'static str, PolicyBuilder); 4] {
+    let set = order_protos::whole_service("{ public: true }");
     let described = || Policy::builder().descriptor_set(&set);
     [
         ("described", described()),
-        ("for the service", Policy::builder().default_rule(SERVICE, Rule::public())),
-        ("for other services", Policy::builder().fallback_rule(Rule::public())),
-        ("all of it", described().fallback_rule(Rule::public())),
+        ("default rule", Policy::builder().default_rule(SERVICE, Rule::public())),
+        ("fallback", Policy::builder().fallback_rule(Rule::public())),
+        ("described, with a fallback", described().fallback_rule(Rule::public())),
     ]
 }
 
-/// How often the rules of a policy were asked.
-fn asked(policy: &Policy) -> u64 {
+/// Number of decisions of a policy.
+fn decisions(policy: &Policy) -> u64 {
     counts(policy).iter().map(|(_, allowed, denied)| allowed + denied).sum()
 }
 
 #[tokio::test]
-async fn no_rule_is_asked_about_a_path_that_is_none() -> Result<(), PolicyError> {
-    for (case, builder) in generous() {
-        let auditor = Auditor::default();
-        let policy = builder.audit(auditor.clone()).build()?;
+async fn a_non_canonical_path_is_rejected_before_any_rule_is_evaluated() -> Result<(), PolicyError>
+{
+    for (case, builder) in permissive() {
+        let sink = RecordingSink::default();
+        let policy = builder.audit(sink.clone()).build()?;
         let shadow = Policy::builder().fallback_rule(Rule::public());
-        let shadow = shadow.audit(auditor.clone()).build()?;
+        let shadow = shadow.audit(sink.clone()).build()?;
         let calls = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&calls);
-        let layer = Door::Edge.layer().policy(policy.clone()).shadow_policy(shadow.clone());
+        let layer = EntryPoint::Edge.layer().policy(policy.clone()).shadow_policy(shadow.clone());
         let handler = move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
             async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() }
@@ -88,7 +88,7 @@ async fn no_rule_is_asked_about_a_path_that_is_none() -> Result<(), PolicyError>
         let channel = server.connect().await;
 
         let bearer = format!("Bearer {}", token::good("alice"));
-        for path in STRANGE {
+        for path in NON_CANONICAL {
             let known = raw::post(path).header("authorization", &bearer);
             for request in [raw::post(path), known] {
                 let request = request.body(Body::empty()).expect(path);
@@ -98,25 +98,25 @@ async fn no_rule_is_asked_about_a_path_that_is_none() -> Result<(), PolicyError>
             }
         }
         assert_eq!(calls.load(Ordering::Relaxed), 0, "{case}");
-        assert_eq!((asked(&policy), asked(&shadow)), (0, 0), "{case}");
-        assert_eq!(auditor.take(), [], "{case}");
+        assert_eq!((decisions(&policy), decisions(&shadow)), (0, 0), "{case}");
+        assert_eq!(sink.take(), [], "{case}");
 
-        // The path itself is asked about, and let in.
+        // The canonical path is evaluated and allowed.
         let request = raw::post(raw::METHOD).body(Body::empty()).unwrap();
         assert_eq!(raw::send(channel, request).await.status().code(), Code::Ok, "{case}");
         assert_eq!(calls.load(Ordering::Relaxed), 1, "{case}");
-        assert_eq!((asked(&policy), asked(&shadow)), (1, 1), "{case}");
-        assert_eq!(auditor.take().len(), 2, "{case}");
+        assert_eq!((decisions(&policy), decisions(&shadow)), (1, 1), "{case}");
+        assert_eq!(sink.take().len(), 2, "{case}");
     }
     Ok(())
 }
 
-/// An entry point of one's own asks with what it has for a path.
+/// A custom entry point may pass any text as the path.
 #[test]
-fn a_path_that_is_none_is_denied_by_a_policy_that_is_asked_directly() -> Result<(), PolicyError> {
-    for (case, builder) in generous() {
+fn authorize_denies_non_canonical_paths() -> Result<(), PolicyError> {
+    for (case, builder) in permissive() {
         let policy = builder.build()?;
-        for path in STRANGE {
+        for path in NON_CANONICAL {
             let expected = AccessDenied::RuleMissing { method: path.to_owned() };
             let rejection = policy.authorize(path, None).unwrap_err();
             assert!(
@@ -124,17 +124,17 @@ fn a_path_that_is_none_is_denied_by_a_policy_that_is_asked_directly() -> Result<
                 "{case}: {rejection:?}"
             );
         }
-        assert_eq!(asked(&policy), 0, "{case}");
+        assert_eq!(decisions(&policy), 0, "{case}");
         assert!(policy.authorize(raw::METHOD, None).is_ok(), "{case}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_name_in_another_case_is_another_method() -> Result<(), PolicyError> {
-    let set = protos::each_method("{ public: true }");
+async fn similar_paths_are_different_methods() -> Result<(), PolicyError> {
+    let set = order_protos::each_method("{ public: true }");
     let policy = Policy::builder().descriptor_set(set).build()?;
-    let layer = Door::Edge.layer().policy(policy.clone());
+    let layer = EntryPoint::Edge.layer().policy(policy.clone());
     let handler = |_| async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() };
     let server = raw::serve_behind(layer, handler).await;
     let channel = server.connect().await;
@@ -159,9 +159,9 @@ async fn a_name_in_another_case_is_another_method() -> Result<(), PolicyError> {
         assert_eq!(status.code(), Code::PermissionDenied, "{path}: {status:?}");
         assert_eq!(reason(&status), "RULE_MISSING", "{path}");
     }
-    assert_eq!(asked(&policy), 0);
+    assert_eq!(decisions(&policy), 0);
     let request = raw::post(raw::METHOD).body(Body::empty()).unwrap();
     assert_eq!(raw::send(channel, request).await.status().code(), Code::Ok);
-    assert_eq!(asked(&policy), 1);
+    assert_eq!(decisions(&policy), 1);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Rules in code that cannot be what was meant.
+//! Errors of rules in code.
 
 use tonic_passport::policy::{HEALTH, InvalidRule, PolicyBuilder, PolicyError, REFLECTION};
 use tonic_passport::{Policy, Rule};
@@ -9,13 +9,13 @@ fn builder() -> PolicyBuilder {
     Policy::builder()
 }
 
-/// A builder of a policy that knows one service, all of whose methods have a rule.
+/// Builder with the descriptor set of one service, whose method has a rule.
 fn described() -> PolicyBuilder {
     builder().descriptor_set(set("", "option (passport.v1.rule) = { permission: 'a' };"))
 }
 
 #[test]
-fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
+fn an_invalid_method_path_is_rejected() {
     let paths = [
         "",
         "/",
@@ -39,8 +39,8 @@ fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
     ];
     for path in paths {
         for builder in [builder(), described()] {
-            let refusals = [builder.rule(path, Rule::authenticated()), described().public([path])];
-            for error in refusals.map(|builder| builder.build().unwrap_err()) {
+            let builders = [builder.rule(path, Rule::authenticated()), described().public([path])];
+            for error in builders.map(|builder| builder.build().unwrap_err()) {
                 let PolicyError::InvalidMethodPath { problem } = &error else {
                     panic!("{path:?}: {error:?}")
                 };
@@ -53,7 +53,7 @@ fn a_rule_for_what_is_no_methods_path_is_refused_by_it() {
 }
 
 #[test]
-fn a_name_that_is_no_services_is_refused_by_it() {
+fn an_invalid_service_name_is_rejected() {
     let names =
         ["", ".", "*", "shop.*", "shop.v1.", ".shop.v1", "shop..v1", "/shop.v1.OrderService"];
     for name in names {
@@ -64,10 +64,10 @@ fn a_name_that_is_no_services_is_refused_by_it() {
             described().services([SERVICE, name]),
         ] {
             let error = builder.build().unwrap_err();
-            let PolicyError::InvalidServiceName { name: refused } = &error else {
+            let PolicyError::InvalidServiceName { name: rejected } = &error else {
                 panic!("{name:?}: {error:?}")
             };
-            assert_eq!(refused, name);
+            assert_eq!(rejected, name);
             assert_eq!(
                 text(&error),
                 format!("in code: {name:?} is not the full name of a service")
@@ -77,17 +77,25 @@ fn a_name_that_is_no_services_is_refused_by_it() {
 }
 
 #[test]
-fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
+fn a_duplicate_rule_is_rejected_even_if_it_is_identical() {
     let one = Rule::authenticated;
     let cases = [
         ("a method", METHOD, builder().rule(METHOD, one()).rule(METHOD, one())),
-        ("another", METHOD, described().rule(METHOD, one()).rule(METHOD, Rule::public())),
-        ("public", METHOD, described().rule(METHOD, one()).public([METHOD])),
-        ("public twice", METHOD, described().public([METHOD, METHOD])),
-        ("health", "/grpc.health.v1.Health/Check", builder().public(HEALTH).public(HEALTH)),
-        ("a service", SERVICE, builder().default_rule(SERVICE, one()).default_rule(SERVICE, one())),
         (
-            "all others",
+            "a method, with another rule",
+            METHOD,
+            described().rule(METHOD, one()).rule(METHOD, Rule::public()),
+        ),
+        ("a method, made public", METHOD, described().rule(METHOD, one()).public([METHOD])),
+        ("a method, made public twice", METHOD, described().public([METHOD, METHOD])),
+        ("health", "/grpc.health.v1.Health/Check", builder().public(HEALTH).public(HEALTH)),
+        (
+            "a default rule",
+            SERVICE,
+            builder().default_rule(SERVICE, one()).default_rule(SERVICE, one()),
+        ),
+        (
+            "the fallback",
             "fallback_rule",
             builder().fallback_rule(one()).fallback_rule(Rule::public()),
         ),
@@ -95,7 +103,7 @@ fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
     for (case, target, builder) in cases {
         let error = builder.build().expect_err(case);
         assert!(
-            matches!(&error, PolicyError::RepeatedRule { target: named } if named == target),
+            matches!(&error, PolicyError::DuplicateRule { target: named } if named == target),
             "{case}: {error:?}"
         );
         assert_eq!(text(&error), format!("in code: {target} has two rules"), "{case}");
@@ -103,7 +111,7 @@ fn a_second_rule_for_the_same_is_refused_even_when_it_is_the_same() {
 }
 
 #[test]
-fn a_rule_for_a_method_that_its_service_does_not_have_is_refused_by_it() {
+fn a_rule_for_an_unknown_method_is_rejected() {
     for path in [
         "/shop.v1.OrderService/GetOrders",
         "/shop.v1.OrderService/getOrder",
@@ -127,19 +135,25 @@ fn a_rule_for_a_method_that_its_service_does_not_have_is_refused_by_it() {
 }
 
 #[test]
-fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
+fn an_unknown_service_is_rejected() {
     let other = "shop.v1.OrdersService";
     let path = "/shop.v1.OrdersService/GetOrder";
     let cases = [
         ("a method", described().rule(path, Rule::authenticated())),
-        ("made public", described().public([path])),
-        ("a default", described().default_rule(other, Rule::authenticated())),
-        ("listed", described().services([SERVICE, other])),
-        ("listed alone", builder().services([other])),
-        ("only its methods", builder().services([other]).rule(path, Rule::authenticated())),
-        ("no part of it", described().services([SERVICE]).rule(path, Rule::authenticated())),
+        ("a public method", described().public([path])),
+        ("a default rule", described().default_rule(other, Rule::authenticated())),
+        ("served", described().services([SERVICE, other])),
+        ("served alone", builder().services([other])),
         (
-            "not listed",
+            "served with method rules only",
+            builder().services([other]).rule(path, Rule::authenticated()),
+        ),
+        (
+            "a method of an unserved service",
+            described().services([SERVICE]).rule(path, Rule::authenticated()),
+        ),
+        (
+            "a default rule of an unserved service",
             builder()
                 .services([SERVICE])
                 .default_rule(SERVICE, Rule::public())
@@ -152,12 +166,11 @@ fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
             matches!(&error, PolicyError::UnknownService { service, .. } if service == other),
             "{case}: {error:?}"
         );
-        let known =
-            if case.contains("alone") || case.contains("methods") { "none" } else { SERVICE };
-        let expected = format!("in code: there is no service {other}; known are {known}");
+        let known = if case.starts_with("served ") { "none" } else { SERVICE };
+        let expected = format!("in code: there is no service {other}; known services: {known}");
         assert_eq!(text(&error), expected, "{case}");
     }
-    // A described one that is not listed is none of the policy's, either.
+    // A rule for a described service that is not served is an error, too.
     let users = "shop.v1.UserService";
     let error = described().services([users]).default_rule(users, Rule::public());
     let error = error.rule(METHOD, Rule::public()).build().unwrap_err();
@@ -165,7 +178,7 @@ fn a_service_that_is_neither_described_nor_listed_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
+fn an_invalid_rule_in_code_is_rejected_with_its_target() {
     let role = || Rule::role("a");
     let nested = |groups: usize| (0..groups).fold(role(), |rule, _| Rule::all_of([rule]));
     let cases = [
@@ -184,8 +197,8 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             Rule::all_of([Rule::role("\u{7f}")]),
             InvalidRule::InvalidName { name: "\u{7f}".to_owned() },
         ),
-        (nested(17), InvalidRule::TooDeep { limit: 16 }),
-        (nested(200), InvalidRule::TooDeep { limit: 16 }),
+        (nested(17), InvalidRule::TooDeep { max_depth: 16 }),
+        (nested(200), InvalidRule::TooDeep { max_depth: 16 }),
     ];
     for (rule, expected) in cases {
         for (target, builder) in [
@@ -195,10 +208,14 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
             ("fallback_rule", described().fallback_rule(rule.clone())),
         ] {
             let error = builder.build().expect_err(target);
-            let PolicyError::InvalidRule { origin, target: named, problem } = &error else {
+            let PolicyError::InvalidRule { declared_in, target: named, problem } = &error else {
                 panic!("{target}: {rule}: {error:?}")
             };
-            assert_eq!((origin.proto_file(), origin.is_default()), (None, false), "{rule}");
+            assert_eq!(
+                (declared_in.proto_file(), declared_in.is_default()),
+                (None, false),
+                "{rule}"
+            );
             assert_eq!((named.as_str(), problem), (target, &expected), "{rule}");
             assert_eq!(text(&error), format!("in code: {target}: {expected}"), "{rule}");
         }
@@ -207,7 +224,7 @@ fn a_rule_in_code_that_makes_no_sense_is_refused_by_its_target() {
 }
 
 #[test]
-fn the_first_thing_that_is_wrong_is_what_is_said() {
+fn the_first_error_is_reported() {
     let error = builder()
         .rule("GetOrder", Rule::public())
         .descriptor_set([0xff])
@@ -215,7 +232,7 @@ fn the_first_thing_that_is_wrong_is_what_is_said() {
     assert!(matches!(error.build(), Err(PolicyError::InvalidMethodPath { .. })));
     let error = builder().descriptor_set([0xff]).rule("GetOrder", Rule::public());
     assert!(matches!(error.build(), Err(PolicyError::InvalidDescriptorSet { .. })));
-    // A table is refused for the same.
+    // `table` has the same errors.
     let table = described().rule("/shop.v1.OrderService/Misspelled", Rule::public()).table();
     assert!(matches!(table, Err(PolicyError::UnknownMethod { .. })));
     assert!(described().public(HEALTH).public(REFLECTION).table().is_ok());

@@ -1,4 +1,4 @@
-//! A server starts only when each of its methods has a rule.
+//! Coverage: each method must have a rule.
 
 use tonic_passport::policy::{
     HEALTH, MethodPath, PolicyBuilder, PolicyError, REFLECTION, RuleEntry,
@@ -8,10 +8,10 @@ use tonic_passport::{Policy, Rule};
 use super::{FILE, METHOD, SERVICE, service, set, text};
 use crate::support::descriptors::compile;
 
-/// A service: its name, its own statements, and its methods, each with the statements of it.
+/// Service: name, option statements, and methods with their option statements.
 type Service<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
-/// The descriptor set of these services.
+/// Compiles the services to a descriptor set.
 fn services(services: &[Service<'_>]) -> Vec<u8> {
     let services = services.iter().map(|(name, statements, methods)| {
         let methods = methods.iter().map(|(name, statements)| {
@@ -44,7 +44,7 @@ fn assert_uncovered(builder: PolicyBuilder, expected: &[&str]) {
 }
 
 #[test]
-fn all_methods_without_a_rule_are_named_and_no_others() {
+fn the_error_names_exactly_the_methods_without_a_rule() {
     let set = services(&[
         ("Orders", "", &[("Get", RULE), ("Create", ""), ("Cancel", RULE), ("List", "")]),
         ("Users", DEFAULT, &[("Get", ""), ("Create", RULE)]),
@@ -54,16 +54,16 @@ fn all_methods_without_a_rule_are_named_and_no_others() {
     let all = ["/shop.v1.Orders/Create", "/shop.v1.Orders/List", "/shop.v1.Stock/Count"];
     assert_uncovered(builder(), &all);
     assert_uncovered(builder().public(HEALTH).fallback_rule(Rule::public()), &all);
-    // Of those that this server serves.
+    // Only the served services count.
     assert_uncovered(builder().services(["shop.v1.Stock"]), &all[2..]);
     assert_uncovered(builder().services(["shop.v1.Users", "shop.v1.Orders"]), &all[..2]);
     assert!(builder().services(["shop.v1.Users"]).build().is_ok());
-    // But for those that have one in code.
+    // Rules in code count.
     assert_uncovered(builder().rule(all[1], Rule::public()), &[all[0], all[2]]);
     assert_uncovered(builder().default_rule("shop.v1.Orders", Rule::public()), &all[2..]);
     let covered = builder().default_rule("shop.v1.Orders", Rule::public()).public([all[2]]);
     assert_eq!(covered.build().unwrap().table().rows().len(), 8);
-    // A table shows them.
+    // The table contains the methods without a rule.
     let table = builder().table().unwrap();
     let without = table.rows().iter().filter(|row| row.rule().is_none());
     assert_eq!(without.map(RuleEntry::method).collect::<Vec<_>>(), all);
@@ -71,11 +71,11 @@ fn all_methods_without_a_rule_are_named_and_no_others() {
 }
 
 #[test]
-fn the_table_names_the_rule_that_is_closest_to_a_method() {
+fn the_table_has_the_most_specific_rule_of_each_method() {
     let in_code = |builder: PolicyBuilder| builder.rule(METHOD, Rule::permission("code"));
     let code_default =
         |builder: PolicyBuilder| builder.default_rule(SERVICE, Rule::permission("code-default"));
-    let origins = |rule: &str| match rule {
+    let sources = |rule: &str| match rule {
         "code" => "in code".to_owned(),
         "proto" => FILE.to_owned(),
         "code-default" => "in code (default)".to_owned(),
@@ -83,22 +83,22 @@ fn the_table_names_the_rule_that_is_closest_to_a_method() {
         rule => panic!("{rule}"),
     };
     for number in 0..16 {
-        let is = |bit: u32| number & (1 << bit) != 0;
-        let of = |bit: u32, text: &'static str| if is(bit) { text } else { "" };
-        let file = service(of(0, DEFAULT), of(2, RULE));
-        // What is imported is used.
-        let is_used = is(0) || is(2);
+        let is_set = |bit: u32| number & (1 << bit) != 0;
+        let if_set = |bit: u32, text: &'static str| if is_set(bit) { text } else { "" };
+        let file = service(if_set(0, DEFAULT), if_set(2, RULE));
+        // The compiler warns about unused imports, so the options are imported only if used.
+        let is_used = is_set(0) || is_set(2);
         let import = if is_used { "passport/v1/policy.proto" } else { "google/protobuf/any.proto" };
         let file = file.replace("passport/v1/policy.proto", import);
         let mut builder = Policy::builder().descriptor_set(compile(&[(FILE, &file)]));
-        if is(1) {
+        if is_set(1) {
             builder = code_default(builder);
         }
-        if is(3) {
+        if is_set(3) {
             builder = in_code(builder);
         }
         let expected = ["proto-default", "code-default", "proto", "code"];
-        let expected = (0..4).rev().find(|bit| is(*bit)).map(|bit| expected[bit as usize]);
+        let expected = (0..4).rev().find(|bit| is_set(*bit)).map(|bit| expected[bit as usize]);
         let Some(expected) = expected else {
             assert_uncovered(builder, &[METHOD]);
             continue;
@@ -106,12 +106,12 @@ fn the_table_names_the_rule_that_is_closest_to_a_method() {
         let table = builder.build().unwrap().table();
         let [row] = table.rows() else { panic!("{table}") };
         assert_eq!(row.rule(), Some(&Rule::permission(expected)), "{number:b}");
-        assert_eq!(row.origin().unwrap().to_string(), origins(expected), "{number:b}");
+        assert_eq!(row.source().unwrap().to_string(), sources(expected), "{number:b}");
     }
 }
 
 #[test]
-fn health_and_reflection_need_no_description() {
+fn health_and_reflection_need_no_descriptor_set() {
     let described = || Policy::builder().descriptor_set(set(DEFAULT, ""));
     for builder in [
         described(),
@@ -127,8 +127,8 @@ fn health_and_reflection_need_no_description() {
 }
 
 #[test]
-fn health_is_exempt_where_an_older_version_of_it_is_described_too() {
-    // It has no List.
+fn health_may_be_public_beside_an_older_descriptor_of_it() {
+    // The older version lacks `List`.
     let older = tonic_health::pb::FILE_DESCRIPTOR_SET;
     let builder = || Policy::builder().descriptor_set(older).descriptor_set(set(DEFAULT, ""));
     assert_uncovered(builder(), &["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]);
@@ -141,7 +141,7 @@ fn health_is_exempt_where_an_older_version_of_it_is_described_too() {
 }
 
 #[test]
-fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
+fn a_service_that_is_not_served_needs_no_rule_and_is_denied() {
     let set = services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", "")])]);
     let builder = || Policy::builder().descriptor_set(&set);
     assert_uncovered(builder(), &["/shop.v1.Others/Get"]);
@@ -152,7 +152,7 @@ fn services_of_others_are_no_part_of_a_policy_that_says_which_are() {
 }
 
 #[test]
-fn a_service_that_is_described_and_not_listed_is_not_among_all_other_services() {
+fn the_fallback_does_not_apply_to_a_described_service_that_is_not_served() {
     let declared = "option (passport.v1.rule) = { role: 'admin' };";
     let set =
         services(&[("Orders", DEFAULT, &[("Get", "")]), ("Others", "", &[("Get", declared)])]);

@@ -1,4 +1,4 @@
-//! Descriptor sets that are none, or only a part of one.
+//! Descriptor sets that are malformed, incomplete, or overlapping.
 
 use std::collections::HashMap;
 
@@ -7,75 +7,78 @@ use protox::prost_reflect::prost_types::FileDescriptorSet;
 use tonic_passport::policy::{PolicyError, RuleTable};
 use tonic_passport::{Policy, Rule};
 
-use super::{FILE, METHOD, SERVICE, raw, refusal, service, set, text, wire};
+use super::{FILE, METHOD, SERVICE, build_error, raw, service, set, text, wire};
 use crate::support::descriptors::{compile, proto};
 
-/// Demands that the error says so of a set that is not complete.
+/// Asserts that the descriptor set is invalid, with this message.
 #[track_caller]
-fn assert_incomplete(case: &str, error: &PolicyError, problem: &str) {
+fn assert_invalid_set(case: &str, error: &PolicyError, problem: &str) {
     assert!(matches!(error, PolicyError::InvalidDescriptorSet { .. }), "{case}: {error:?}");
     assert_eq!(text(error), format!("descriptor set: {problem}"), "{case}");
 }
 
 #[test]
-fn what_is_no_descriptor_set_is_refused() {
-    const OTHER: &str = "it is no protocol buffer, or another one";
-    const CUT_SHORT: &str = "it is cut short";
-    const NOTHING: &str = "it holds no service";
+fn input_that_is_not_a_descriptor_set_is_rejected() {
+    const MALFORMED: &str = "not a valid protocol buffer message, or one of another type";
+    const TRUNCATED: &str = "the message is truncated";
+    const NO_SERVICE: &str = "it contains no service";
     let policy = proto("passport/v1/policy.proto");
     let rust = include_bytes!("sets.rs");
     let cases: [(&str, &[u8], &str); 12] = [
-        ("no bytes", b"", NOTHING),
-        ("zeros", &[0; 64], OTHER),
-        ("ones", &[0xff; 64], OTHER),
-        ("text", b"not a descriptor set", OTHER),
-        ("JSON", br#"{"file": []}"#, CUT_SHORT),
-        ("protocol buffers as text", policy.as_bytes(), OTHER),
-        ("a file of Rust", rust, OTHER),
-        ("a compressed file", &[0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3], OTHER),
-        ("a program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", OTHER),
-        ("a file instead of a set", &wire::bytes(1, wire::bytes(1, [0xff])), OTHER),
-        ("a file that is a number", &wire::number(1, 7), OTHER),
-        ("another message", &wire::bytes(9, "text"), NOTHING),
+        ("no bytes", b"", NO_SERVICE),
+        ("zeros", &[0; 64], MALFORMED),
+        ("ones", &[0xff; 64], MALFORMED),
+        ("text", b"not a descriptor set", MALFORMED),
+        ("JSON", br#"{"file": []}"#, TRUNCATED),
+        ("protocol buffers as text", policy.as_bytes(), MALFORMED),
+        ("Rust source", rust, MALFORMED),
+        ("a compressed file", &[0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3], MALFORMED),
+        ("an ELF executable", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", MALFORMED),
+        ("a file instead of a set", &wire::bytes(1, wire::bytes(1, [0xff])), MALFORMED),
+        ("a file that is a number", &wire::number(1, 7), MALFORMED),
+        ("another message", &wire::bytes(9, "text"), NO_SERVICE),
     ];
     for (case, bytes, problem) in cases {
-        assert_incomplete(case, &refusal(bytes), problem);
+        assert_invalid_set(case, &build_error(bytes), problem);
     }
     let without = compile(&[("passport/v1/policy.proto", &policy)]);
-    assert_incomplete("no services", &refusal(without), NOTHING);
+    assert_invalid_set("no services", &build_error(without), NO_SERVICE);
 }
 
 #[test]
-fn a_set_that_lacks_an_import_is_refused_by_both_files() {
+fn a_missing_import_is_rejected_with_both_files() {
     let whole = set("", "option (passport.v1.rule) = { permission: 'a' };");
     let files = files(&whole);
     let [google, policy, shop] = files[..] else { panic!("{} files", files.len()) };
 
     let no_policy = [google, shop].concat();
-    let problem = format!("{FILE}: it imports passport/v1/policy.proto, which is missing");
-    assert_incomplete("no imports", &refusal(shop), &problem);
-    assert_incomplete("no option", &refusal(&no_policy), &problem);
-    let problem =
-        "passport/v1/policy.proto: it imports google/protobuf/descriptor.proto, which is missing";
-    assert_incomplete("nobody's option", &refusal([policy, shop].concat()), problem);
+    let problem = format!(
+        "{FILE}: imports passport/v1/policy.proto, which is missing: include imports in the descriptor set"
+    );
+    assert_invalid_set("no imports at all", &build_error(shop), &problem);
+    assert_invalid_set("no policy.proto", &build_error(&no_policy), &problem);
+    let problem = "passport/v1/policy.proto: imports google/protobuf/descriptor.proto, which is missing: include imports in the descriptor set";
+    assert_invalid_set("no descriptor.proto", &build_error([policy, shop].concat()), problem);
 
-    // Whoever has a default in code would not notice that rules are missing.
+    // A default rule in code would hide that declared rules are missing.
     let policy = Policy::builder().descriptor_set(no_policy).default_rule(SERVICE, Rule::public());
     assert!(matches!(policy.build(), Err(PolicyError::InvalidDescriptorSet { .. })));
-    // What is imported for its options only, in the latest editions, as well.
-    let error = refusal(raw(&[], &[], &wire::bytes(15, "shop/v1/options.proto")));
-    let problem = format!("{FILE}: it imports shop/v1/options.proto, which is missing");
-    assert_incomplete("another list", &error, &problem);
-    // The order does not matter.
+    // Since edition 2024, imports for options only are a field of their own.
+    let error = build_error(raw(&[], &[], &wire::bytes(15, "shop/v1/options.proto")));
+    let problem = format!(
+        "{FILE}: imports shop/v1/options.proto, which is missing: include imports in the descriptor set"
+    );
+    assert_invalid_set("an import for options only", &error, &problem);
+    // The order of files does not matter.
     let reversed = [shop, files[1], google].concat();
     assert!(Policy::builder().descriptor_set(reversed).build().is_ok());
 }
 
-/// The files of a set, each as the set of only this one.
+/// Splits a descriptor set into sets of one file each.
 fn files(mut set: &[u8]) -> Vec<&[u8]> {
     let mut files = Vec::new();
     while !set.is_empty() {
-        // The number of the field, and then its length: seven bits in each byte.
+        // One byte for the field number, then the length as a varint.
         let digits = 1 + set[1..].iter().take_while(|byte| **byte >= 0x80).count();
         let length = (0..digits)
             .fold(0, |length, digit| length | usize::from(set[1 + digit] & 0x7f) << (7 * digit));
@@ -86,13 +89,13 @@ fn files(mut set: &[u8]) -> Vec<&[u8]> {
     files
 }
 
-/// The rules by method.
+/// Maps each method to its rule.
 fn rules(table: &RuleTable) -> HashMap<&str, Option<&Rule>> {
     table.rows().iter().map(|row| (row.method(), row.rule())).collect()
 }
 
 #[test]
-fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
+fn a_truncated_descriptor_set_never_allows_more() {
     let names = ["shop/v1/inventory.proto", "shop/v1/order.proto", "shop/v1/user.proto"];
     let texts = names.map(proto);
     let files: Vec<_> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
@@ -127,15 +130,15 @@ fn a_set_that_is_cut_short_never_makes_a_policy_that_allows_more() {
 }
 
 #[test]
-fn the_rules_that_a_set_has_lost_on_the_way_are_not_replaced_by_others() {
+fn rules_in_code_do_not_replace_dropped_rules() {
     let good = set("", "option (passport.v1.rule) = { permission: 'a' };");
-    // What prost does not know, it does not write.
+    // prost drops unknown fields, and the options are extensions that it does not know.
     let decoded = FileDescriptorSet::decode(good.as_slice()).unwrap();
     let lossy = decoded.encode_to_vec();
     let dropped = format!(
         "{FILE} imports passport/v1/policy.proto and has no rule: were its options dropped?"
     );
-    assert_eq!(text(&refusal(&lossy)), format!("no rule for {METHOD} ({dropped})"));
+    assert_eq!(text(&build_error(&lossy)), format!("no rule for {METHOD} ({dropped})"));
     let builder = || Policy::builder().descriptor_set(&lossy);
     for builder in [
         builder().default_rule(SERVICE, Rule::authenticated()),
@@ -145,7 +148,7 @@ fn the_rules_that_a_set_has_lost_on_the_way_are_not_replaced_by_others() {
         assert!(matches!(&error, PolicyError::RulesDropped { file } if file == FILE));
         assert_eq!(text(&error), dropped);
     }
-    // There is no need to import what is not used.
+    // Without the import, rules in code are enough.
     let imports_nothing = service("", "").replace("import \"passport/v1/policy.proto\";", "");
     let set = compile(&[(FILE, &imports_nothing)]);
     let policy = Policy::builder().descriptor_set(set).default_rule(SERVICE, Rule::public());
@@ -153,7 +156,7 @@ fn the_rules_that_a_set_has_lost_on_the_way_are_not_replaced_by_others() {
 }
 
 #[test]
-fn sets_may_share_services_when_they_agree() {
+fn descriptor_sets_may_overlap_if_they_agree() {
     let rule = "option (passport.v1.rule) = { permission: 'a' };";
     let (one, open) = (set("", rule), set("", "option (passport.v1.rule) = { public: true };"));
     let users = compile(&[("shop/v1/user.proto", &proto("shop/v1/user.proto"))]);
@@ -176,24 +179,30 @@ fn sets_may_share_services_when_they_agree() {
             );
             assert_eq!(text(&error), format!("two descriptor sets differ in {SERVICE}"));
         }
-        // Joined end to end, they are one set that holds a file twice.
-        let error = refusal([one.as_slice(), other.as_slice()].concat());
-        let problem = format!("{FILE}: it is there twice, and not the same");
-        assert_incomplete("joined", &error, &problem);
+        // Concatenated, the sets are one set that contains a file twice.
+        let error = build_error([one.as_slice(), other.as_slice()].concat());
+        let problem = format!("{FILE}: the file appears twice, with different contents");
+        assert_invalid_set("joined", &error, &problem);
     }
     let joined = [one.as_slice(), &users, &one].concat();
     assert_eq!(Policy::builder().descriptor_set(joined).build().unwrap().table(), table);
 }
 
 #[test]
-fn names_that_no_call_can_have_are_refused_by_file() {
+fn invalid_names_are_rejected_with_their_file() {
     let of_file = |name: &str, method: &str| {
         let method = wire::bytes(2, wire::bytes(1, method));
         wire::bytes(6, [wire::bytes(1, name), method].concat())
     };
     let cases = [
-        (of_file("Two\nLines", "Get"), "it is no protocol buffer, or another one"),
-        (of_file("S", "Get\u{1b}[2J"), "it is no protocol buffer, or another one"),
+        (
+            of_file("Two\nLines", "Get"),
+            "not a valid protocol buffer message, or one of another type",
+        ),
+        (
+            of_file("S", "Get\u{1b}[2J"),
+            "not a valid protocol buffer message, or one of another type",
+        ),
         (of_file("", "Get"), r#""shop.v1." is not the name of a service"#),
         (of_file("Two Words", "Get"), r#""shop.v1.Two Words" is not the name of a service"#),
         (of_file("*", "Get"), r#""shop.v1.*" is not the name of a service"#),
@@ -209,7 +218,11 @@ fn names_that_no_call_can_have_are_refused_by_file() {
         ),
     ];
     for (file, problem) in cases {
-        assert_incomplete(problem, &refusal(raw(&[], &[], &file)), &format!("{FILE}: {problem}"));
+        assert_invalid_set(
+            problem,
+            &build_error(raw(&[], &[], &file)),
+            &format!("{FILE}: {problem}"),
+        );
     }
 }
 

@@ -1,71 +1,73 @@
-//! The bytes of protocol buffers, field by field.
+//! Reader of the protocol buffer wire format, without a schema.
 //!
-//! Nothing is copied, and whatever the bytes are, nothing here panics or recurses.
+//! It borrows from the input. It neither panics nor recurses, whatever the input is.
 
 use std::collections::BTreeMap;
 
-/// The fields of a message, by number; those of one number in the order in which they are there.
+/// Fields of a message, by number. Repeated values keep their order.
 #[derive(Clone)]
 pub(super) struct Message<'a> {
     fields: BTreeMap<u32, Vec<Value<'a>>>,
 }
 
-/// What a field holds.
+/// Value of a field.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
-    /// Text, bytes, or another message.
+    /// String, bytes, or message (`LEN`).
     Bytes(&'a [u8]),
-    /// A number, or whether something is so.
+    /// Integer, bool, or enum (`VARINT`).
     Number(u64),
-    /// A number of a fixed size, or a group.
+    /// Number of a fixed size (`I32`, `I64`), or group; its content is not kept.
     Other,
 }
 
-/// Why bytes are no protocol buffer.
+/// Error of reading a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum WireError {
-    #[error("it is cut short")]
-    CutShort,
-    #[error("it is no protocol buffer, or another one")]
+    #[error("the message is truncated")]
+    Truncated,
+    #[error("not a valid protocol buffer message, or one of another type")]
     Malformed,
 }
 
 impl<'a> Message<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut fields: BTreeMap<u32, Vec<Value<'a>>> = BTreeMap::new();
-        for field in (Fields { rest: bytes }) {
+        for field in (FieldReader { rest: bytes }) {
             let (number, value) = field?;
             fields.entry(number).or_default().push(value);
         }
         Ok(Self { fields })
     }
 
+    /// Iterates over the fields, sorted by number.
     pub(super) fn fields(&self) -> impl Iterator<Item = (u32, &[Value<'a>])> {
         self.fields.iter().map(|(number, values)| (*number, values.as_slice()))
     }
 
-    /// All values of the field; none when it is not set.
+    /// Returns all values of a field; none if it is not set.
     pub(super) fn all(&self, number: u32) -> &[Value<'a>] {
         self.fields.get(&number).map_or(&[], Vec::as_slice)
     }
 
-    /// The name in a field. The last one counts.
+    /// Returns the name in a singular field. The last occurrence wins; the default is empty.
     pub(super) fn name(&self, number: u32) -> Result<&'a str, WireError> {
         self.all(number).last().map_or(Ok(""), |value| value.name())
     }
 
-    /// The number in a field. The last one counts.
+    /// Returns the number in a singular field. The last occurrence wins; the default is zero.
     pub(super) fn number(&self, number: u32) -> Result<u64, WireError> {
         self.all(number).last().map_or(Ok(0), |value| value.number())
     }
 
-    /// The message in a field, which may be in pieces.
+    /// Returns the merged occurrences of a singular message field.
     pub(super) fn joined(&self, number: u32) -> Result<Vec<u8>, WireError> {
         joined(self.all(number))
     }
 }
 
-/// A message that may be in pieces, as options are whose fields are set one by one.
+/// Merges the occurrences of a message, which is the same as concatenating their bytes. Compilers
+/// write an option in several pieces when its fields are set in separate statements.
 pub(super) fn joined(pieces: &[Value<'_>]) -> Result<Vec<u8>, WireError> {
     let pieces = pieces.iter().map(|piece| piece.bytes());
     Ok(pieces.collect::<Result<Vec<_>, _>>()?.concat())
@@ -86,11 +88,11 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A text that is fit to be shown.
+    /// Returns a string without control characters, which is safe to show in errors and logs.
     pub(super) fn name(self) -> Result<&'a str, WireError> {
         self.text().and_then(|name| {
-            let is_shown = !name.chars().any(char::is_control);
-            is_shown.then_some(name).ok_or(WireError::Malformed)
+            let is_printable = !name.chars().any(char::is_control);
+            is_printable.then_some(name).ok_or(WireError::Malformed)
         })
     }
 
@@ -99,12 +101,12 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The fields of a message, in the order in which they are there. Nothing follows an error.
-struct Fields<'a> {
+/// Iterator over the fields of an encoded message. It ends after an error.
+struct FieldReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     fn field(&mut self) -> Result<(u32, Value<'a>), WireError> {
         let (number, wire_type) = self.key()?;
         let value = match wire_type {
@@ -129,7 +131,7 @@ impl<'a> Fields<'a> {
             VARINT => Ok(Value::Number(self.varint()?)),
             FIXED_64 => self.take(8).map(|_| Value::Other),
             LENGTH_DELIMITED => {
-                let length = usize::try_from(self.varint()?).map_err(|_| WireError::CutShort)?;
+                let length = usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)?;
                 Ok(Value::Bytes(self.take(length)?))
             }
             FIXED_32 => self.take(4).map(|_| Value::Other),
@@ -137,7 +139,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Skips a group, and those within.
+    /// Skips a group and the groups inside of it, with an explicit stack of open groups.
     fn skip_group(&mut self, number: u32) -> Result<Value<'a>, WireError> {
         let mut open = vec![number];
         while let Some(innermost) = open.last() {
@@ -156,7 +158,7 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(WireError::CutShort)?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(WireError::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -164,7 +166,7 @@ impl<'a> Fields<'a> {
     fn varint(&mut self) -> Result<u64, WireError> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
-            let (byte, rest) = self.rest.split_first().ok_or(WireError::CutShort)?;
+            let (byte, rest) = self.rest.split_first().ok_or(WireError::Truncated)?;
             self.rest = rest;
             let bits = u64::from(byte & 0x7f);
             if bits << shift >> shift != bits {
@@ -179,7 +181,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for FieldReader<'a> {
     type Item = Result<(u32, Value<'a>), WireError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -201,25 +203,25 @@ const GROUP_START: u8 = 3;
 const GROUP_END: u8 = 4;
 const FIXED_32: u8 = 5;
 
-/// The greatest number that a field can have.
+/// Greatest valid field number.
 const MAX_NUMBER: u32 = (1 << 29) - 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The fields as text.
+    /// Reads all fields, and formats each as text.
     fn read(message: &[u8]) -> Result<Vec<String>, WireError> {
         let text = |(number, value)| match value {
             Value::Bytes(bytes) => format!("{number}: {bytes:?}"),
             Value::Number(value) => format!("{number}: {value}"),
             Value::Other => format!("{number}: other"),
         };
-        Fields { rest: message }.map(|field| field.map(text)).collect()
+        FieldReader { rest: message }.map(|field| field.map(text)).collect()
     }
 
     #[test]
-    fn fields_of_every_wire_type_are_read() {
+    fn fields_of_all_wire_types_are_read() {
         const MOST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
         let cases: [(&[u8], &[&str]); 9] = [
             (&[], &[]),
@@ -238,23 +240,27 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_protocol_buffer_are_refused() {
+    fn invalid_messages_are_rejected() {
         let cases: [(&str, &[u8], WireError); 14] = [
-            ("half a number", &[0x08, 0x96], WireError::CutShort),
-            ("half a key", &[0x88], WireError::CutShort),
-            ("no length", &[0x12], WireError::CutShort),
-            ("less than its length", &[0x12, 0x02, 1], WireError::CutShort),
-            ("more than memory", &[0x12, 0xff, 0xff, 0xff, 0xff, 0x0f], WireError::CutShort),
-            ("half of 64 bits", &[0x09, 1, 2, 3, 4], WireError::CutShort),
-            ("half of 32 bits", &[0x0d, 1, 2], WireError::CutShort),
-            ("a group without an end", &[0x0b, 0x08, 0x00], WireError::CutShort),
-            ("a group's end without a start", &[0x0c], WireError::Malformed),
-            ("another group's end", &[0x0b, 0x14], WireError::Malformed),
-            ("field 0", &[0x00, 0x00], WireError::Malformed),
-            ("a field too high", &[0x80, 0x80, 0x80, 0x80, 0x10, 0x00], WireError::Malformed),
-            ("no wire type", &[0x0e], WireError::Malformed),
+            ("truncated varint", &[0x08, 0x96], WireError::Truncated),
+            ("truncated key", &[0x88], WireError::Truncated),
+            ("missing length", &[0x12], WireError::Truncated),
+            ("length beyond the end", &[0x12, 0x02, 1], WireError::Truncated),
+            ("length of 4 GiB", &[0x12, 0xff, 0xff, 0xff, 0xff, 0x0f], WireError::Truncated),
+            ("truncated I64", &[0x09, 1, 2, 3, 4], WireError::Truncated),
+            ("truncated I32", &[0x0d, 1, 2], WireError::Truncated),
+            ("unterminated group", &[0x0b, 0x08, 0x00], WireError::Truncated),
+            ("end without a group", &[0x0c], WireError::Malformed),
+            ("end of another group", &[0x0b, 0x14], WireError::Malformed),
+            ("field number 0", &[0x00, 0x00], WireError::Malformed),
             (
-                "more than 64 bits",
+                "field number above the maximum",
+                &[0x80, 0x80, 0x80, 0x80, 0x10, 0x00],
+                WireError::Malformed,
+            ),
+            ("unknown wire type", &[0x0e], WireError::Malformed),
+            (
+                "varint above 64 bits",
                 &[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
                 WireError::Malformed,
             ),

@@ -1,14 +1,11 @@
-//! Where a rule comes from.
+//! Where a rule was declared.
 
 use std::fmt;
 
-use super::rule::Rule;
-
-/// A rule, if there is one, and where it comes from.
-pub(super) type Found = Option<(Rule, RuleSource)>;
-
-/// Where a rule comes from. As text, it is the name of a file, or `in code`; and `(default)` after
-/// it says that it is the one for all methods that have none of their own.
+/// Place where a rule was declared: a proto file, or the code of the server.
+///
+/// As text it is the name of the file, or `in code`. The suffix ` (default)` marks the default
+/// rule of a service, and the fallback rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleSource {
     file: Option<String>,
@@ -24,17 +21,17 @@ impl RuleSource {
         Self { file: Some(file.to_owned()), is_default: false }
     }
 
-    /// The same, for a rule for all methods that have none of their own.
-    pub(super) fn of_default(self) -> Self {
+    /// Marks the source as that of a default rule.
+    pub(super) fn into_default(self) -> Self {
         Self { is_default: true, ..self }
     }
 
-    /// The file that declares it; `None` for a rule in code.
+    /// Returns the name of the proto file that declares the rule, or `None` for a rule in code.
     pub fn proto_file(&self) -> Option<&str> {
         self.file.as_deref()
     }
 
-    /// Whether it is the one for all methods that have none of their own.
+    /// Returns whether the rule applies to all methods that have no rule of their own.
     pub fn is_default(&self) -> bool {
         self.is_default
     }

@@ -1,4 +1,4 @@
-//! What holds for all rules.
+//! Properties of all rules, tested with generated ones.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::support::descriptors::compile;
 
 const METHOD: &str = "/x.Service/Method";
 
-/// A rule, in the order in which protocol buffers hold it.
+/// Rule, with the order of fields that protocol buffers have.
 #[derive(Clone, Debug)]
 enum Declared {
     Public,
@@ -23,7 +23,7 @@ enum Declared {
     AllOf(Group),
 }
 
-/// A `Requirements`; never empty.
+/// A `passport.v1.Requirements` that is not empty.
 #[derive(Clone, Debug)]
 struct Group {
     permissions: Vec<String>,
@@ -45,7 +45,7 @@ impl Declared {
         }
     }
 
-    /// As the value of an option.
+    /// Value of the option, in the text format.
     fn text(&self) -> String {
         match self {
             Self::Public => "{ public: true }".to_owned(),
@@ -58,8 +58,8 @@ impl Declared {
         }
     }
 
-    /// Whether a user with these permissions and roles may call.
-    fn lets_in(&self, permissions: &[&str], roles: &[&str]) -> bool {
+    /// Reference implementation: whether a user with these permissions and roles may call.
+    fn allows(&self, permissions: &[&str], roles: &[&str]) -> bool {
         match self {
             Self::Public | Self::Optional | Self::Authenticated => true,
             Self::Permission(name) => permissions.contains(&name.as_str()),
@@ -94,7 +94,7 @@ impl Group {
         text + " }"
     }
 
-    /// Which of the requirements are met.
+    /// Evaluates each of the requirements.
     fn met(&self, permissions: &[&str], roles: &[&str]) -> Vec<bool> {
         let has_permission = self.permissions.iter().map(|name| permissions.contains(&&**name));
         let has_role = self.roles.iter().map(|name| roles.contains(&&**name));
@@ -109,7 +109,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', r"\\").replace('"', r#"\""#))
 }
 
-/// Rules whose permissions and roles have such names.
+/// Rules whose permissions and roles have names of this strategy.
 fn declared(name: BoxedStrategy<String>) -> impl Strategy<Value = Declared> {
     let names = vec(name.clone(), 0..3).boxed();
     let leaf =
@@ -140,14 +140,14 @@ fn declared(name: BoxedStrategy<String>) -> impl Strategy<Value = Declared> {
     ]
 }
 
-/// Few enough for a caller to have some that a rule asks for. Permissions and roles share them.
+/// A small set, so that callers often meet a rule. Permissions and roles share it.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 fn common() -> BoxedStrategy<String> {
     select(NAMES.as_slice()).prop_map(str::to_owned).boxed()
 }
 
-/// What users can have a permission or role of.
+/// All names that a permission or role can have.
 fn any() -> BoxedStrategy<String> {
     let odd = select(["\"", "\\", "'", "\\n", "{ }", "orders:*", " ", "ü", "注文"].as_slice());
     prop_oneof![odd.prop_map(str::to_owned), "\\PC{1,12}", "[a-z:]{1,12}"].boxed()
@@ -180,7 +180,7 @@ proptest! {
     #![proptest_config(with_cases(256))]
 
     #[test]
-    fn who_has_more_is_never_allowed_less(
+    fn more_permissions_and_roles_never_take_access_away(
         declared in declared(common()),
         (permissions, more_permissions) in (names(), names()),
         (roles, more_roles) in (names(), names()),
@@ -195,7 +195,7 @@ proptest! {
     }
 
     #[test]
-    fn an_anonymous_caller_is_never_allowed_more_than_one_who_is_known(
+    fn an_anonymous_caller_is_never_allowed_more_than_an_authenticated_one(
         declared in declared(common()),
     ) {
         let policy = policy(declared.rule());
@@ -206,21 +206,21 @@ proptest! {
     }
 
     #[test]
-    fn callers_are_let_in_who_have_what_is_asked_for(
+    fn a_caller_is_allowed_exactly_if_the_rule_is_met(
         declared in declared(common()), permissions in names(), roles in names(),
     ) {
         let (permissions, roles) = (list(&permissions), list(&roles));
-        let answer = policy(declared.rule()).authorize(METHOD, Some(&user(&permissions, &roles)));
-        prop_assert_eq!(answer.is_ok(), declared.lets_in(&permissions, &roles));
+        let response = policy(declared.rule()).authorize(METHOD, Some(&user(&permissions, &roles)));
+        prop_assert_eq!(response.is_ok(), declared.allows(&permissions, &roles));
     }
 }
 
 proptest! {
     #![proptest_config(with_cases(12))]
 
-    /// Many in a file, because it takes a while to compile one.
+    /// Many rules in a file, because compiling a file is slow.
     #[test]
-    fn a_rule_that_is_declared_is_the_same_in_code(
+    fn a_declared_rule_equals_the_same_rule_in_code(
         default in declared(any()), rules in vec(declared(any()), 30),
     ) {
         let mut text = r#"

@@ -1,4 +1,4 @@
-//! The shop's order service, with other rules than its own.
+//! Descriptor sets of the shop's order service, with other rules.
 
 use std::fmt::Write;
 
@@ -9,18 +9,17 @@ pub const SERVICE: &str = "shop.v1.OrderService";
 const FILE: &str = "shop/v1/order.proto";
 const OPTION: &str = "option (passport.v1.rule)";
 
-/// A set in which each method declares this rule.
+/// Descriptor set in which each method declares this rule.
 pub fn each_method(rule: &str) -> Vec<u8> {
     orders(None, |_| Some(rule.to_owned()))
 }
 
-/// A set in which the service declares this rule, and no method one of its own.
+/// Descriptor set in which only the service declares a rule.
 pub fn whole_service(rule: &str) -> Vec<u8> {
     orders(Some(rule), |_| None)
 }
 
-/// A set in which the service declares a rule, if this is one, and each method what is said for its
-/// name.
+/// Descriptor set with a default rule, if there is one, and a rule for each method by name.
 pub fn orders(default: Option<&str>, rule: impl Fn(&str) -> Option<String>) -> Vec<u8> {
     let (mut text, mut method, mut methods) = (String::new(), String::new(), 0);
     for line in proto(FILE).lines() {
