@@ -7,7 +7,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::context::UserContext;
 use crate::deadline::Deadline;
-use crate::propagation::{Carried, RequestId};
+use crate::propagation::{PropagatedValue, RequestId};
 
 pub(crate) mod ambient;
 mod layer;
@@ -72,7 +72,7 @@ pub(crate) struct Inner {
 pub(crate) struct LetIn;
 
 /// Further fields that go along with a call.
-pub(crate) type Fields = Vec<Carried>;
+pub(crate) type Fields = Vec<PropagatedValue>;
 
 /// For how long a context is of use.
 #[derive(Default)]
@@ -122,7 +122,7 @@ impl CallContext {
         self.inner.as_ref().is_some_and(|inner| inner.is_authorized)
     }
 
-    pub(crate) fn fields(&self) -> &[Carried] {
+    pub(crate) fn fields(&self) -> &[PropagatedValue] {
         self.inner.as_ref().map_or(&[], |inner| &inner.fields)
     }
 

@@ -137,7 +137,7 @@ fn is_protocol_field(name: &HeaderName) -> bool {
 
 /// A field on its way.
 #[derive(Clone, Debug)]
-pub(crate) struct Carried {
+pub(crate) struct PropagatedValue {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
     pub(crate) hops: Hops,

@@ -9,7 +9,7 @@ use crate::metadata;
 /// anyone, so the constructor's name says why it is trusted all the same.
 #[derive(Clone, Debug)]
 pub struct ForwardedContext {
-    budget: usize,
+    max_size: usize,
 }
 
 impl ForwardedContext {
@@ -18,14 +18,14 @@ impl ForwardedContext {
     ///
     /// Never use it on a server that clients can reach directly.
     pub fn trust_private_network() -> Self {
-        Self { budget: UserContext::DEFAULT_MAX_SIZE }
+        Self { max_size: UserContext::DEFAULT_MAX_SIZE }
     }
 
     /// Sets the size in bytes that a context may have, in place of
     /// [`UserContext::DEFAULT_MAX_SIZE`].
     #[must_use]
     pub fn max_context_size(mut self, bytes: usize) -> Self {
-        self.budget = bytes;
+        self.max_size = bytes;
         self
     }
 }
@@ -35,7 +35,7 @@ impl Authenticator for ForwardedContext {
         &self,
         credentials: &Credentials<'_>,
     ) -> Result<Option<UserContext>, Rejection> {
-        Ok(metadata::read(credentials.iter(), self.budget)?)
+        Ok(metadata::read(credentials.iter(), self.max_size)?)
     }
 
     fn challenge(&self) -> Rejection {

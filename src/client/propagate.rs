@@ -14,7 +14,7 @@ use crate::call::{CallContext, LetIn};
 use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, GRPC_TIMEOUT, InvalidTimeout, parse_timeout, write_timeout};
 use crate::metadata::{Reserved, is_connection_field};
-use crate::propagation::{Carried, Hops, ONE_HOP, REQUEST_ID, TRACEPARENT, TRACESTATE};
+use crate::propagation::{Hops, ONE_HOP, PropagatedValue, REQUEST_ID, TRACEPARENT, TRACESTATE};
 use crate::status;
 
 /// Where a call goes, as far as it is known.
@@ -191,7 +191,7 @@ fn write(
     context: &CallContext,
 ) -> Result<(), ContextError> {
     // Room for all of it at once, before there is much to move.
-    let own = user.map_or(0, UserContext::fields) + context.fields().len() + 1;
+    let own = user.map_or(0, UserContext::max_field_count) + context.fields().len() + 1;
     headers.try_reserve(own).map_err(|_| ContextError::NoRoom)?;
     if let Some(user) = user {
         user.append_to(headers)?;
@@ -207,15 +207,17 @@ fn write(
     // The state of a trace goes along with that trace, and with no other.
     let takes_trace = !headers.contains_key(TRACEPARENT)
         && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::None);
-    let is_new = |Carried { name, hops, .. }: &Carried| {
+    let is_new = |PropagatedValue { name, hops, .. }: &PropagatedValue| {
         *hops != Hops::None && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
     };
     let is_new: SmallVec<[bool; 4]> = fields.iter().map(is_new).collect();
-    for (Carried { name, value, .. }, _) in fields.iter().zip(is_new).filter(|(_, new)| *new) {
+    for (PropagatedValue { name, value, .. }, _) in
+        fields.iter().zip(is_new).filter(|(_, new)| *new)
+    {
         headers.try_append(name, value.clone()).map_err(|_| ContextError::NoRoom)?;
     }
     // Whoever wrote it: a relayed call has it already. Another value begins to travel here.
-    let is_last = |Carried { name, value, hops }: &&Carried| {
+    let is_last = |PropagatedValue { name, value, hops }: &&PropagatedValue| {
         *hops == Hops::One && headers.get_all(name).iter().any(|sent| sent == value)
     };
     let mut last: Vec<&str> =

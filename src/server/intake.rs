@@ -9,8 +9,8 @@ use crate::call::Fields;
 use crate::deadline::{InvalidTimeout, parse_timeout};
 use crate::metadata::{Reserved, field_size, folded, is_connection_field};
 use crate::propagation::{
-    BAGGAGE, Carried, Hops, PropagatedField, RequestId, TRACEPARENT, TRACESTATE, is_baggage,
-    is_traceparent, is_tracestate, one_hop_names,
+    BAGGAGE, Hops, PropagatedField, PropagatedValue, RequestId, TRACEPARENT, TRACESTATE,
+    is_baggage, is_traceparent, is_tracestate, one_hop_names,
 };
 use crate::telemetry;
 
@@ -129,7 +129,7 @@ impl<'a> Intake<'a> {
         };
         let mut carry = |name: &HeaderName, values: &[&HeaderValue]| {
             let hops = self.hops(name, listed);
-            fields.extend(values.iter().map(|value| Carried {
+            fields.extend(values.iter().map(|value| PropagatedValue {
                 name: name.clone(),
                 value: (*value).clone(),
                 hops,

@@ -257,14 +257,14 @@ fn a_context_may_be_as_large_as_its_budget_and_not_a_byte_larger() {
     let size = id + roles;
     let context = || UserContext::builder("u").roles(["a", " b"]);
     assert!(context().max_size(size).build().is_ok());
-    let expected = ContextError::TooLarge { size, budget: size - 1 };
+    let expected = ContextError::TooLarge { size, max_size: size - 1 };
     assert_eq!(context().max_size(size - 1).build(), Err(expected));
 
     let default = UserContext::DEFAULT_MAX_SIZE;
     let largest = "u".repeat(default - "x-user-id".len() - 32);
     let user = UserContext::builder(&largest).build().unwrap();
     assert_eq!(UserContext::read_from(&written(&user)), Ok(Some(user)));
-    let expected = ContextError::TooLarge { size: default + 1, budget: default };
+    let expected = ContextError::TooLarge { size: default + 1, max_size: default };
     assert_eq!(UserContext::builder(largest.clone() + "u").build(), Err(expected.clone()));
     let larger = headers([("x-user-id", (largest + "u").as_bytes())]);
     assert_eq!(UserContext::read_from(&larger), Err(expected));
