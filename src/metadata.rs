@@ -45,8 +45,8 @@ mod encoding;
 mod names;
 
 pub use names::is_reserved;
-pub(crate) use names::{ContextKey, Reserved, folded, is_connection_field, remove, strip};
-use names::{EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID};
+use names::{ContextKey, EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID};
+pub(crate) use names::{Reserved, folded, is_connection_field, remove, strip};
 
 /// The bytes that gRPC counts for a field in addition to its name and value (RFC 9113, section
 /// 6.5.2).

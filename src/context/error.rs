@@ -16,7 +16,7 @@ pub enum ContextError {
     },
 
     /// The name of an attribute is not made of lower-case letters, digits and single dashes between
-    /// them, ends in `-bin`, or collides with one of the context's own keys.
+    /// them, ends in `-bin`, or is an alias of a standard key.
     #[error("{name:?} is not a valid attribute name")]
     AttributeName {
         /// The name as it was given.

@@ -147,13 +147,13 @@ pub(super) fn attribute_key(name: &str) -> Result<HeaderName, ContextError> {
 /// Whether an attribute may have this name: lower-case letters, digits and single dashes between
 /// them; no suffix `-bin`, which marks binary metadata in gRPC; no alias of a standard key.
 fn is_attribute_name(name: &str) -> bool {
-    let words = name.split('-').all(|word| {
+    let is_well_formed = name.split('-').all(|word| {
         !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
     });
-    let binary = name == "bin" || name.ends_with("-bin");
-    let alias =
-        ["id", "email", "roles", "permissions"].into_iter().any(|own| folded(name).eq(own.bytes()));
-    words && !binary && !alias
+    let is_binary = name == "bin" || name.ends_with("-bin");
+    let is_alias =
+        ["id", "email", "roles", "permissions"].into_iter().any(|key| folded(name).eq(key.bytes()));
+    is_well_formed && !is_binary && !is_alias
 }
 
 /// The folded form of a name: its ASCII letters and digits, in lower case.

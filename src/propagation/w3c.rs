@@ -53,14 +53,15 @@ pub(crate) fn is_traceparent(value: &HeaderValue) -> bool {
 pub(crate) fn is_tracestate(values: &[&HeaderValue]) -> bool {
     let is_member = |member: &[u8]| {
         let (key, value) = split_once(member, b'=');
-        let key_byte = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
-        let value_byte = |byte: &u8| matches!(byte, 0x20..=0x7e) && !b",=".contains(byte);
+        let is_key_byte =
+            |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9') || b"_-*/@".contains(byte);
+        let is_value_byte = |byte: &u8| matches!(byte, 0x20..=0x7e) && !b",=".contains(byte);
         let value = value.unwrap_or_default();
         !key.is_empty()
             && key.len() <= 256
-            && key.iter().all(key_byte)
+            && key.iter().all(is_key_byte)
             && (1..=256).contains(&value.len())
-            && value.iter().all(value_byte)
+            && value.iter().all(is_value_byte)
     };
     // Empty members are allowed in `tracestate` (section 3.3.1.1).
     is_list(values, MAX_STATE_LENGTH, MAX_STATE_MEMBERS, |member| {

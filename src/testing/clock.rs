@@ -51,7 +51,8 @@ impl Clock {
         *self.lock() = now;
     }
 
-    /// Returns the clock as a function, as [`Verifier::clock`](crate::jwt::Verifier::clock) takes it.
+    /// Returns a function that reads the clock, for
+    /// [`Verifier::clock`](crate::jwt::Verifier::clock) and the like.
     pub fn source(&self) -> impl Fn() -> SystemTime + Clone + Send + Sync + use<> {
         let clock = self.clone();
         move || clock.now()

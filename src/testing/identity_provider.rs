@@ -155,8 +155,8 @@ impl IdentityProvider {
         Issuer::new(&self.url, keys).audience(&self.audience)
     }
 
-    /// Returns settings that fetch the keys by discovery, allow loopback, and allow a new fetch after
-    /// 50 milliseconds.
+    /// Returns settings that fetch the keys by discovery, allow loopback, and allow a new fetch
+    /// after 50 milliseconds.
     pub fn remote_keys(&self) -> RemoteKeys {
         RemoteKeys::discovery().allow_host("127.0.0.1").min_interval(Duration::from_millis(50))
     }
@@ -167,8 +167,8 @@ impl IdentityProvider {
         TokenBuilder::valid(&self.keys().signing, &self.url, &self.audience, subject.into())
     }
 
-    /// Generates a new signing key, and publishes it together with the previous signing key. Earlier
-    /// keys are withdrawn.
+    /// Generates a new signing key, and publishes it together with the previous signing key.
+    /// Earlier keys are withdrawn.
     pub fn rotate(&self) {
         let (old, new) = {
             let mut keys = self.keys();
@@ -253,7 +253,7 @@ impl IdentityProvider {
         assert!(in_time, "timed out; the requests so far: {:?}", self.received_paths());
     }
 
-    /// Ignores poisoning: nothing panics while the keys are locked for writing.
+    /// Ignores poisoning: a panic between two writes leaves the keys consistent.
     fn keys(&self) -> MutexGuard<'_, KeyRing> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -117,8 +117,8 @@ impl TokenBuilder {
         self
     }
 
-    /// Sets the time of issue: `iat`, and `exp` according to the lifetime. Fractions of a second are
-    /// dropped, and times before 1970 become 1970.
+    /// Sets the time of issue: `iat`, and `exp` according to the lifetime. Fractions of a second
+    /// are dropped, and times before 1970 become 1970.
     pub fn issued_at(mut self, time: SystemTime) -> Self {
         self.issued_at = time;
         self.with_times()

@@ -1,4 +1,5 @@
-//! This crate's layers and common OpenTelemetry layers produce one connected trace, in either order.
+//! This crate's layers and typical OpenTelemetry layers produce one connected trace, in either
+//! order.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
@@ -246,7 +247,7 @@ async fn opentelemetry_layers_and_ours_produce_one_connected_trace() {
                 "checkout",
             ][..],
         ),
-        // Our spans are created outside of the layer that sets the parent, so they are filtered out.
+        // Our spans are created before the inner layer sets the parent, so they are filtered out.
         (
             Position::Inside,
             theirs(),

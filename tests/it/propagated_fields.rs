@@ -1,5 +1,5 @@
-//! Propagation of request ids, traces, baggage and listed fields. Malformed and oversized fields are
-//! dropped, and the call continues.
+//! Propagation of request ids, traces, baggage and listed fields. Malformed and oversized fields
+//! are dropped, and the call continues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -51,22 +51,22 @@ fn invalid<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
     Case { is_valid: false, ..valid(what, values) }
 }
 
-/// Asserts for each case that valid values reach all three services unchanged, and that invalid ones
-/// reach none, not even the first. The fields `besides` are sent with them, and reach all services.
-async fn assert_propagated(name: &str, besides: Fields<'_>, cases: &[Case]) {
+/// Asserts for each case that valid values reach all three services unchanged, and that invalid
+/// ones reach none, not even the first. The `other` fields of the request reach all services.
+async fn assert_propagated(name: &str, other: Fields<'_>, cases: &[Case]) {
     let metrics = Metrics::start();
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::default(); 3]).await;
         for Case { what, values: sent, is_valid } in cases {
             let case = format!("{name}, {doors:?}, {what}");
             let fields = sent.iter().map(|value| (name, value.as_str()));
-            let fields: Vec<_> = fields.chain(besides.iter().copied()).collect();
+            let fields: Vec<_> = fields.chain(other.iter().copied()).collect();
             let seen = chain.call(&fields, &case).await;
 
             let expected: &[String] = if *is_valid { sent } else { &[] };
             for (hop, seen) in seen.iter().enumerate() {
                 assert_eq!(values(seen, name), expected, "{case}, service {hop}");
-                for (name, value) in besides {
+                for (name, value) in other {
                     assert_eq!(values(seen, name), [*value], "{case}, service {hop}");
                 }
             }
@@ -130,7 +130,7 @@ async fn a_valid_traceparent_is_propagated_and_an_invalid_one_dropped() {
         invalid("not ASCII", [&PARENT.replace("01", "0\u{e9}")]),
         invalid("twice", [PARENT, PARENT]),
         invalid("two", [PARENT, &PARENT.replace("-01", "-00")]),
-        invalid("a bad one besides", [PARENT, ""]),
+        invalid("an invalid one as well", [PARENT, ""]),
     ];
     assert_propagated("traceparent", &[("x-request-id", "r-1")], &cases).await;
 }
@@ -173,8 +173,8 @@ async fn a_valid_tracestate_is_propagated_and_an_invalid_one_dropped() {
         invalid("a value of 257 characters", [&format!("a={}", "1".repeat(257))]),
         invalid("a tab in a value", ["a=1\t2"]),
         invalid("not ASCII", ["a=\u{e9}"]),
-        invalid("one bad member of many", ["a=1,b=2,c,d=4"]),
-        invalid("a bad one besides", ["a=1", "b"]),
+        invalid("one invalid member of many", ["a=1,b=2,c,d=4"]),
+        invalid("an invalid one as well", ["a=1", "b"]),
     ];
     assert_propagated("tracestate", &[("traceparent", PARENT)], &cases).await;
 }
@@ -237,9 +237,9 @@ async fn valid_baggage_is_propagated_and_invalid_baggage_dropped() {
         invalid("a space in a value", ["a=1 2"]),
         invalid("not ASCII", ["a=\u{20ac}"]),
         invalid("a property that is no token", ["a=1;p q"]),
-        invalid("a property of a bad value", ["a=1;p=\"2\""]),
-        invalid("one bad member of many", ["a=1,b=2,c,d=4"]),
-        invalid("a bad one besides", ["a=1", "b"]),
+        invalid("a property of a invalid value", ["a=1;p=\"2\""]),
+        invalid("one invalid member of many", ["a=1,b=2,c,d=4"]),
+        invalid("an invalid one as well", ["a=1", "b"]),
     ];
     assert_propagated("baggage", &[("traceparent", PARENT)], &cases).await;
 }
@@ -539,7 +539,7 @@ async fn fields_that_a_call_has_already_are_not_replaced() {
                     false => vec![came_in],
                 };
                 assert_eq!(values(&second, name), expected, "{case}: {name}");
-                // The received value has gone its one hop. A value of the call itself starts a new one.
+                // The received value has gone its one hop. A value of the call itself goes one more.
                 let stays = name == "x-debug" && !is_own;
                 let expected = if stays { vec![] } else { expected };
                 assert_eq!(values(&third, name), expected, "{case}: {name}, further on");
@@ -619,12 +619,12 @@ async fn an_oversized_list_of_one_hop_fields_counts_as_naming_all_fields() {
     let list = [every_hop("x-experiment")];
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
-        for (length, travels) in [(1024, true), (1025, false)] {
+        for (length, is_propagated) in [(1024, true), (1025, false)] {
             let case = format!("{doors:?}, {length}");
             let marks = ",".repeat(length);
             let fields = [("x-passport-one-hop", &*marks), ("x-experiment", "blue")];
             let [_, second, _] = chain.call(&fields, &case).await;
-            assert_eq!(second.contains_key("x-experiment"), travels, "{case}");
+            assert_eq!(second.contains_key("x-experiment"), is_propagated, "{case}");
         }
     }
 }
