@@ -1,4 +1,16 @@
 //! SIMD within a register (SWAR): byte-wise operations on text, eight bytes at a time.
+//!
+//! Reading a context checks each byte of its values, splits the lists, and hashes their items, on
+//! every hop. Instructions that this crate adds to a call, counted by the instruction benchmark for
+//! a user with one role and two permissions:
+//!
+//! | implementation | hop | edge |
+//! |---|--:|--:|
+//! | SWAR, and a hash of each item | 11,422 | 11,179 |
+//! | byte by byte, and a hash of each item (FNV-1a) | 11,728 | 11,264 |
+//! | byte by byte, without hashes | 11,541 | 11,214 |
+//!
+//! The last one also compares every item byte by byte when a policy looks for a permission.
 
 /// A word with the same byte eight times.
 pub(crate) const fn splat(byte: u8) -> u64 {

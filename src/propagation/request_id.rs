@@ -14,8 +14,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The maximum length of an id, in bytes.
 const MAX_LENGTH: usize = 128;
 
-/// The bytes that an id may have.
-static PLAIN: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
+/// The bytes that an id may contain.
+static ID_BYTES: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
 
 /// Request id (`x-request-id`), shared by all calls that are made on behalf of one request.
 ///
@@ -49,8 +49,8 @@ impl RequestId {
 
     pub(crate) fn from_value(value: &HeaderValue) -> Option<Self> {
         let id = value.as_bytes();
-        let good = (1..=MAX_LENGTH).contains(&id.len()) && PLAIN.contains_all(id);
-        good.then(|| Self(value.clone()))
+        let is_valid = (1..=MAX_LENGTH).contains(&id.len()) && ID_BYTES.contains_all(id);
+        is_valid.then(|| Self(value.clone()))
     }
 
     pub(crate) fn value(&self) -> &HeaderValue {

@@ -1,6 +1,7 @@
 //! The `x-user-*` wire format: the shared test vectors, and properties of encoder and decoder.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use allocation_counter::measure;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -185,7 +186,7 @@ fn specified(text: &str, is_item: bool) -> String {
         if matches!(byte, 0x20..=0x7e) && byte != b'%' && !is_outer_space && !is_separator {
             encoded.push(char::from(byte));
         } else {
-            encoded += &format!("%{byte:02X}");
+            write!(encoded, "%{byte:02X}").unwrap();
         }
     }
     encoded
