@@ -1,4 +1,22 @@
-//! Who is calling, and what they may do.
+//! The authenticated user: [`UserContext`], its builder and its errors.
+//!
+//! - A context is immutable, and valid by construction: every value can be written as metadata.
+//! - Each value is stored in its encoded form, so that writing a context into a request shares
+//!   bytes and encodes nothing.
+//! - The `x-user-*` format itself is the matter of [`metadata`](crate::metadata).
+//!
+//! ```
+//! use tonic_passport::{AccessDenied, UserContext};
+//!
+//! # fn main() -> Result<(), tonic_passport::ContextError> {
+//! let user = UserContext::builder("user-42").permissions(["orders:read"]).build()?;
+//! assert_eq!(user.require_permission("orders:read"), Ok(()));
+//!
+//! let denied = AccessDenied::PermissionMissing { permission: "orders:create".to_owned() };
+//! assert_eq!(user.require_permission("orders:create"), Err(denied));
+//! # Ok(())
+//! # }
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,24 +27,29 @@ use http::HeaderName;
 
 mod error;
 mod list;
-mod text;
-mod words;
+mod swar;
+mod value;
 
 pub use error::{AccessDenied, ContextError};
-pub(crate) use list::{Hash, Item, ItemVec, List};
-pub(crate) use text::Text;
-use text::heap;
-pub(crate) use words::{equal, splat, word_at, words};
+pub(crate) use list::{EncodedList, ItemHash, ListItem, ListItems};
+pub(crate) use swar::{equal, splat, word_at, words};
+pub(crate) use value::EncodedValue;
+use value::allocation_size;
 
-/// What `Debug` shows of an e-mail address.
+/// The text that `Debug` shows in place of an e-mail address.
 const REDACTED: &str = "[redacted]";
 
 /// The authenticated user on whose behalf a call is made.
 ///
-/// A context is made once: by the edge from a verified token, or by a [`UserContextBuilder`] in
-/// tests, scheduled jobs and the like. It never changes afterwards, and cloning it copies a
-/// pointer. What exists as a `UserContext` can be written as metadata: it has an id, no empty
-/// values, no control characters, and fits its budget.
+/// A context is created once: by the edge from a verified token, or by a [`UserContextBuilder`] in
+/// tests, scheduled jobs and the like. It is immutable, and cloning it copies a pointer. Every
+/// `UserContext` can be written as metadata: it has an id, no empty values, no control characters,
+/// and does not exceed its maximum size.
+///
+/// Some methods are implemented in other modules, because those depend on this one:
+/// [`read_from`](Self::read_from) and [`write_to`](Self::write_to) in `metadata`,
+/// [`current`](Self::current) and [`scope`](Self::scope) in `call`,
+/// [`from_request`](Self::from_request) in `server`, [`authorize`](Self::authorize) in `policy`.
 ///
 /// ```
 /// use tonic_passport::UserContext;
@@ -48,16 +71,16 @@ const REDACTED: &str = "[redacted]";
 /// ```
 #[derive(Clone)]
 pub struct UserContext {
-    parts: Arc<ContextParts>,
+    encoded: Arc<EncodedContext>,
 }
 
-/// What a context consists of. Each part knows how it is written into metadata.
+/// The values of a context, each in its encoded form.
 #[derive(Default)]
-pub(crate) struct ContextParts {
-    pub(crate) id: Text,
-    pub(crate) email: Option<Text>,
-    pub(crate) roles: List,
-    pub(crate) permissions: List,
+pub(crate) struct EncodedContext {
+    pub(crate) id: EncodedValue,
+    pub(crate) email: Option<EncodedValue>,
+    pub(crate) roles: EncodedList,
+    pub(crate) permissions: EncodedList,
     /// Sorted by name.
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) expires_at: Option<SystemTime>,
@@ -68,15 +91,16 @@ pub(crate) struct ContextParts {
 /// Source of the current time.
 pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// A further attribute.
+/// An additional attribute.
 pub(crate) struct Attribute {
+    /// The metadata key, `x-user-<name>`.
     pub(crate) key: HeaderName,
-    /// Where in the key the name begins.
-    pub(crate) name_at: usize,
-    pub(crate) text: Text,
+    /// The length of the key's prefix, before the name.
+    pub(crate) prefix_len: usize,
+    pub(crate) value: EncodedValue,
 }
 
-/// The plain data that a context is made of.
+/// The values of a context that is not built yet, as plain text.
 #[derive(Clone, Default)]
 pub(crate) struct ContextFields {
     pub(crate) id: String,
@@ -88,119 +112,124 @@ pub(crate) struct ContextFields {
     pub(crate) clock: Option<Clock>,
 }
 
-/// Makes a [`UserContext`]; see [`UserContext::builder`].
+/// Builder for a [`UserContext`]; see [`UserContext::builder`].
+///
+/// [`build`](Self::build) is implemented in the module `metadata`, which has the encoder.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct UserContextBuilder {
     pub(crate) fields: ContextFields,
-    pub(crate) budget: usize,
+    pub(crate) max_size: usize,
 }
 
 impl UserContext {
-    /// The size in bytes that an encoded context may have by default: 4 KiB, a quarter of what
-    /// tonic accepts for all metadata of a call.
+    /// The default maximum size of an encoded context, in bytes: 4 KiB, a quarter of what tonic
+    /// accepts for all metadata of a call.
     pub const DEFAULT_MAX_SIZE: usize = 4 * 1024;
 
-    /// Starts a context for the user with this id (in a token: the subject).
+    /// Returns a builder for the context of the user with this id (the subject of a token).
     pub fn builder(id: impl Into<String>) -> UserContextBuilder {
         UserContextBuilder {
             fields: ContextFields { id: id.into(), ..ContextFields::default() },
-            budget: Self::DEFAULT_MAX_SIZE,
+            max_size: Self::DEFAULT_MAX_SIZE,
         }
     }
 
-    pub(crate) fn from_parts(parts: ContextParts) -> Self {
-        Self { parts: Arc::new(parts) }
+    pub(crate) fn from_encoded(encoded: EncodedContext) -> Self {
+        Self { encoded: Arc::new(encoded) }
     }
 
-    /// Makes a context of the parts that `fill` finds, if it tells that it has found any. They are
-    /// put where they stay, as they are many bytes to move.
-    pub(crate) fn try_filled<E>(
-        fill: impl FnOnce(&mut ContextParts) -> Result<bool, E>,
+    /// Creates a context from the values that `fill` stores, or `None` if `fill` returns `false`.
+    /// The values are stored in their final allocation, because the struct is large to move.
+    pub(crate) fn try_init<E>(
+        fill: impl FnOnce(&mut EncodedContext) -> Result<bool, E>,
     ) -> Result<Option<Self>, E> {
-        let mut parts = Arc::default();
-        // Nobody shares them yet.
-        let is_filled = Arc::get_mut(&mut parts).map_or(Ok(false), fill)?;
-        Ok(is_filled.then_some(Self { parts }))
+        let mut encoded = Arc::default();
+        // The only reference, so that `get_mut` returns `Some`.
+        let is_filled = Arc::get_mut(&mut encoded).map_or(Ok(false), fill)?;
+        Ok(is_filled.then_some(Self { encoded }))
     }
 
-    pub(crate) fn parts(&self) -> &ContextParts {
-        &self.parts
+    pub(crate) fn encoded(&self) -> &EncodedContext {
+        &self.encoded
     }
 
-    /// An upper estimate of the bytes that the context takes up.
+    /// An upper estimate of the memory of the context, in bytes.
     pub(crate) fn size(&self) -> usize {
-        let ContextParts { id, email, roles, permissions, attributes, .. } = self.parts();
-        // A key of more than a few bytes is allocated and shared, as a value is.
-        let attribute = |own: &Attribute| own.text.size() + own.key.as_str().len() + 3 * heap(0);
-        size_of::<ContextParts>()
-            + heap(0)
+        let EncodedContext { id, email, roles, permissions, attributes, .. } = self.encoded();
+        // A custom `HeaderName` is a shared allocation, as a value is.
+        let attribute = |attribute: &Attribute| {
+            attribute.value.size() + attribute.key.as_str().len() + 3 * allocation_size(0)
+        };
+        size_of::<EncodedContext>()
+            + allocation_size(0)
             + id.size()
-            + email.as_ref().map_or(0, Text::size)
+            + email.as_ref().map_or(0, EncodedValue::size)
             + roles.size()
             + permissions.size()
-            + heap(attributes.capacity() * size_of::<Attribute>())
+            + allocation_size(attributes.capacity() * size_of::<Attribute>())
             + attributes.iter().map(attribute).sum::<usize>()
     }
 
     /// The user's id; never empty.
     pub fn id(&self) -> &str {
-        self.parts.id.as_str()
+        self.encoded.id.as_str()
     }
 
-    /// The user's e-mail address, if the token carried one. An address is a means of contact; to
-    /// tell users apart, use [`id`](Self::id).
+    /// The user's e-mail address, if the token has one. It is for contact only: to identify a user,
+    /// use the [`id`](Self::id).
     pub fn email(&self) -> Option<&str> {
-        self.parts.email.as_ref().map(Text::as_str)
+        self.encoded.email.as_ref().map(EncodedValue::as_str)
     }
 
-    /// The user's roles, in the order the issuer gave.
+    /// The user's roles, in the issuer's order.
     pub fn roles(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        self.parts.roles.iter()
+        self.encoded.roles.iter()
     }
 
-    /// The user's permissions, in the order the issuer gave.
+    /// The user's permissions, in the issuer's order.
     pub fn permissions(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        self.parts.permissions.iter()
+        self.encoded.permissions.iter()
     }
 
-    /// A further attribute, such as `tenant`, which travels as `x-user-tenant`.
+    /// The value of an additional attribute, such as `tenant` (the metadata key `x-user-tenant`).
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        let own = self.parts.attributes.iter().find(|own| own.name() == name)?;
-        Some(own.text.as_str())
+        let found = self.encoded.attributes.iter().find(|attribute| attribute.name() == name)?;
+        Some(found.value.as_str())
     }
 
-    /// All further attributes, sorted by name.
+    /// All additional attributes, sorted by name.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.parts.attributes.iter().map(|own| (own.name(), own.text.as_str()))
+        let attributes = self.encoded.attributes.iter();
+        attributes.map(|attribute| (attribute.name(), attribute.value.as_str()))
     }
 
-    /// Until when this is known to be so: when the token that says it expires, without leeway. It
-    /// is not part of the metadata, so only the edge knows it, and it does not matter to equality.
+    /// The expiry of the token that the context was created from, without leeway. It is not part
+    /// of the metadata, so only the edge knows it, and equality ignores it.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.parts.expires_at
+        self.encoded.expires_at
     }
 
     /// Returns the time until the context expires, plus a grace period; zero if that has passed. `None`
     /// for a context that does not expire.
     pub(crate) fn time_to_expiry(&self, grace: Duration) -> Option<Duration> {
-        let now = self.parts.clock.as_ref().map_or_else(SystemTime::now, |clock| clock());
-        let expires_at = self.parts.expires_at?.checked_add(grace)?;
+        let now = self.encoded.clock.as_ref().map_or_else(SystemTime::now, |clock| clock());
+        let expires_at = self.encoded.expires_at?.checked_add(grace)?;
         Some(expires_at.duration_since(now).unwrap_or_default())
     }
 
     /// Whether the user has this role. Roles are compared byte by byte.
     pub fn has_role(&self, role: &str) -> bool {
-        self.parts.roles.contains(role)
+        self.encoded.roles.contains(role)
     }
 
-    /// Whether the user has this permission. Permissions are compared byte by byte; none implies
-    /// another.
+    /// Whether the user has this permission. Permissions are compared byte by byte; there is no
+    /// hierarchy among them.
     pub fn has_permission(&self, permission: &str) -> bool {
-        self.parts.permissions.contains(permission)
+        self.encoded.permissions.contains(permission)
     }
 
-    /// Demands a role.
+    /// Requires a role.
     ///
     /// # Errors
     ///
@@ -213,7 +242,7 @@ impl UserContext {
         }
     }
 
-    /// Demands a permission.
+    /// Requires a permission.
     ///
     /// # Errors
     ///
@@ -229,8 +258,8 @@ impl UserContext {
 
 impl PartialEq for UserContext {
     fn eq(&self, other: &Self) -> bool {
-        let ContextParts { id, email, roles, permissions, attributes, .. } = self.parts();
-        let other = other.parts();
+        let EncodedContext { id, email, roles, permissions, attributes, .. } = self.encoded();
+        let other = other.encoded();
         (id, email, roles, permissions, attributes)
             == (&other.id, &other.email, &other.roles, &other.permissions, &other.attributes)
     }
@@ -238,21 +267,21 @@ impl PartialEq for UserContext {
 
 impl Eq for UserContext {}
 
-/// Shows what a log may hold: the id, roles and permissions, but neither the e-mail address nor
-/// the values of attributes.
+/// Shows only what is safe to log: the id, roles, permissions and the names of attributes, but
+/// neither the e-mail address nor the values of attributes.
 impl fmt::Debug for UserContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserContext")
             .field("id", &self.id())
             .field("email", &self.email().map(|_| REDACTED))
-            .field("roles", &self.parts.roles.iter())
-            .field("permissions", &self.parts.permissions.iter())
+            .field("roles", &self.encoded.roles.iter())
+            .field("permissions", &self.encoded.permissions.iter())
             .field("attributes", &self.attributes().map(|(name, _)| name).collect::<Vec<_>>())
             .finish()
     }
 }
 
-/// Shows no more than the context itself does.
+/// Shows the same fields as the `Debug` of the context.
 impl fmt::Debug for UserContextBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fields.debug("UserContextBuilder", f)
@@ -273,13 +302,13 @@ impl ContextFields {
 
 impl Attribute {
     pub(crate) fn name(&self) -> &str {
-        &self.key.as_str()[self.name_at..]
+        &self.key.as_str()[self.prefix_len..]
     }
 }
 
 impl PartialEq for Attribute {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key && self.text == other.text
+        self.key == other.key && self.value == other.value
     }
 }
 
@@ -308,24 +337,24 @@ impl UserContextBuilder {
         self
     }
 
-    /// Sets a further attribute, which travels as `x-user-<name>`. The name is lower-case letters,
-    /// digits and single dashes between them.
+    /// Sets an additional attribute, with the metadata key `x-user-<name>`. The name consists of
+    /// lower-case letters, digits and single dashes between them.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.attributes.insert(name.into(), value.into());
         self
     }
 
-    /// Sets until when this is known to be so; see [`UserContext::expires_at`].
+    /// Sets the expiry; see [`UserContext::expires_at`].
     pub fn expires_at(mut self, time: SystemTime) -> Self {
         self.fields.expires_at = Some(time);
         self
     }
 
-    /// Sets the size in bytes that the encoded context may have, in place of
-    /// [`UserContext::DEFAULT_MAX_SIZE`]. Each key counts as gRPC counts metadata: its name, its
-    /// value, and 32.
+    /// Sets the maximum size of the encoded context in bytes, instead of
+    /// [`UserContext::DEFAULT_MAX_SIZE`]. Counted as gRPC counts metadata: for each key the bytes
+    /// of its name, of its value, and 32.
     pub fn max_size(mut self, bytes: usize) -> Self {
-        self.budget = bytes;
+        self.max_size = bytes;
         self
     }
 }

@@ -1,16 +1,22 @@
-//! The user context as metadata: `x-user-*`.
+//! The `x-user-*` metadata format: encoder, decoder and reserved names.
 //!
 //! | key | value |
 //! |---|---|
 //! | `x-user-id` | the user's id; required |
-//! | `x-user-email` | one address |
+//! | `x-user-email` | one e-mail address |
 //! | `x-user-roles` | a list |
 //! | `x-user-permissions` | a list |
-//! | `x-user-<name>` | a further attribute |
+//! | `x-user-<name>` | an additional attribute |
 //!
-//! Values are text. What ASCII cannot show, `%`, a space at either end, and a `,` within a list's
-//! item are percent-encoded; a list joins its items with `,`. No key appears twice. The whole
-//! format, with test vectors for other languages, is in `docs/wire-format.md`.
+//! - Values are text. All bytes outside of 0x20–0x7E, `%`, a leading or trailing space, and `,`
+//!   within an item of a list are percent-encoded.
+//! - A list joins its items with `,`. An empty list is not written.
+//! - A key appears once. A repeated key is an error; the values are never joined.
+//! - All names that [fold](is_reserved) to `xuser…` are reserved: written by this crate only, and
+//!   stripped from what a client sends.
+//! - A malformed or oversized context is rejected as a whole, never repaired or truncated.
+//!
+//! `docs/wire-format.md` has the full specification, with test vectors for other languages.
 //!
 //! ```
 //! use tonic_passport::UserContext;
@@ -31,49 +37,56 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::context::{
-    Attribute, ContextError, ContextFields, ContextParts, List, UserContext, UserContextBuilder,
+    Attribute, ContextError, ContextFields, EncodedContext, EncodedList, UserContext,
+    UserContextBuilder,
 };
 
 mod encoding;
 mod names;
 
-pub(crate) use names::{ContextKey, Reserved, folded, is_connection_field, remove, strip};
-pub use names::{EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID, is_reserved};
+pub use names::is_reserved;
+use names::{ContextKey, EMAIL, PERMISSIONS, PREFIX, ROLES, USER_ID};
+pub(crate) use names::{Reserved, folded, is_connection_field, remove, strip};
 
-/// What gRPC counts for a key besides the bytes of its name and value.
-const OVERHEAD: usize = 32;
+/// The bytes that gRPC counts for a field in addition to its name and value (RFC 9113, section
+/// 6.5.2).
+const FIELD_OVERHEAD: usize = 32;
 
-/// No budget is larger, so that 32 bits tell where in a value something is.
-const LARGEST: usize = u32::MAX as usize;
+/// The upper bound of any maximum size: positions within a value are stored in 32 bits.
+const MAX_SIZE_LIMIT: usize = u32::MAX as usize;
 
 impl UserContextBuilder {
-    /// Makes the context.
+    /// Builds the context.
     ///
     /// # Errors
     ///
-    /// A [`ContextError`] that names the key when a value is empty or holds a control character,
-    /// when an attribute's name is not one, or when the whole is larger than its budget.
+    /// A [`ContextError`] that names the key if a value is empty or contains a control character,
+    /// if the name of an attribute is invalid, or if the encoded context exceeds its maximum size.
     pub fn build(self) -> Result<UserContext, ContextError> {
-        let Self { fields, budget } = self;
+        let Self { fields, max_size } = self;
         let ContextFields { id, email, roles, permissions, attributes, expires_at, clock } = fields;
-        let list = |key, items: Vec<String>| {
-            if items.is_empty() { Ok(List::default()) } else { encoding::encode_list(&key, &items) }
+        let encode_list = |key, items: Vec<String>| {
+            if items.is_empty() {
+                Ok(EncodedList::default())
+            } else {
+                encoding::encode_list(&key, &items)
+            }
         };
 
         let id = encoding::encode(&USER_ID, id)?;
         let email = email.map(|email| encoding::encode(&EMAIL, email)).transpose()?;
-        let roles = list(ROLES, roles)?;
-        let permissions = list(PERMISSIONS, permissions)?;
+        let roles = encode_list(ROLES, roles)?;
+        let permissions = encode_list(PERMISSIONS, permissions)?;
         let mut encoded = Vec::with_capacity(attributes.len());
         for (name, value) in attributes {
             let key = names::attribute_key(&name)?;
-            let text = encoding::encode(&key, value)?;
-            reject_alias(&encoded, &key)?;
-            encoded.push(Attribute { key, name_at: PREFIX.len(), text });
+            let value = encoding::encode(&key, value)?;
+            reject_duplicate(&encoded, &key)?;
+            encoded.push(Attribute { key, prefix_len: PREFIX.len(), value });
         }
 
         let attributes = encoded;
-        let context = UserContext::from_parts(ContextParts {
+        let context = UserContext::from_encoded(EncodedContext {
             id,
             email,
             roles,
@@ -83,156 +96,162 @@ impl UserContextBuilder {
             clock,
         });
         let mut size = 0;
-        context.try_each_field(|key, value| {
+        context.try_for_each_field(|key, value| {
             size += field_size(&key, value);
             true
         });
-        let budget = budget.min(LARGEST);
-        if size > budget {
-            return Err(ContextError::TooLarge { size, budget });
+        let max_size = max_size.min(MAX_SIZE_LIMIT);
+        if size > max_size {
+            return Err(ContextError::TooLarge { size, max_size });
         }
         Ok(context)
     }
 }
 
 impl UserContext {
-    /// Writes the context into headers, in place of whatever identity they held: names that read
-    /// like `x-user-*`, whatever their spelling, are removed first.
+    /// Writes the context into headers. Identity that they have already is removed first, in any
+    /// spelling: all names that fold to `xuser…`.
     ///
     /// # Errors
     ///
-    /// [`ContextError::NoRoom`] when the headers hold tens of thousands of other fields. They hold
-    /// no context then.
+    /// [`ContextError::NoRoom`] if the headers have tens of thousands of other fields. No part of
+    /// the context is written then.
     pub fn write_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
         strip(headers, |kind| kind == Reserved::Context);
         self.append_to(headers)
     }
 
-    /// Whether these fields are the context as it is written: all of it, and nothing else.
+    /// Whether these fields are exactly the encoded context that was read from them: all of its
+    /// fields and no others. If so, they need not be rewritten.
     pub(crate) fn is_written_as(&self, fields: &[(&HeaderName, &HeaderValue)]) -> bool {
         let mut count = 0;
-        let all = self.try_each_field(|key, value| {
+        let all = self.try_for_each_field(|key, value| {
             count += 1;
             fields.iter().any(|(name, written)| {
-                // What was read from these fields shares their bytes.
-                let shared = value.as_bytes().as_ptr() == written.as_bytes().as_ptr();
-                shared && value.len() == written.len() && **name == key
+                // A value that was read from a field shares its bytes, so that comparing the
+                // addresses is enough.
+                let is_shared = value.as_bytes().as_ptr() == written.as_bytes().as_ptr();
+                is_shared && value.len() == written.len() && **name == key
             })
         });
         all && count == fields.len()
     }
 
-    /// Writes the context into headers that have been stripped already: all of it, or nothing.
+    /// Writes the context into headers whose reserved fields are stripped already. If there is no
+    /// room for all fields, none is written.
     pub(crate) fn append_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
-        let written =
-            self.try_each_field(|key, value| headers.try_insert(key, value.clone()).is_ok());
-        if written {
+        let is_written =
+            self.try_for_each_field(|key, value| headers.try_insert(key, value.clone()).is_ok());
+        if is_written {
             return Ok(());
         }
         strip(headers, |kind| kind == Reserved::Context);
         Err(ContextError::NoRoom)
     }
 
-    /// How many fields it is written as, at most.
-    pub(crate) fn fields(&self) -> usize {
-        4 + self.parts().attributes.len()
+    /// An upper bound of the number of fields that the context is written as.
+    pub(crate) fn max_field_count(&self) -> usize {
+        4 + self.encoded().attributes.len()
     }
 
-    /// Shows each field that the context is written as, for as long as the answer is `true`. Whether
-    /// it was to the end.
-    fn try_each_field(&self, mut f: impl FnMut(HeaderName, &HeaderValue) -> bool) -> bool {
-        let ContextParts { id, email, roles, permissions, attributes, .. } = self.parts();
-        f(USER_ID, id.value())
-            && email.as_ref().is_none_or(|email| f(EMAIL, email.value()))
-            && roles.value().is_none_or(|roles| f(ROLES, roles))
-            && permissions.value().is_none_or(|permissions| f(PERMISSIONS, permissions))
-            && attributes.iter().all(|own| f(own.key.clone(), own.text.value()))
+    /// Calls `f` with each encoded field until it returns `false`. Returns whether all calls
+    /// returned `true`.
+    fn try_for_each_field(&self, mut f: impl FnMut(HeaderName, &HeaderValue) -> bool) -> bool {
+        let EncodedContext { id, email, roles, permissions, attributes, .. } = self.encoded();
+        f(USER_ID, id.encoded())
+            && email.as_ref().is_none_or(|email| f(EMAIL, email.encoded()))
+            && roles.encoded().is_none_or(|roles| f(ROLES, roles))
+            && permissions.encoded().is_none_or(|permissions| f(PERMISSIONS, permissions))
+            && attributes
+                .iter()
+                .all(|attribute| f(attribute.key.clone(), attribute.value.encoded()))
     }
 
-    /// Reads a context from headers of a trusted sender; `None` when they hold no key of one.
+    /// Reads a context from the headers of a trusted sender; `None` if they have no key of one.
     ///
-    /// This checks the form, not the sender. Servers use
-    /// [`ForwardedContext`](crate::ForwardedContext), which says why it may trust.
+    /// This validates the format only, and does not authenticate the sender. Servers use
+    /// [`ForwardedContext`](crate::ForwardedContext), whose constructor names the reason for trust.
     ///
     /// # Errors
     ///
-    /// A [`ContextError`] that names the key when one is repeated, aliased or malformed, when
-    /// `x-user-id` is missing among others, or when the whole is larger than
+    /// A [`ContextError`] that names the key if one is repeated, aliased or malformed, if
+    /// `x-user-id` is missing but another key is there, or if the context is larger than
     /// [`DEFAULT_MAX_SIZE`](Self::DEFAULT_MAX_SIZE).
     pub fn read_from(headers: &HeaderMap) -> Result<Option<UserContext>, ContextError> {
         read(headers, Self::DEFAULT_MAX_SIZE)
     }
 }
 
-/// Reads a context of up to `budget` bytes; fields that are none of its keys are passed over.
+/// Reads a context of up to `max_size` bytes. Fields that are not part of a context are ignored.
 pub(crate) fn read<'a>(
     headers: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
-    budget: usize,
+    max_size: usize,
 ) -> Result<Option<UserContext>, ContextError> {
-    UserContext::try_filled(|parts| read_parts(parts, headers, budget))
+    UserContext::try_init(|encoded| read_into(encoded, headers, max_size))
 }
 
-/// Reads the parts of a context; `false` when there are none.
-fn read_parts<'a>(
-    parts: &mut ContextParts,
+/// Reads the values of a context into an empty one. Returns `false` if there are none.
+fn read_into<'a>(
+    encoded: &mut EncodedContext,
     headers: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
-    budget: usize,
+    max_size: usize,
 ) -> Result<bool, ContextError> {
     let mut size = 0;
-    let budget = budget.min(LARGEST);
+    let max_size = max_size.min(MAX_SIZE_LIMIT);
 
     for (key, value) in headers {
-        let context_key = match own_key(key.as_str()) {
-            Some(own) => own,
+        let context_key = match standard_key(key.as_str()) {
+            Some(standard) => standard,
             None => match ContextKey::parse(key)? {
                 Some(other) => other,
                 None => continue,
             },
         };
-        // The size comes before the content: what is too large is not worth decoding.
+        // The size is checked before decoding, so that an oversized value costs no work.
         size += field_size(key, value);
-        if size > budget {
-            return Err(ContextError::TooLarge { size, budget });
+        if size > max_size {
+            return Err(ContextError::TooLarge { size, max_size });
         }
         let once = |is_first: bool| {
             if is_first { Ok(()) } else { Err(ContextError::Repeated { key: key.to_string() }) }
         };
         match context_key {
             ContextKey::Id => {
-                once(parts.id.is_empty())?;
-                parts.id = encoding::decode(key, value)?;
+                once(encoded.id.is_empty())?;
+                encoded.id = encoding::decode(key, value)?;
             }
             ContextKey::Email => {
-                once(parts.email.is_none())?;
-                parts.email = Some(encoding::decode(key, value)?);
+                once(encoded.email.is_none())?;
+                encoded.email = Some(encoding::decode(key, value)?);
             }
             ContextKey::Roles => {
-                once(parts.roles.is_empty())?;
-                encoding::decode_list(key, value, &mut parts.roles)?;
+                once(encoded.roles.is_empty())?;
+                encoding::decode_list(key, value, &mut encoded.roles)?;
             }
             ContextKey::Permissions => {
-                once(parts.permissions.is_empty())?;
-                encoding::decode_list(key, value, &mut parts.permissions)?;
+                once(encoded.permissions.is_empty())?;
+                encoding::decode_list(key, value, &mut encoded.permissions)?;
             }
             ContextKey::Attribute(_) => {
-                reject_alias(&parts.attributes, key)?;
-                let text = encoding::decode(key, value)?;
-                let name_at = PREFIX.len();
-                parts.attributes.push(Attribute { key: key.clone(), name_at, text });
+                reject_duplicate(&encoded.attributes, key)?;
+                let value = encoding::decode(key, value)?;
+                let prefix_len = PREFIX.len();
+                encoded.attributes.push(Attribute { key: key.clone(), prefix_len, value });
             }
         }
     }
 
-    if size > 0 && parts.id.is_empty() {
+    if size > 0 && encoded.id.is_empty() {
         return Err(ContextError::MissingId);
     }
-    parts.attributes.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+    encoded.attributes.sort_unstable_by(|one, other| one.name().cmp(other.name()));
     Ok(size > 0)
 }
 
-/// One of the context's own keys, told without folding it.
+/// Returns the standard key with exactly this name. Avoids folding the name, which only attributes
+/// and aliases need.
 #[inline]
-fn own_key(name: &str) -> Option<ContextKey<'_>> {
+fn standard_key(name: &str) -> Option<ContextKey<'_>> {
     match name {
         "x-user-id" => Some(ContextKey::Id),
         "x-user-email" => Some(ContextKey::Email),
@@ -242,20 +261,21 @@ fn own_key(name: &str) -> Option<ContextKey<'_>> {
     }
 }
 
-/// Refuses an attribute that is already there, or differs from one that is in dashes only. None
-/// differs in them only from a key of the context's own.
-fn reject_alias(present: &[Attribute], key: &HeaderName) -> Result<(), ContextError> {
+/// Rejects an attribute that is present already, or that differs from a present one only in dashes.
+/// Aliases of the standard keys are rejected where a key is parsed.
+fn reject_duplicate(present: &[Attribute], key: &HeaderName) -> Result<(), ContextError> {
     for other in present {
         if other.key == key {
             return Err(ContextError::Repeated { key: key.to_string() });
         }
-        if names::folded(other.key.as_str()).eq(names::folded(key.as_str())) {
+        if folded(other.key.as_str()).eq(folded(key.as_str())) {
             return Err(ContextError::Aliased { key: key.to_string() });
         }
     }
     Ok(())
 }
 
+/// The size of a field in bytes, as gRPC and HTTP/2 count it.
 pub(crate) fn field_size(key: &HeaderName, value: &HeaderValue) -> usize {
-    key.as_str().len() + value.len() + OVERHEAD
+    key.as_str().len() + value.len() + FIELD_OVERHEAD
 }

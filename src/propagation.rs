@@ -1,20 +1,34 @@
-//! What goes along with a call besides who is calling: ids, traces, and fields of your own.
+//! Metadata fields that are propagated besides the user: request id, trace, baggage, listed fields.
 //!
-//! | field | what it is | how far it goes |
+//! | field | content | propagated |
 //! |---|---|---|
-//! | `x-request-id` | the [`RequestId`]; made where the request comes in without one | every hop |
-//! | `traceparent`, `tracestate` | where the call stands in a trace (W3C Trace Context) | every hop |
-//! | `baggage` | what the trace's makers sent along (W3C Baggage) | every hop |
-//! | a [`PropagatedField`] | what [`ServerLayer::propagate`](crate::ServerLayer::propagate) lists | every hop, or one |
-//! | `x-passport-one-hop` | the names of the fields, joined by commas, that their receiver does not send on | one hop |
+//! | `x-request-id` | the [`RequestId`]; generated if a request has none | on every hop |
+//! | `traceparent`, `tracestate` | the position in a trace (W3C Trace Context) | on every hop |
+//! | `baggage` | application data of the trace (W3C Baggage) | on every hop |
+//! | a [`PropagatedField`] | fields listed with [`ServerLayer::propagate`](crate::ServerLayer::propagate) | on every hop, or on one |
+//! | `x-passport-one-hop` | the names, joined by commas, of the fields that the receiver must not propagate | on one hop |
 //!
-//! A server layer takes them from the request, and a client layer writes them into the calls that
-//! are made on behalf of it. A field that a call brings along already stays as it is: what an
-//! OpenTelemetry layer wrote is never replaced by what came in, whichever of the two layers is the
-//! outer one. A `tracestate` goes along with its own `traceparent` only.
+//! - A server layer reads the fields from a request. A client layer writes them into the calls made
+//!   on behalf of that request.
+//! - A field that an outgoing call has already is not replaced. So the fields of an OpenTelemetry
+//!   layer are kept, whether it is outside or inside of the client layer.
+//! - `tracestate` is propagated with its own `traceparent` only.
+//! - A malformed or oversized field is dropped and counted in `passport_fields_dropped_total`. The
+//!   call continues.
 //!
-//! What is malformed or too large is dropped, counted
-//! (`passport_fields_dropped_total`), and the call goes on.
+//! ```
+//! use tonic_passport::propagation::{InvalidField, PropagatedField};
+//!
+//! # fn main() -> Result<(), InvalidField> {
+//! let field = PropagatedField::every_hop("X-Experiment")?;
+//! assert_eq!(field.name(), "x-experiment");
+//!
+//! // Identity is never propagated as a listed field.
+//! let error = PropagatedField::every_hop("x-user-id").unwrap_err();
+//! assert_eq!(error, InvalidField::Reserved { name: "x-user-id".to_owned() });
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,13 +40,14 @@ use crate::metadata::{is_connection_field, is_reserved};
 mod request_id;
 mod w3c;
 
-pub use request_id::{InvalidRequestId, REQUEST_ID, RequestId};
+pub(crate) use request_id::REQUEST_ID;
+pub use request_id::{InvalidRequestId, RequestId};
 pub(crate) use w3c::{BAGGAGE, TRACEPARENT, TRACESTATE, is_baggage, is_traceparent, is_tracestate};
 
-/// Names the fields of a request that its receiver does not send any further.
+/// The field with the names of the fields that the receiver of a request must not propagate.
 pub(crate) const ONE_HOP: HeaderName = HeaderName::from_static("x-passport-one-hop");
 
-/// A metadata field that goes along with a call: its name, and how far it goes.
+/// Metadata field to propagate with outgoing calls: its name, and for how many hops.
 ///
 /// ```
 /// use tonic_passport::propagation::PropagatedField;
@@ -53,28 +68,28 @@ pub struct PropagatedField {
     hops: Hops,
 }
 
-/// How far a field goes.
+/// For how many hops a field is propagated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Hops {
     Every,
     One,
-    /// No further: it has arrived.
+    /// Not any more: it was sent for one hop, and has arrived.
     None,
 }
 
-/// The name is not one that a field may be propagated by.
+/// Error for a name that cannot be propagated.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidField {
-    /// It is not the name of a metadata field at all.
-    #[error("{name:?} is not the name of a metadata field")]
+    /// The name is not a valid metadata key.
+    #[error("{name:?} is not a valid metadata key")]
     Malformed {
         /// The name as it was given.
         name: String,
     },
 
-    /// Somebody else decides about this field: it speaks of identity
-    /// ([reserved](crate::metadata::is_reserved)), or it belongs to gRPC, HTTP or this crate.
+    /// The field is [reserved](crate::metadata::is_reserved) for identity, or belongs to gRPC, HTTP
+    /// or this crate.
     #[error("{name:?} cannot be propagated: it is reserved")]
     Reserved {
         /// The name as it was given.
@@ -83,23 +98,21 @@ pub enum InvalidField {
 }
 
 impl PropagatedField {
-    /// A field that goes with every call that is made on behalf of a request, and with those that
-    /// are made on behalf of them in turn, as far as the services in between list it too.
+    /// A field that is propagated on every hop, as long as the services on the way list it too.
     ///
     /// # Errors
     ///
-    /// An [`InvalidField`] when nothing can be propagated by this name.
+    /// An [`InvalidField`] if a field with this name cannot be propagated.
     pub fn every_hop(name: &str) -> Result<Self, InvalidField> {
         Self::new(name, Hops::Every)
     }
 
-    /// A field that goes with every call that is made on behalf of a request, and no further: the
-    /// services that are called have it in their metadata, and do not send it on, even when they
-    /// list it themselves.
+    /// A field that is propagated on one hop. The services called on behalf of the request receive
+    /// it in their metadata, but do not propagate it, even if they list it themselves.
     ///
     /// # Errors
     ///
-    /// An [`InvalidField`] when nothing can be propagated by this name.
+    /// An [`InvalidField`] if a field with this name cannot be propagated.
     pub fn one_hop(name: &str) -> Result<Self, InvalidField> {
         Self::new(name, Hops::One)
     }
@@ -123,8 +136,8 @@ impl PropagatedField {
     }
 }
 
-/// Whether nobody has to list a field: it says how a message is transferred, and a message that is
-/// sent on has such fields of its own; or it goes every hop in any case.
+/// Whether a field cannot be listed because it describes the transfer of a single message (gRPC and
+/// HTTP fields), or because this crate propagates it already.
 fn is_protocol_field(name: &HeaderName) -> bool {
     const PROTOCOL: [&str; 6] =
         ["content-length", "content-type", "host", "te", "trailer", "user-agent"];
@@ -135,7 +148,7 @@ fn is_protocol_field(name: &HeaderName) -> bool {
         || *name == REQUEST_ID
 }
 
-/// A field on its way.
+/// A field of a request that is propagated: one value of it.
 #[derive(Clone, Debug)]
 pub(crate) struct PropagatedValue {
     pub(crate) name: HeaderName,
@@ -143,7 +156,7 @@ pub(crate) struct PropagatedValue {
     pub(crate) hops: Hops,
 }
 
-/// The names of fields that go one hop, as [`ONE_HOP`] holds them.
+/// The field names in a value of [`ONE_HOP`].
 pub(crate) fn one_hop_names(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }

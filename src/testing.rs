@@ -1,23 +1,30 @@
-//! What the tests of a service need: tokens of any kind, an identity provider that misbehaves when
-//! it is told to, and a clock to move.
+//! Test kit for services that use this crate (Cargo feature `test-util`): tokens, a mock identity
+//! provider, and a manually advanced clock.
 //!
-//! It comes with the Cargo feature `test-util`, which belongs among your `[dev-dependencies]`.
+//! Enable the feature for tests only:
 //!
-//! | to test | take |
+//! ```toml
+//! [dev-dependencies]
+//! tonic-passport = { version = "0.1", features = ["test-util"] }
+//! ```
+//!
+//! | to test | use |
 //! |---|---|
-//! | what an edge or a service makes of a caller | [`TestIssuer`]: one line for a token, good or bad |
-//! | what an edge does when its keys change or cannot be fetched | [`IdentityProvider`]: over HTTP, on loopback |
-//! | what happens at some time | [`Clock`]: it stands still until it is moved, and a [`Verifier`](crate::jwt::Verifier::clock) reads it |
-//! | tokens that are signed in a special way | [`SigningKey`]: of any algorithm |
-//! | a handler without a server | [`authorized_request`]: a policy has let its user in |
+//! | how an edge or a service treats a caller | [`TestIssuer`]: signs valid and invalid tokens, without a server |
+//! | how an edge copes with key rotation, and with keys that cannot be fetched | [`IdentityProvider`]: an HTTP server on loopback |
+//! | expiry, and other behaviour that depends on time | [`Clock`]: stands still until it is advanced; a [`Verifier`](crate::jwt::Verifier::clock) reads it |
+//! | tokens signed with other algorithms or keys | [`SigningKey`] |
+//! | a handler, without a server | [`authorized_request`]: a request whose user a policy has authorized |
 //!
-//! A service behind the edge needs no token: call it through a
-//! [`ClientLayer`](crate::ClientLayer) with a [`UserContext`](crate::UserContext) in the request's
-//! extensions, as the services in front of it do.
+//! - Nothing here returns an error. A failure panics with a message, which fails the test, so the
+//!   kit must not be used in production code.
+//! - A service behind the edge needs no token. Call it through a
+//!   [`ClientLayer`](crate::ClientLayer), with a [`UserContext`](crate::UserContext) in the
+//!   request's extensions.
 //!
-//! # An edge that knows a test's tokens
+//! # An edge that accepts the tokens of a test
 //!
-//! The issuer is nowhere but in the test. Its verifier takes the place of the real one.
+//! A [`TestIssuer`] does not listen on the network. Its verifier replaces the one of production.
 //!
 //! ```
 //! use tonic_passport::jwt::TokenError;
@@ -27,7 +34,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let issuer = TestIssuer::new("https://id.example.com");
 //! let layer = ServerLayer::new(JwtAuthenticator::new(issuer.verifier()));
-//! // Serve with it, and call with `authorization: Bearer …` of such a token:
+//! // Serve with this layer, and call with `authorization: Bearer <token>`:
 //! let token = issuer.token("alice").permissions(["orders:create"]).sign();
 //! # drop(layer);
 //!
@@ -44,11 +51,11 @@
 //! # }
 //! ```
 //!
-//! # Keys that change, and an issuer that fails
+//! # Failing key fetches
 //!
 //! ```
 //! use tonic_passport::jwt::Verifier;
-//! use tonic_passport::testing::{MockResponse, IdentityProvider};
+//! use tonic_passport::testing::{IdentityProvider, MockResponse};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,10 +65,11 @@
 //! assert!(verifier.verify(&provider.token("alice").sign()).is_ok());
 //!
 //! provider.set_keys_response(MockResponse::status(503));
-//! // A token that names an unknown key has the keys fetched: the second time, to no avail.
-//! let strange = provider.token("alice").header("kid", "strange").sign();
-//! assert!(verifier.verify(&strange).is_err());
+//! // A token with an unknown key id triggers a second fetch, which fails.
+//! let unknown = provider.token("alice").header("kid", "unknown").sign();
+//! assert!(verifier.verify(&unknown).is_err());
 //! provider.wait_for_fetches(2).await;
+//! // The keys of the first fetch remain in use.
 //! assert!(verifier.verify(&provider.token("alice").sign()).is_ok());
 //! # Ok(())
 //! # }
@@ -83,17 +91,12 @@
 //! clock.advance(Duration::from_secs(120));
 //! assert_eq!(verifier.verify(&token).err(), Some(TokenError::Expired));
 //! ```
-//!
-//! # Panics
-//!
-//! Nothing here returns an error: what a test cannot go on without ends it, with a message. So the
-//! kit has no place outside of tests.
 
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
-    reason = "in a test, a panic is how a failure is told; what a test can cause is documented"
+    reason = "a test fails by panicking; panics that a caller can cause are documented"
 )]
 
 mod clock;

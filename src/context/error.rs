@@ -1,44 +1,44 @@
-//! What is no context, and what a user may not do.
+//! Errors: why a context cannot be built or read, and why a user lacks access.
 
-/// Why something is not a [`UserContext`](super::UserContext).
+/// Error of building or reading a [`UserContext`](super::UserContext).
 ///
-/// `key` is the metadata key of the value in question, such as `x-user-roles`. The values
-/// themselves are never part of an error.
+/// `key` is the metadata key of the offending value, such as `x-user-roles`. The values themselves
+/// are never part of an error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// A metadata key that reads like one of the context, but is not written like it:
-    /// `x_user_id`, `x-userid`, `x-user-id-bin`, or two attributes that differ in dashes only.
+    /// A metadata key resembles a key of the context, but is not its canonical spelling:
+    /// `x_user_id`, `x-userid`, `x-user-id-bin`, or two attributes that differ only in dashes.
     #[error("{key:?} is an alias of a context key")]
     Aliased {
         /// The key as it was received.
         key: String,
     },
 
-    /// The name of an attribute is not lower-case letters, digits and single dashes between them,
-    /// ends in `-bin`, or stands for one of the context's own keys.
-    #[error("{name:?} is not a name for an attribute")]
+    /// The name of an attribute is not made of lower-case letters, digits and single dashes between
+    /// them, ends in `-bin`, or is an alias of a standard key.
+    #[error("{name:?} is not a valid attribute name")]
     AttributeName {
         /// The name as it was given.
         name: String,
     },
 
-    /// A value holds a control character (Unicode category Cc: NUL, CR, LF, DEL, …).
-    #[error("{key} holds a control character")]
+    /// A value contains a control character (Unicode category Cc: NUL, CR, LF, DEL, …).
+    #[error("{key} contains a control character")]
     ControlCharacter {
         /// The value's metadata key.
         key: String,
     },
 
     /// A value, or an item of a list, is empty.
-    #[error("{key} holds an empty value")]
+    #[error("{key} contains an empty value")]
     Empty {
         /// The value's metadata key.
         key: String,
     },
 
     /// A `%` is not followed by two hexadecimal digits.
-    #[error("{key} holds a malformed percent-escape")]
+    #[error("{key} contains a malformed percent-escape")]
     MalformedEscape {
         /// The value's metadata key.
         key: String,
@@ -48,11 +48,11 @@ pub enum ContextError {
     #[error("x-user-id is missing")]
     MissingId,
 
-    /// The headers hold so many other fields that there is no room for the context.
-    #[error("the headers hold too many fields")]
+    /// The header map has reached its maximum number of fields, so the context cannot be added.
+    #[error("the headers have too many fields to add the context")]
     NoRoom,
 
-    /// The unescaped bytes are not UTF-8.
+    /// The decoded bytes are not UTF-8.
     #[error("{key} is not UTF-8")]
     NotUtf8 {
         /// The value's metadata key.
@@ -66,31 +66,31 @@ pub enum ContextError {
         key: String,
     },
 
-    /// The encoded context is larger than its budget.
-    #[error("the context has {size} bytes, {budget} are allowed")]
+    /// The encoded context exceeds the maximum size.
+    #[error("the encoded context has {size} bytes, the maximum is {max_size}")]
     TooLarge {
         /// The encoded size in bytes: name, value and 32 for each key. A reader stops counting at
-        /// the key that goes over the budget.
+        /// the key that exceeds the maximum.
         size: usize,
-        /// The budget in bytes.
-        budget: usize,
+        /// The maximum size in bytes.
+        max_size: usize,
     },
 
-    /// A value holds a byte that must be percent-encoded: one outside of 0x20–0x7E, or a leading
+    /// A value contains a byte that must be percent-encoded: one outside of 0x20–0x7E, or a leading
     /// or trailing space.
-    #[error("{key} holds a byte that must be percent-encoded")]
+    #[error("{key} contains a byte that must be percent-encoded")]
     Unencoded {
         /// The value's metadata key.
         key: String,
     },
 }
 
-/// The user is known, but may not do this.
+/// Authorization failure: the user is authenticated, but lacks access.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessDenied {
-    /// The user may not do this, for a reason that is no permission or role: for checks of your
-    /// own.
+    /// Access is denied for a reason other than a missing permission or role; for checks of the
+    /// application.
     #[error("the user may not do this")]
     NotAllowed,
 
@@ -101,10 +101,10 @@ pub enum AccessDenied {
         permission: String,
     },
 
-    /// The user lacks what a rule of several parts asks for.
+    /// The user does not meet a rule that combines several requirements.
     #[error("{required} is required")]
     RequirementMissing {
-        /// The rule, for people: `any of (role "admin", permission "orders:read")`.
+        /// The rule in readable form: `any of (role "admin", permission "orders:read")`.
         required: String,
     },
 

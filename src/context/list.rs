@@ -1,64 +1,65 @@
-//! The items of a list, and whether one is among them.
+//! A list of a context (roles, permissions): its items, and a fast membership test.
 
 use std::{fmt, slice};
 
 use http::HeaderValue;
 use smallvec::SmallVec;
 
-use super::text::{Text, heap};
-use super::words::words;
+use super::swar::words;
+use super::value::{EncodedValue, allocation_size};
 
-/// A list of a context. One without items is not written.
+/// A list of a context. An empty one is not written into metadata.
 #[derive(Default, PartialEq)]
-pub(crate) struct List {
-    /// All items, one byte between any two of them.
-    pub(crate) text: Text,
-    pub(crate) items: ItemVec,
+pub(crate) struct EncodedList {
+    /// All items, separated by one byte (a comma) each.
+    pub(crate) value: EncodedValue,
+    pub(crate) items: ListItems,
 }
 
-/// A few items are kept where the list itself is.
-pub(crate) type ItemVec = SmallVec<[Item; 8]>;
+/// The items of a list. Up to eight are stored inline, without an allocation.
+pub(crate) type ListItems = SmallVec<[ListItem; 8]>;
 
-/// Where an item of a list ends, and what tells it from most others.
+/// The position of an item within the text of its list, and its hash.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Item {
+pub(crate) struct ListItem {
     hash: u32,
     end: u32,
 }
 
-/// A hash of a text, made of its words, filled up with zeros.
+/// A hash of an item, computed from eight bytes at a time; the last word is padded with zeros.
 ///
-/// Whoever looks for texts with the same one gains nothing but that they are compared byte by byte.
+/// It is not keyed: equal hashes only cause a comparison byte by byte, so an attacker who finds
+/// collisions costs a list nothing but the comparisons that it would do without a hash.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Hash(u64);
+pub(crate) struct ItemHash(u64);
 
-/// The items of a list, in their order.
+/// Iterator over the items of a list, in their order.
 #[derive(Clone)]
-pub(super) struct Items<'a> {
+pub(super) struct Iter<'a> {
     text: &'a str,
-    rest: slice::Iter<'a, Item>,
+    rest: slice::Iter<'a, ListItem>,
     start: usize,
 }
 
-impl List {
+impl EncodedList {
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The list as it is written into metadata.
-    pub(crate) fn value(&self) -> Option<&HeaderValue> {
-        (!self.is_empty()).then(|| self.text.value())
+    /// The encoded form, as it is written into metadata; `None` for an empty list.
+    pub(crate) fn encoded(&self) -> Option<&HeaderValue> {
+        (!self.is_empty()).then(|| self.value.encoded())
     }
 
-    pub(super) fn iter(&self) -> Items<'_> {
-        Items { text: self.text.as_str(), rest: self.items.iter(), start: 0 }
+    pub(super) fn iter(&self) -> Iter<'_> {
+        Iter { text: self.value.as_str(), rest: self.items.iter(), start: 0 }
     }
 
-    /// Whether an item is this one. Items that only share their beginnings are not compared.
+    /// Whether the list has this item. Only items with the same hash are compared byte by byte.
     pub(super) fn contains(&self, wanted: &str) -> bool {
-        let hash = Hash::of(wanted.as_bytes()).finish();
+        let hash = ItemHash::of(wanted.as_bytes()).finish();
         let mut first = 0;
-        // Eight of them at a time, so that what is not among them is passed over in a few steps.
+        // Eight hashes at a time without an early exit, so that the compiler vectorizes the loop.
         for eight in self.items.as_chunks::<8>().0 {
             if eight.iter().any(|item| item.hash == hash)
                 && (first..first + 8).any(|index| self.is_at(index, hash, wanted))
@@ -70,52 +71,55 @@ impl List {
         (first..self.items.len()).any(|index| self.is_at(index, hash, wanted))
     }
 
+    /// Whether the item at this index is the wanted one.
     fn is_at(&self, index: usize, hash: u32, wanted: &str) -> bool {
         let item = self.items[index];
         if item.hash != hash {
             return false;
         }
         let start = index.checked_sub(1).map_or(0, |before| self.items[before].end as usize + 1);
-        self.text.as_bytes()[start..item.end as usize] == *wanted.as_bytes()
+        self.value.as_bytes()[start..item.end as usize] == *wanted.as_bytes()
     }
 
-    /// An upper estimate of the bytes that the list takes up elsewhere.
+    /// An upper estimate of the heap memory of the list, in bytes.
     pub(super) fn size(&self) -> usize {
-        let items = self.items.capacity() * size_of::<Item>();
-        self.text.size() + if self.items.spilled() { heap(items) } else { 0 }
+        let items = self.items.capacity() * size_of::<ListItem>();
+        self.value.size() + if self.items.spilled() { allocation_size(items) } else { 0 }
     }
 }
 
-impl Item {
-    /// `end` is where the item ends within the text of the list.
+impl ListItem {
+    /// An item that ends at this byte of its list's text.
     #[inline]
-    pub(crate) fn new(hash: Hash, end: usize) -> Self {
-        // No context is that large: its size is checked in any case.
+    pub(crate) fn new(hash: ItemHash, end: usize) -> Self {
+        // The maximum size of a context is below 4 GiB, so the conversion does not saturate.
         Self { hash: hash.finish(), end: u32::try_from(end).unwrap_or(u32::MAX) }
     }
 }
 
-impl Hash {
+impl ItemHash {
+    /// The hash of a whole item.
     #[inline]
     pub(crate) fn of(text: &[u8]) -> Self {
         words(text, 0).fold(Self::default(), Self::with)
     }
 
-    /// The hash of what came so far, and one more word.
+    /// The hash after one more word.
     #[inline]
     #[must_use]
     pub(crate) fn with(self, word: u64) -> Self {
-        // An odd number, its bits without a pattern: 2^64 divided by the golden ratio.
+        // Multiplicative hashing with 2^64 divided by the golden ratio, an odd number without a
+        // bit pattern (Knuth, The Art of Computer Programming, volume 3, section 6.4).
         Self((self.0.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     fn finish(self) -> u32 {
-        // The higher bits are those that all others have had a part in.
+        // All lower bits contribute to the higher half of a product.
         (self.0 >> 32) as u32
     }
 }
 
-impl<'a> Iterator for Items<'a> {
+impl<'a> Iterator for Iter<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
@@ -130,9 +134,9 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-impl ExactSizeIterator for Items<'_> {}
+impl ExactSizeIterator for Iter<'_> {}
 
-impl fmt::Debug for Items<'_> {
+impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }

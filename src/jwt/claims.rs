@@ -171,13 +171,13 @@ impl ClaimMapping {
         self
     }
 
-    /// Makes the context of claims that count until `expires_at`. `budget` is its size in bytes.
+    /// Builds the context of claims that expire at `expires_at`, of at most `max_size` bytes.
     pub(super) fn apply(
         &self,
         claims: &Object<'_>,
         expires_at: SystemTime,
         clock: Option<Clock>,
-        budget: usize,
+        max_size: usize,
     ) -> Result<UserContext, TokenError> {
         let mut fields = ContextFields {
             id: self.id.text(claims)?.ok_or_else(|| self.id.invalid("missing"))?,
@@ -193,7 +193,7 @@ impl ClaimMapping {
                 fields.attributes.insert(name.clone(), value);
             }
         }
-        Ok(UserContextBuilder { fields, budget }.build()?)
+        Ok(UserContextBuilder { fields, max_size }.build()?)
     }
 
     /// Tells what in the mapping cannot work: the setting, and the problem.

@@ -1,79 +1,99 @@
-//! Values and lists of values, percent-encoded.
+//! Percent-encoding and -decoding of single values and lists.
+//!
+//! - The encoder leaves printable ASCII as it is, except for `%`, a leading or trailing space, and
+//!   `,` within an item of a list. Escapes have upper-case digits.
+//! - The decoder is strict: it decodes once, and rejects malformed escapes, bytes that must be
+//!   escaped, text that is not UTF-8, empty values and control characters. `percent_encoding` has
+//!   no such decoder: it passes malformed escapes through.
+//! - A value without escapes is not copied: it is checked, and shares the bytes of the field.
 
 use http::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::context::{ContextError, Hash, Item, ItemVec, List, Text, equal, splat, word_at, words};
+use crate::context::{
+    ContextError, EncodedList, EncodedValue, ItemHash, ListItem, ListItems, equal, splat, word_at,
+    words,
+};
 
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
+/// The ASCII characters that are escaped in a single value. All bytes outside of ASCII are.
+const ESCAPED_IN_VALUE: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Encodes one value.
-pub(super) fn encode(key: &HeaderName, value: String) -> Result<Text, ContextError> {
+/// The ASCII characters that are escaped in an item of a list.
+const ESCAPED_IN_ITEM: &AsciiSet = &ESCAPED_IN_VALUE.add(b',');
+
+/// Encodes a single value.
+pub(super) fn encode(key: &HeaderName, value: String) -> Result<EncodedValue, ContextError> {
     if is_plain(value.as_bytes()) {
-        return Ok(Text::plain(header_value(key, value)?));
+        return Ok(EncodedValue::plain(header_value(key, value)?));
     }
     let mut out = String::with_capacity(value.len());
-    escape(key, &value, None, &mut out)?;
-    Ok(Text::escaped(header_value(key, out)?, value))
+    escape(key, &value, ESCAPED_IN_VALUE, &mut out)?;
+    Ok(EncodedValue::escaped(header_value(key, out)?, value))
 }
 
 /// Encodes a list, which must not be empty.
-pub(super) fn encode_list(key: &HeaderName, list: &[String]) -> Result<List, ContextError> {
+pub(super) fn encode_list(key: &HeaderName, list: &[String]) -> Result<EncodedList, ContextError> {
     let commas = list.len().saturating_sub(1);
     let length = list.iter().map(String::len).sum::<usize>() + commas;
     let mut out = String::with_capacity(length);
-    let mut items = ItemVec::with_capacity(list.len());
+    let mut items = ListItems::with_capacity(list.len());
     let mut end = 0;
     for (index, item) in list.iter().enumerate() {
         if index > 0 {
             out.push(',');
             end += 1;
         }
-        escape(key, item, Some(b','), &mut out)?;
+        escape(key, item, ESCAPED_IN_ITEM, &mut out)?;
         end += item.len();
-        items.push(Item::new(Hash::of(item.as_bytes()), end));
+        items.push(ListItem::new(ItemHash::of(item.as_bytes()), end));
     }
-    // An escape is longer than what it stands for.
+    // An escape is longer than the byte that it stands for.
     let is_plain = out.len() == length;
-    let value = header_value(key, out)?;
-    let text = if is_plain { Text::plain(value) } else { Text::escaped(value, list.join(",")) };
-    Ok(List { text, items })
+    let encoded = header_value(key, out)?;
+    let value = if is_plain {
+        EncodedValue::plain(encoded)
+    } else {
+        EncodedValue::escaped(encoded, list.join(","))
+    };
+    Ok(EncodedList { value, items })
 }
 
-/// Decodes one value.
+/// Decodes a single value.
 #[inline]
-pub(super) fn decode(key: &HeaderName, value: &HeaderValue) -> Result<Text, ContextError> {
+pub(super) fn decode(key: &HeaderName, value: &HeaderValue) -> Result<EncodedValue, ContextError> {
     if is_plain(value.as_bytes()) {
-        return Ok(Text::plain(value.clone()));
+        return Ok(EncodedValue::plain(value.clone()));
     }
     decode_escaped(key, value)
 }
 
-/// Decodes a list, to where it is kept: the empty list.
+/// Decodes a list into `list`, which must be empty.
 #[inline]
 pub(super) fn decode_list(
     key: &HeaderName,
     value: &HeaderValue,
-    list: &mut List,
+    list: &mut EncodedList,
 ) -> Result<(), ContextError> {
-    if plain_items(value.as_bytes(), &mut list.items) {
-        list.text = Text::plain(value.clone());
+    if split_plain(value.as_bytes(), &mut list.items) {
+        list.value = EncodedValue::plain(value.clone());
         return Ok(());
     }
     decode_escaped_list(key, value, list)
 }
 
 #[cold]
-fn decode_escaped(key: &HeaderName, value: &HeaderValue) -> Result<Text, ContextError> {
-    Ok(Text::escaped(value.clone(), unescape(key, value.as_bytes())?))
+fn decode_escaped(key: &HeaderName, value: &HeaderValue) -> Result<EncodedValue, ContextError> {
+    Ok(EncodedValue::escaped(value.clone(), unescape(key, value.as_bytes())?))
 }
 
 #[cold]
 fn decode_escaped_list(
     key: &HeaderName,
     value: &HeaderValue,
-    list: &mut List,
+    list: &mut EncodedList,
 ) -> Result<(), ContextError> {
     let mut text = String::with_capacity(value.len());
+    // `split_plain` has pushed the items before the first escape.
     list.items.clear();
     for (index, item) in value.as_bytes().split(|byte| *byte == b',').enumerate() {
         if index > 0 {
@@ -81,23 +101,24 @@ fn decode_escaped_list(
         }
         let item = unescape(key, item)?;
         text.push_str(&item);
-        list.items.push(Item::new(Hash::of(item.as_bytes()), text.len()));
+        list.items.push(ListItem::new(ItemHash::of(item.as_bytes()), text.len()));
     }
-    list.text = Text::escaped(value.clone(), text);
+    list.value = EncodedValue::escaped(value.clone(), text);
     Ok(())
 }
 
-/// Whether a value stands for itself.
+/// Whether the encoded form of a single value equals its text.
 fn is_plain(raw: &[u8]) -> bool {
     is_trimmed(raw) && words(raw, b'.').fold(0, |found, word| found | not_plain(word)) == 0
 }
 
-/// Tells the items of a list; `false` unless each of them stands for itself.
-fn plain_items(raw: &[u8], items: &mut ItemVec) -> bool {
+/// Splits a list at its commas, and hashes its items. Returns `false` if the encoded form of an
+/// item differs from its text, or an item is empty.
+fn split_plain(raw: &[u8], items: &mut ListItems) -> bool {
     let mut start = 0;
-    // As if a comma were behind the last item, too.
+    // `word_at` pads with commas, so that the last item ends in one as well.
     while start <= raw.len() {
-        let (mut hash, mut at, mut found) = (Hash::default(), start, 0);
+        let (mut hash, mut at, mut found) = (ItemHash::default(), start, 0);
         let end = loop {
             let word = word_at(raw, at, b',');
             found |= not_plain(word);
@@ -113,22 +134,23 @@ fn plain_items(raw: &[u8], items: &mut ItemVec) -> bool {
         if found != 0 || !is_trimmed(&raw[start..end]) {
             return false;
         }
-        items.push(Item::new(hash, end));
+        items.push(ListItem::new(hash, end));
         start = end + 1;
     }
     true
 }
 
-/// Whether there is something, and no space at either end of it.
+/// Whether a value is not empty, and neither starts nor ends with a space.
 #[inline]
 fn is_trimmed(raw: &[u8]) -> bool {
     raw.first().is_some_and(|byte| *byte != b' ') && raw.last() != Some(&b' ')
 }
 
-/// Not 0 when a byte of the word is outside of 0x20-0x7E, or `%`.
+/// A mask that is not zero if a byte of the word is outside of 0x20–0x7E, or `%`.
 #[inline]
 fn not_plain(word: u64) -> u64 {
-    // What a byte beyond ASCII does to the next one does not matter: it is found in any case.
+    // A byte outside of ASCII may carry into the next one. That changes no result, because the
+    // byte itself is found in any case.
     let not_ascii = word;
     let below_space = !word.wrapping_add(splat(0x80 - 0x20));
     let del = word.wrapping_add(splat(0x80 - 0x7f));
@@ -136,48 +158,37 @@ fn not_plain(word: u64) -> u64 {
 }
 
 fn header_value(key: &HeaderName, mut encoded: String) -> Result<HeaderValue, ContextError> {
-    // What is not used would be kept as long as the value.
+    // The value takes over the allocation, with the unused capacity.
     encoded.shrink_to_fit();
     HeaderValue::try_from(encoded).map_err(|_| ContextError::Unencoded { key: key.to_string() })
 }
 
-/// Appends `value`, escaping what cannot stand for itself, and the separator.
+/// Appends a value, with the characters of `escaped` and a leading or trailing space as escapes.
 fn escape(
     key: &HeaderName,
     value: &str,
-    separator: Option<u8>,
+    escaped: &'static AsciiSet,
     out: &mut String,
 ) -> Result<(), ContextError> {
-    // Without a separator, that of escapes stands in for it.
-    let separator = separator.unwrap_or(b'%');
-    let is_plain = |byte: u8| matches!(byte, 0x20..=0x7e) && byte != b'%' && byte != separator;
-    let outer_space = value.starts_with(' ') || value.ends_with(' ');
-    // Most values are plain to their end: without a way out before it, many bytes are looked at in
-    // one step.
-    let all_plain = value.bytes().fold(true, |all, byte| all & is_plain(byte));
-    if !value.is_empty() && !outer_space && all_plain {
-        out.push_str(value);
-        return Ok(());
-    }
+    const SPACE: &str = "%20";
     check(key, value)?;
-    let last = value.len() - 1;
-    for (index, byte) in value.bytes().enumerate() {
-        let outer_space = byte == b' ' && (index == 0 || index == last);
-        if is_plain(byte) && !outer_space {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 0x0f)]));
-        }
+    let inner = value.strip_prefix(' ').unwrap_or(value);
+    if inner.len() < value.len() {
+        out.push_str(SPACE);
+    }
+    let trimmed = inner.strip_suffix(' ').unwrap_or(inner);
+    out.extend(utf8_percent_encode(trimmed, escaped));
+    if trimmed.len() < inner.len() {
+        out.push_str(SPACE);
     }
     Ok(())
 }
 
-/// Undoes the escapes, exactly once. What is not well-formed is refused, never repaired.
+/// Decodes the escapes of a value or item, exactly once. Malformed input is rejected, never
+/// repaired.
 fn unescape(key: &HeaderName, raw: &[u8]) -> Result<String, ContextError> {
-    let encoded = raw.iter().all(|byte| (0x20..=0x7e).contains(byte));
-    if !encoded || raw.first() == Some(&b' ') || raw.last() == Some(&b' ') {
+    let is_encoded = raw.iter().all(|byte| (0x20..=0x7e).contains(byte));
+    if !is_encoded || raw.first() == Some(&b' ') || raw.last() == Some(&b' ') {
         return Err(ContextError::Unencoded { key: key.to_string() });
     }
 
@@ -206,7 +217,7 @@ fn unescape(key: &HeaderName, raw: &[u8]) -> Result<String, ContextError> {
     Ok(value)
 }
 
-/// What holds for every value, encoded or decoded.
+/// Checks the decoded text of a value or item: not empty, and without control characters.
 fn check(key: &HeaderName, value: &str) -> Result<(), ContextError> {
     if value.is_empty() {
         return Err(ContextError::Empty { key: key.to_string() });

@@ -1,9 +1,9 @@
-//! The context's keys, and the names that nobody else may use.
+//! The keys of the context, reserved names, and how they are compared and stripped.
 //!
-//! Names are compared *folded*: letters lower-cased, everything but letters and digits dropped.
-//! Whatever turns dashes into underscores, dots or nothing on the way to a reader (CGI, WSGI,
-//! message brokers, hand-written code) folds `x_user_id` and `X.User--Id` into the same name, so
-//! all of them are treated as one.
+//! Names are compared *folded*: letters in lower case, everything but letters and digits dropped.
+//! Software between a proxy and a service (CGI, WSGI, message brokers, hand-written code) replaces
+//! or drops dashes, so that a reader may take `x_user_id` or `X.User--Id` for `x-user-id`. Folding
+//! treats all these spellings as the same name.
 
 use http::header::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
@@ -11,30 +11,31 @@ use smallvec::SmallVec;
 use crate::context::ContextError;
 
 /// The key of the user's id.
-pub const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+pub(super) const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 /// The key of the user's e-mail address.
-pub const EMAIL: HeaderName = HeaderName::from_static("x-user-email");
+pub(super) const EMAIL: HeaderName = HeaderName::from_static("x-user-email");
 /// The key of the list of roles.
-pub const ROLES: HeaderName = HeaderName::from_static("x-user-roles");
+pub(super) const ROLES: HeaderName = HeaderName::from_static("x-user-roles");
 /// The key of the list of permissions.
-pub const PERMISSIONS: HeaderName = HeaderName::from_static("x-user-permissions");
-/// What every key of the context begins with.
-pub const PREFIX: &str = "x-user-";
+pub(super) const PERMISSIONS: HeaderName = HeaderName::from_static("x-user-permissions");
+/// The prefix of all keys of the context.
+pub(super) const PREFIX: &str = "x-user-";
 
-/// What a reserved name is reserved for.
+/// The kinds of reserved names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reserved {
-    /// The user context: what folds to `xuser…`.
+    /// The user context: folds to `xuser…`.
     Context,
-    /// What proves an identity to the edge, and goes no further: `authorization…`,
-    /// `proxy-authorization…`.
+    /// Credentials that the edge authenticates and strips: folds to `authorization…` or
+    /// `proxyauthorization…`.
     Credential,
-    /// Transaction tokens (draft-ietf-oauth-transaction-tokens): `txn-token…`.
+    /// Transaction tokens (draft-ietf-oauth-transaction-tokens): folds to `txntoken…`.
     TransactionToken,
 }
 
 impl Reserved {
-    /// What the name is reserved for, if it is. Most names are told by their first two letters.
+    /// Returns the kind of a reserved name, or `None`. The first two letters rule out most names
+    /// without folding.
     pub(crate) fn classify(name: &str) -> Option<Self> {
         let (first, second) = match *name.as_bytes() {
             [b'x', b'-', b'u', b's', b'e', b'r', ..] => return Some(Self::Context),
@@ -59,8 +60,11 @@ impl Reserved {
     }
 }
 
-/// Whether a name is reserved for identity, so that a request from outside must not bring it along:
-/// all that folds to `xuser…`, `txntoken…`, `authorization…` or `proxyauthorization…`.
+/// Whether a field name is reserved for identity, and therefore not accepted from clients.
+///
+/// A name is compared folded: letters in lower case, everything but letters and digits dropped. It
+/// is reserved if the result starts with `xuser`, `txntoken`, `authorization` or
+/// `proxyauthorization`.
 ///
 /// ```
 /// use tonic_passport::metadata::is_reserved;
@@ -76,12 +80,12 @@ pub fn is_reserved(name: &str) -> bool {
     Reserved::classify(name).is_some()
 }
 
-/// Removes the reserved fields that `which` picks.
+/// Removes the reserved fields whose kind matches `which`.
 pub(crate) fn strip(headers: &mut HeaderMap, which: impl Fn(Reserved) -> bool) {
     remove(headers, |name| Reserved::classify(name.as_str()).is_some_and(&which));
 }
 
-/// Removes the fields that `which` picks.
+/// Removes the fields whose name matches `which`.
 pub(crate) fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
     let names: SmallVec<[HeaderName; 4]> =
         headers.keys().filter(|name| which(name)).cloned().collect();
@@ -90,9 +94,10 @@ pub(crate) fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> boo
     }
 }
 
-/// Whether a field is for one HTTP/1 connection only (RFC 9110, section 7.6.1). HTTP/2 knows none of
-/// them, and hyper removes the fields that `connection` names when it sends a request over HTTP/2: a
-/// client could take away what was written about it.
+/// Whether a field is connection-specific (RFC 9110, section 7.6.1), and not allowed in HTTP/2.
+///
+/// hyper removes all fields that `connection` lists when it sends a request over HTTP/2. A client
+/// that sends `connection: x-user-id` could thereby remove the metadata that the edge has written.
 pub(crate) fn is_connection_field(name: &str) -> bool {
     matches!(
         name,
@@ -111,7 +116,8 @@ pub(crate) enum ContextKey<'a> {
 }
 
 impl<'a> ContextKey<'a> {
-    /// `None` for a name that has nothing to do with the context; an error for an alias.
+    /// Parses a field name. Returns `None` for a name that is unrelated to the context, and an
+    /// error for an alias.
     pub(crate) fn parse(name: &'a HeaderName) -> Result<Option<Self>, ContextError> {
         if Reserved::classify(name.as_str()) != Some(Reserved::Context) {
             return Ok(None);
@@ -129,7 +135,7 @@ impl<'a> ContextKey<'a> {
     }
 }
 
-/// The key of an attribute.
+/// The metadata key of the attribute with this name.
 pub(super) fn attribute_key(name: &str) -> Result<HeaderName, ContextError> {
     let invalid = || ContextError::AttributeName { name: name.to_owned() };
     if !is_attribute_name(name) {
@@ -138,19 +144,19 @@ pub(super) fn attribute_key(name: &str) -> Result<HeaderName, ContextError> {
     HeaderName::try_from(format!("{PREFIX}{name}")).map_err(|_| invalid())
 }
 
-/// Lower-case letters, digits and single dashes between them; not `-bin`, which gRPC would take
-/// for binary metadata; nothing that folds to a key of the context.
+/// Whether an attribute may have this name: lower-case letters, digits and single dashes between
+/// them; no suffix `-bin`, which marks binary metadata in gRPC; no alias of a standard key.
 fn is_attribute_name(name: &str) -> bool {
-    let words = name.split('-').all(|word| {
+    let is_well_formed = name.split('-').all(|word| {
         !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
     });
-    let binary = name == "bin" || name.ends_with("-bin");
-    let alias =
-        ["id", "email", "roles", "permissions"].into_iter().any(|own| folded(name).eq(own.bytes()));
-    words && !binary && !alias
+    let is_binary = name == "bin" || name.ends_with("-bin");
+    let is_alias =
+        ["id", "email", "roles", "permissions"].into_iter().any(|key| folded(name).eq(key.bytes()));
+    is_well_formed && !is_binary && !is_alias
 }
 
-/// The letters and digits of a name, lower-cased.
+/// The folded form of a name: its ASCII letters and digits, in lower case.
 pub(crate) fn folded(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
 }

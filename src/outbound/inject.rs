@@ -246,7 +246,7 @@ fn write_context(
     context: &CallContext,
 ) -> Result<(), OutboundError> {
     // Reserving room at once moves the entries of the map at most once.
-    let count = user.map_or(0, UserContext::fields) + context.fields().len() + 1;
+    let count = user.map_or(0, UserContext::max_field_count) + context.fields().len() + 1;
     headers.try_reserve(count).map_err(|_| OutboundError::HeadersFull)?;
     if let Some(user) = user {
         user.append_to(headers)?;

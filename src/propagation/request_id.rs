@@ -1,3 +1,5 @@
+//! The id that all calls on behalf of one request share.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -6,49 +8,49 @@ use uuid::Uuid;
 
 use crate::util::byte_set::ByteSet;
 
-/// The metadata key of the request's id.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The metadata key of the request id.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long an id may be, in bytes.
+/// The maximum length of an id, in bytes.
 const MAX_LENGTH: usize = 128;
 
-/// The bytes that an id may have.
-static PLAIN: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
+/// The bytes that an id may contain.
+static ID_BYTES: ByteSet = ByteSet::alphanumeric_and(b"-._~:+/=@");
 
-/// What all calls have in common that are made on behalf of one request: its id, `x-request-id`.
+/// Request id (`x-request-id`), shared by all calls that are made on behalf of one request.
 ///
-/// It is taken over from whoever calls, or made where a request comes in without one, and is in the
-/// tracing spans of every service on the way. It is no secret, and proves nothing.
+/// It is taken from the caller, or generated if a request has none, and recorded in the tracing
+/// spans of every service. It is not a secret, and must not be used for authentication.
 ///
-/// An id has up to 128 letters, digits and characters of `-._~:+/=@`; one that is made here is a
-/// random UUID (RFC 9562, version 4).
+/// An id consists of 1 to 128 characters: ASCII letters, digits and `-._~:+/=@`. A generated id is
+/// a random UUID (RFC 9562, version 4).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct RequestId(HeaderValue);
 
-/// The text is not the id of a request.
+/// Error of parsing a [`RequestId`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not the id of a request: 1 to 128 letters, digits and -._~:+/=@")]
+#[error("not a request id: expected 1 to 128 letters, digits and characters of -._~:+/=@")]
 pub struct InvalidRequestId;
 
 impl RequestId {
-    /// A new id, unlike all others.
+    /// Generates a unique id: a random UUID.
     pub fn random() -> Self {
         let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
         let text = Uuid::new_v4().hyphenated().encode_lower(&mut text);
-        // A UUID is digits, letters and dashes.
+        // A UUID consists of digits, letters and dashes, so the conversion does not fail.
         Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown")))
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        // It was checked when it was made.
+        // Validated on creation, so the conversion does not fail.
         str::from_utf8(self.0.as_bytes()).unwrap_or_default()
     }
 
     pub(crate) fn from_value(value: &HeaderValue) -> Option<Self> {
         let id = value.as_bytes();
-        let good = (1..=MAX_LENGTH).contains(&id.len()) && PLAIN.contains_all(id);
-        good.then(|| Self(value.clone()))
+        let is_valid = (1..=MAX_LENGTH).contains(&id.len()) && ID_BYTES.contains_all(id);
+        is_valid.then(|| Self(value.clone()))
     }
 
     pub(crate) fn value(&self) -> &HeaderValue {

@@ -1,5 +1,4 @@
-//! The fields of W3C Trace Context and W3C Baggage, as far as it must be told whether they are
-//! well-formed. What they say is for whoever traces.
+//! Validation of the W3C Trace Context and W3C Baggage fields. Their content is not interpreted.
 
 use http::{HeaderName, HeaderValue};
 
@@ -9,66 +8,69 @@ pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// The length of a `traceparent` of version 00.
 const PARENT_LENGTH: usize = 55;
-/// How long one of a later version may be: none has been written yet.
+/// The maximum length of a `traceparent` of a later version. The standard sets none.
 const MAX_PARENT_LENGTH: usize = 256;
-/// What everyone has to propagate of a trace's state (Trace Context, section 3.3.1.5), in bytes.
+/// The maximum length of `tracestate`, in bytes: the length that must be propagated (Trace Context,
+/// section 3.3.1.5).
 const MAX_STATE_LENGTH: usize = 512;
-/// How many members a trace's state may have (section 3.3.1.1).
+/// The maximum number of members of `tracestate` (section 3.3.1.1).
 const MAX_STATE_MEMBERS: usize = 32;
-/// What everyone has to propagate of a trace's baggage (Baggage, section 3.3.2), in bytes.
+/// The maximum length of `baggage`, in bytes: the length that must be propagated (Baggage, section
+/// 3.3.2).
 const MAX_BAGGAGE_LENGTH: usize = 8192;
-/// How many members of it (section 3.3.2).
+/// The maximum number of members of `baggage` (section 3.3.2).
 const MAX_BAGGAGE_MEMBERS: usize = 64;
 
-/// Whether this is a `traceparent` (Trace Context, section 3.2): version, trace id, parent id and
-/// flags in lower-case hexadecimal digits; of a later version, whatever comes after them.
+/// Whether a value is a valid `traceparent` (Trace Context, section 3.2): version, trace id, parent
+/// id and flags in lower-case hexadecimal digits. A later version may append anything after a dash.
 pub(crate) fn is_traceparent(value: &HeaderValue) -> bool {
     let value = value.as_bytes();
-    let Some((parent, further)) = value.split_at_checked(PARENT_LENGTH) else {
+    let Some((parent, suffix)) = value.split_at_checked(PARENT_LENGTH) else {
         return false;
     };
-    let mut digits = true;
+    let mut format_is_valid = true;
     for (index, byte) in parent.iter().enumerate() {
-        digits &= match index {
+        format_is_valid &= match index {
             2 | 35 | 52 => *byte == b'-',
             _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         };
     }
-    let zero = |part: &[u8]| part.iter().all(|byte| *byte == b'0');
-    let of_version = match &parent[..2] {
-        b"00" => further.is_empty(),
+    let is_zero = |part: &[u8]| part.iter().all(|byte| *byte == b'0');
+    let suffix_is_valid = match &parent[..2] {
+        b"00" => suffix.is_empty(),
         b"ff" => false,
-        _ => further.first().is_none_or(|byte| *byte == b'-'),
+        _ => suffix.first().is_none_or(|byte| *byte == b'-'),
     };
-    digits
-        && of_version
+    format_is_valid
+        && suffix_is_valid
         && value.len() <= MAX_PARENT_LENGTH
-        && !zero(&parent[3..35])
-        && !zero(&parent[36..52])
+        && !is_zero(&parent[3..35])
+        && !is_zero(&parent[36..52])
 }
 
-/// Whether these are the values of `tracestate` together (Trace Context, section 3.3): a list whose
-/// members have a key and a value each.
+/// Whether these values together are a valid `tracestate` (Trace Context, section 3.3): a list of
+/// members with a key and a value each.
 pub(crate) fn is_tracestate(values: &[&HeaderValue]) -> bool {
     let is_member = |member: &[u8]| {
         let (key, value) = split_once(member, b'=');
-        let key_byte = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
-        let value_byte = |byte: &u8| matches!(byte, 0x20..=0x7e) && !b",=".contains(byte);
+        let is_key_byte =
+            |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9') || b"_-*/@".contains(byte);
+        let is_value_byte = |byte: &u8| matches!(byte, 0x20..=0x7e) && !b",=".contains(byte);
         let value = value.unwrap_or_default();
         !key.is_empty()
             && key.len() <= 256
-            && key.iter().all(key_byte)
+            && key.iter().all(is_key_byte)
             && (1..=256).contains(&value.len())
-            && value.iter().all(value_byte)
+            && value.iter().all(is_value_byte)
     };
-    // Here, members may be empty (section 3.3.1.1).
+    // Empty members are allowed in `tracestate` (section 3.3.1.1).
     is_list(values, MAX_STATE_LENGTH, MAX_STATE_MEMBERS, |member| {
         member.is_empty() || is_member(member)
     })
 }
 
-/// Whether these are the values of `baggage` together (Baggage, section 3.3.1): a list whose members
-/// have a key, a value, and properties perhaps.
+/// Whether these values together are a valid `baggage` (Baggage, section 3.3.1): a list of members
+/// with a key, a value, and optional properties.
 pub(crate) fn is_baggage(values: &[&HeaderValue]) -> bool {
     let is_value = |value: &[u8]| {
         let is_octet = |byte: &u8| matches!(byte, 0x21..=0x7e) && !b"\",;\\".contains(byte);
@@ -86,13 +88,15 @@ pub(crate) fn is_baggage(values: &[&HeaderValue]) -> bool {
     })
 }
 
+/// Whether the values of a field, joined by commas (RFC 9110, section 5.3), are a list of valid
+/// members within these limits.
 fn is_list(
     values: &[&HeaderValue],
     max_length: usize,
     max_members: usize,
     is_member: impl Fn(&[u8]) -> bool,
 ) -> bool {
-    // Between two values, there is a comma.
+    // One comma is counted between two values.
     let length = values.iter().map(|value| value.len() + 1).sum::<usize>().saturating_sub(1);
     let mut members = 0;
     length <= max_length
@@ -111,7 +115,7 @@ fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Whether this is a token (RFC 9110, section 5.6.2).
+/// Whether a text is a token (RFC 9110, section 5.6.2).
 fn is_token(text: &[u8]) -> bool {
     let is_token_byte =
         |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);

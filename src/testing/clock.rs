@@ -1,9 +1,11 @@
+//! A manually advanced clock.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// A clock that stands still until a test moves it.
+/// A clock that stands still until a test advances or sets it.
 ///
-/// Clones are the same clock: give one away, and move the other.
+/// Clones share the same time.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -20,42 +22,43 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the present.
+    /// Creates a clock that shows the current system time.
     pub fn new() -> Self {
         Self::at(SystemTime::now())
     }
 
-    /// A clock that shows this time.
+    /// Creates a clock that shows this time.
     pub fn at(now: SystemTime) -> Self {
         Self { now: Arc::new(Mutex::new(now)) }
     }
 
-    /// What the clock shows.
+    /// Returns the time that the clock shows.
     pub fn now(&self) -> SystemTime {
         *self.lock()
     }
 
-    /// Moves the clock on by this much.
+    /// Advances the clock.
     ///
     /// # Panics
     ///
-    /// Panics when there is no such time.
+    /// Panics if the new time cannot be represented.
     pub fn advance(&self, by: Duration) {
         *self.lock() += by;
     }
 
-    /// Moves the clock to this time, which may be in the past.
+    /// Sets the clock to this time, which may be earlier than the current one.
     pub fn set(&self, now: SystemTime) {
         *self.lock() = now;
     }
 
-    /// The clock as a function, for whoever asks for the time.
+    /// Returns a function that reads the clock, for
+    /// [`Verifier::clock`](crate::jwt::Verifier::clock) and the like.
     pub fn source(&self) -> impl Fn() -> SystemTime + Clone + Send + Sync + use<> {
         let clock = self.clone();
         move || clock.now()
     }
 
-    /// A time is never half written, whatever panicked.
+    /// Ignores poisoning: the value is written in one step, so a panic leaves it consistent.
     fn lock(&self) -> MutexGuard<'_, SystemTime> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,3 +1,5 @@
+//! A mock identity provider: an HTTP server with a discovery document and a key set.
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::io;
@@ -17,18 +19,19 @@ use super::signing_key::SigningKey;
 use super::token::TokenBuilder;
 use crate::jwt::{Algorithm, Issuer, RemoteKeys};
 
-/// For how long a request is waited for that does not come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for an expected request before it fails.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many bytes of a request are read.
-const MAX_REQUEST: u64 = 16 * 1024;
+/// The maximum size of a request, in bytes.
+const MAX_REQUEST_SIZE: u64 = 16 * 1024;
 
-/// An issuer that publishes its keys over HTTP on loopback, and misbehaves when it is told to.
+/// Mock identity provider: an issuer that publishes its keys over HTTP on loopback, with responses
+/// that a test can replace.
 ///
-/// It has a discovery document (OpenID Connect Discovery 1.0) and a key set (RFC 7517), and serves
-/// until it is dropped. Each connection is closed after one answer.
+/// It serves a discovery document (OpenID Connect Discovery 1.0) and a key set (RFC 7517) until it
+/// is dropped. Each connection is closed after one response.
 ///
-/// # Keys that change
+/// # Key rotation
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,24 +50,24 @@ const MAX_REQUEST: u64 = 16 * 1024;
 /// provider.rotate();
 /// let new = provider.token("alice").sign();
 ///
-/// // The first token of the new key has it fetched.
-/// let known = async {
+/// // The first token with the new key id triggers a fetch in the background.
+/// let accepted = async {
 ///     while verifier.verify(&new).is_err() {
 ///         yield_now().await;
 ///     }
 /// };
-/// timeout(Duration::from_secs(10), known).await?;
+/// timeout(Duration::from_secs(10), accepted).await?;
 /// assert!(verifier.verify(&old).is_ok());
 /// assert_eq!(provider.fetches(), 2);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// # An issuer that is down
+/// # An issuer that does not respond
 ///
 /// ```
 /// use tonic_passport::jwt::Verifier;
-/// use tonic_passport::testing::{MockResponse, IdentityProvider};
+/// use tonic_passport::testing::{IdentityProvider, MockResponse};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -82,23 +85,24 @@ const MAX_REQUEST: u64 = 16 * 1024;
 pub struct IdentityProvider {
     url: String,
     audience: String,
-    keys: Mutex<Keys>,
-    shared: Arc<Shared>,
+    keys: Mutex<KeyRing>,
+    state: Arc<ServerState>,
     server: AbortHandle,
 }
 
-struct Keys {
+/// The keys of the provider.
+struct KeyRing {
     published: Vec<SigningKey>,
     signing: SigningKey,
-    /// How many there ever were, so that each new one has an id of its own.
-    made: usize,
+    /// The number of keys generated so far, so that each has a unique id.
+    generated: usize,
 }
 
-/// What the server knows.
-struct Shared {
+/// State that the provider shares with its server task.
+struct ServerState {
     discovery: watch::Sender<MockResponse>,
     key_set: watch::Sender<MockResponse>,
-    /// The paths of all requests.
+    /// The paths of all requests received so far.
     requests: watch::Sender<Vec<String>>,
 }
 
@@ -109,77 +113,79 @@ impl IdentityProvider {
     /// The path of the key set.
     pub const KEYS_PATH: &str = "/jwks.json";
 
-    /// Serves on a port that the system picks, with a new key for ES256.
+    /// Starts a provider on a free port, with a new ES256 key.
     ///
     /// # Panics
     ///
-    /// Panics outside of a Tokio runtime, and when there is no port to be had.
+    /// Panics outside of a Tokio runtime, or if no port is available.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let url = format!("http://{}", listener.local_addr().expect("the listener is bound"));
         let key = SigningKey::generate(Algorithm::ES256, "key-1");
-        let shared = Arc::new(Shared {
+        let state = Arc::new(ServerState {
             discovery: watch::Sender::new(discovery(&url)),
             key_set: watch::Sender::new(key_set([&key])),
             requests: watch::Sender::default(),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
-        let keys = Mutex::new(Keys { published: vec![key.clone()], signing: key, made: 1 });
-        Self { url, audience: TestIssuer::DEFAULT_AUDIENCE.to_owned(), keys, shared, server }
+        let server = tokio::spawn(serve(listener, Arc::clone(&state))).abort_handle();
+        let keys = Mutex::new(KeyRing { published: vec![key.clone()], signing: key, generated: 1 });
+        Self { url, audience: TestIssuer::DEFAULT_AUDIENCE.to_owned(), keys, state, server }
     }
 
-    /// Sets whom its tokens are for, in place of [`TestIssuer::DEFAULT_AUDIENCE`].
+    /// Sets the `aud` of the tokens, instead of [`TestIssuer::DEFAULT_AUDIENCE`].
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = audience.into();
         self
     }
 
-    /// Where it is, without a slash at the end; the `iss` of its tokens.
+    /// The base URL, without a slash at the end. It is the `iss` of the tokens.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What a verifier must be told to accept its tokens: as [`Issuer::oidc`], with
+    /// Returns the verifier configuration that accepts the tokens: [`Issuer::oidc`], but with
     /// [`remote_keys`](Self::remote_keys).
     pub fn issuer(&self) -> Issuer {
         self.issuer_with(self.remote_keys())
     }
 
-    /// As [`issuer`](Self::issuer), with settings of your own for the keys.
+    /// As [`issuer`](Self::issuer), with other settings for fetching the keys.
     pub fn issuer_with(&self, keys: RemoteKeys) -> Issuer {
         Issuer::new(&self.url, keys).audience(&self.audience)
     }
 
-    /// Keys that are found by discovery, here too, and can be fetched anew after 50 milliseconds.
+    /// Returns settings that fetch the keys by discovery, allow loopback, and allow a new fetch
+    /// after 50 milliseconds.
     pub fn remote_keys(&self) -> RemoteKeys {
         RemoteKeys::discovery().allow_host("127.0.0.1").min_interval(Duration::from_millis(50))
     }
 
-    /// A good token for this user, the `sub`; change it, and then [sign](TokenBuilder::sign) it.
+    /// Returns a builder for a valid token with this `sub`. Change it as needed, then
+    /// [sign](TokenBuilder::sign) it.
     pub fn token(&self, subject: impl Into<String>) -> TokenBuilder {
-        TokenBuilder::good(&self.keys().signing, &self.url, &self.audience, subject.into())
+        TokenBuilder::valid(&self.keys().signing, &self.url, &self.audience, subject.into())
     }
 
-    /// Makes a new key that signs from now on, and publishes it with the one that signed before.
-    /// Those before that are withdrawn.
+    /// Generates a new signing key, and publishes it together with the previous signing key.
+    /// Earlier keys are withdrawn.
     pub fn rotate(&self) {
         let (old, new) = {
             let mut keys = self.keys();
-            keys.made += 1;
-            let new = SigningKey::generate(Algorithm::ES256, &format!("key-{}", keys.made));
+            keys.generated += 1;
+            let new = SigningKey::generate(Algorithm::ES256, &format!("key-{}", keys.generated));
             (keys.signing.clone(), new)
         };
         self.publish([old, new]);
     }
 
-    /// Publishes these keys, and no others. The last of them signs from now on.
+    /// Publishes exactly these keys. The last one becomes the signing key.
     pub fn publish<I>(&self, keys: I)
     where
         I: IntoIterator<Item: Borrow<SigningKey>>,
     {
         let published: Vec<_> = keys.into_iter().map(|key| key.borrow().clone()).collect();
-        let answer = key_set(&published);
+        let response = key_set(&published);
         {
             let mut keys = self.keys();
             if let Some(last) = published.last() {
@@ -187,65 +193,68 @@ impl IdentityProvider {
             }
             keys.published = published;
         }
-        self.set_keys_response(answer);
+        self.set_keys_response(response);
     }
 
-    /// Sets what is answered to who asks for the key set, until keys are
-    /// [published](Self::publish) or it [reset](Self::reset).
-    pub fn set_keys_response(&self, answer: MockResponse) {
-        drop(self.shared.key_set.send_replace(answer));
+    /// Sets the response to requests for the key set, until keys are [published](Self::publish) or
+    /// the provider is [reset](Self::reset).
+    pub fn set_keys_response(&self, response: MockResponse) {
+        drop(self.state.key_set.send_replace(response));
     }
 
-    /// Sets what is answered to who asks for the discovery document, until it
+    /// Sets the response to requests for the discovery document, until the provider is
     /// [reset](Self::reset).
-    pub fn set_discovery_response(&self, answer: MockResponse) {
-        drop(self.shared.discovery.send_replace(answer));
+    pub fn set_discovery_response(&self, response: MockResponse) {
+        drop(self.state.discovery.send_replace(response));
     }
 
-    /// Answers as it should: with its discovery document, and the keys that were published last.
+    /// Restores the default responses: the discovery document, and the keys published last.
     pub fn reset(&self) {
-        let answer = key_set(&self.keys().published);
-        self.set_keys_response(answer);
+        let response = key_set(&self.keys().published);
+        self.set_keys_response(response);
         self.set_discovery_response(discovery(&self.url));
     }
 
-    /// How often the key set was asked for.
+    /// The number of requests for the key set so far.
     pub fn fetches(&self) -> usize {
-        fetches(&self.shared.requests.borrow())
+        fetches(&self.state.requests.borrow())
     }
 
-    /// Waits until the key set was asked for this often in all. What is answered to these requests
-    /// is decided then, unless it is [silence](MockResponse::stalled); it need not have arrived.
+    /// Waits until this many requests for the key set have been received in total. Their responses
+    /// are chosen by then, except for [stalled](MockResponse::stalled) ones, but may not have been
+    /// delivered yet.
     ///
     /// # Panics
     ///
-    /// Panics when that takes more than ten seconds.
+    /// Panics after ten seconds.
     pub async fn wait_for_fetches(&self, times: usize) {
         self.wait_until(|paths| fetches(paths) >= times).await;
     }
 
-    /// The paths of all requests, in the order they came in.
-    pub fn paths(&self) -> Vec<String> {
-        self.shared.requests.borrow().clone()
+    /// The paths of all requests received so far, in order.
+    pub fn received_paths(&self) -> Vec<String> {
+        self.state.requests.borrow().clone()
     }
 
-    /// Waits until this many requests came in all, as [`wait_for_fetches`](Self::wait_for_fetches) does.
+    /// Waits until this many requests of any path have been received in total, as
+    /// [`wait_for_fetches`](Self::wait_for_fetches) does for the key set.
     ///
     /// # Panics
     ///
-    /// Panics when that takes more than ten seconds.
+    /// Panics after ten seconds.
     pub async fn wait_for_requests(&self, times: usize) {
         self.wait_until(|paths| paths.len() >= times).await;
     }
 
-    async fn wait_until(&self, enough: impl Fn(&[String]) -> bool) {
-        let mut requests = self.shared.requests.subscribe();
-        let waited = timeout(PATIENCE, requests.wait_for(|paths| enough(paths))).await.is_ok();
-        assert!(waited, "nobody asked; so far: {:?}", self.paths());
+    async fn wait_until(&self, is_enough: impl Fn(&[String]) -> bool) {
+        let mut requests = self.state.requests.subscribe();
+        let in_time =
+            timeout(WAIT_TIMEOUT, requests.wait_for(|paths| is_enough(paths))).await.is_ok();
+        assert!(in_time, "timed out; the requests so far: {:?}", self.received_paths());
     }
 
-    /// Keys are never half written, whatever panicked.
-    fn keys(&self) -> MutexGuard<'_, Keys> {
+    /// Ignores poisoning: a panic between two writes leaves the keys consistent.
+    fn keys(&self) -> MutexGuard<'_, KeyRing> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -276,41 +285,46 @@ fn fetches(paths: &[String]) -> usize {
     paths.iter().filter(|path| *path == IdentityProvider::KEYS_PATH).count()
 }
 
-/// Serves until it is dropped, and all connections with it.
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+/// Accept loop. Dropping the future closes all connections, which run in its `JoinSet`.
+async fn serve(listener: TcpListener, state: Arc<ServerState>) {
     let mut connections = JoinSet::new();
     loop {
         let (socket, _) = listener.accept().await.expect("a bound listener accepts");
         while connections.try_join_next().is_some() {}
-        let shared = Arc::clone(&shared);
-        // How a client hangs up is its own concern.
-        connections.spawn(async move { drop(exchange(socket, &shared).await) });
+        let state = Arc::clone(&state);
+        // An I/O error means that the client has closed the connection.
+        connections.spawn(async move { drop(serve_connection(socket, &state).await) });
     }
 }
 
-/// One request, one answer. Written out because no HTTP server breaks off on demand.
-async fn exchange(mut socket: TcpStream, shared: &Shared) -> io::Result<()> {
+/// Reads one request and writes one response. Hand-written, because HTTP server libraries cannot
+/// break off a response on purpose.
+async fn serve_connection(mut socket: TcpStream, state: &ServerState) -> io::Result<()> {
     let (from, mut to) = socket.split();
-    let mut lines = BufReader::new(from.take(MAX_REQUEST)).lines();
+    let mut lines = BufReader::new(from.take(MAX_REQUEST_SIZE)).lines();
     let first = lines.next_line().await?.unwrap_or_default();
     while lines.next_line().await?.is_some_and(|line| !line.is_empty()) {}
 
     let path = first.split(' ').nth(1).unwrap_or_default();
-    let answers = match path {
-        IdentityProvider::DISCOVERY_PATH => Some(shared.discovery.subscribe()),
-        IdentityProvider::KEYS_PATH => Some(shared.key_set.subscribe()),
+    let responses = match path {
+        IdentityProvider::DISCOVERY_PATH => Some(state.discovery.subscribe()),
+        IdentityProvider::KEYS_PATH => Some(state.key_set.subscribe()),
         _ => None,
     };
-    let mut answer = answers.as_ref().map_or(MockResponse::status(404), |all| all.borrow().clone());
-    // The answer is chosen before anyone is told of the request, and may change it.
-    shared.requests.send_modify(|paths| paths.push(path.to_owned()));
-    if let Some(mut answers) = answers.filter(|_| answer.is_silence()) {
-        match answers.wait_for(|answer| !answer.is_silence()).await {
-            Ok(next) => answer = next.clone(),
-            // The provider is gone.
+    let mut response = match &responses {
+        Some(responses) => responses.borrow().clone(),
+        None => MockResponse::status(404),
+    };
+    // The response is chosen before the request is recorded, because a waiting test may then set
+    // another one.
+    state.requests.send_modify(|paths| paths.push(path.to_owned()));
+    if let Some(mut responses) = responses.filter(|_| response.is_stalled()) {
+        match responses.wait_for(|response| !response.is_stalled()).await {
+            Ok(next) => response = next.clone(),
+            // The provider has been dropped.
             Err(_) => return Ok(()),
         }
     }
-    answer.send(&mut to).await?;
+    response.send(&mut to).await?;
     to.shutdown().await
 }

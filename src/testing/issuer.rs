@@ -1,8 +1,10 @@
+//! An issuer without a server, for tests that need tokens only.
+
 use super::signing_key::SigningKey;
 use super::token::TokenBuilder;
 use crate::jwt::{Algorithm, Issuer, Verifier};
 
-/// An issuer that makes any token, and is nowhere but in the test.
+/// Issuer of valid and invalid tokens that exists in the test's memory only.
 ///
 /// ```
 /// use tonic_passport::jwt::{ClaimMapping, Verifier};
@@ -11,7 +13,7 @@ use crate::jwt::{Algorithm, Issuer, Verifier};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = TestIssuer::new("https://id.example.com").audience("shop");
 ///
-/// // With the settings that the service under test has.
+/// // The settings of the service under test.
 /// let mapping = ClaimMapping::default().attribute("tenant", "tenant_id");
 /// let verifier = Verifier::new([issuer.issuer().claims(mapping)])?;
 ///
@@ -21,7 +23,7 @@ use crate::jwt::{Algorithm, Issuer, Verifier};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "an issuer does nothing until it makes tokens"]
+#[must_use = "an issuer does nothing unless it signs tokens"]
 pub struct TestIssuer {
     name: String,
     audience: String,
@@ -29,10 +31,10 @@ pub struct TestIssuer {
 }
 
 impl TestIssuer {
-    /// The audience of tokens unless another is set.
+    /// The default audience of the tokens.
     pub const DEFAULT_AUDIENCE: &str = "test";
 
-    /// An issuer of this name, the `iss` of its tokens, with a new key for ES256.
+    /// Creates an issuer with this name, the `iss` of its tokens, and a new ES256 key.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -41,50 +43,51 @@ impl TestIssuer {
         }
     }
 
-    /// Sets whom the tokens are for, in place of [`DEFAULT_AUDIENCE`](Self::DEFAULT_AUDIENCE).
+    /// Sets the `aud` of the tokens, instead of [`DEFAULT_AUDIENCE`](Self::DEFAULT_AUDIENCE).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = audience.into();
         self
     }
 
-    /// Sets the key that the tokens are signed with.
+    /// Sets the key that signs the tokens.
     pub fn signed_by(mut self, key: &SigningKey) -> Self {
         self.key = key.clone();
         self
     }
 
-    /// The `iss` of its tokens.
+    /// The issuer's name, the `iss` of its tokens.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The key that its tokens are signed with.
+    /// The key that signs the tokens.
     pub fn key(&self) -> &SigningKey {
         &self.key
     }
 
-    /// What a verifier must be told to accept its tokens; add the settings of yours.
+    /// Returns the verifier configuration that accepts the tokens, for further settings.
     ///
     /// # Panics
     ///
-    /// Panics when the key is a secret too short for its algorithm.
+    /// Panics if the key is a secret that is too short for its algorithm.
     #[track_caller]
     pub fn issuer(&self) -> Issuer {
         Issuer::new(&self.name, self.key.verification_key()).audience(&self.audience)
     }
 
-    /// A verifier that accepts its tokens.
+    /// Returns a verifier that accepts the tokens.
     ///
     /// # Panics
     ///
-    /// Panics when the name or the audience is empty, or the key too short.
+    /// Panics if the name or the audience is empty, or the key is too short.
     #[track_caller]
     pub fn verifier(&self) -> Verifier {
         Verifier::new([self.issuer()]).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// A good token for this user, the `sub`; change it, and then [sign](TokenBuilder::sign) it.
+    /// Returns a builder for a valid token with this `sub`. Change it as needed, then
+    /// [sign](TokenBuilder::sign) it.
     pub fn token(&self, subject: impl Into<String>) -> TokenBuilder {
-        TokenBuilder::good(&self.key, &self.name, &self.audience, subject.into())
+        TokenBuilder::valid(&self.key, &self.name, &self.audience, subject.into())
     }
 }

@@ -1,3 +1,5 @@
+//! Responses of the mock identity provider.
+
 use std::io;
 use std::time::Duration;
 
@@ -5,90 +7,93 @@ use http::StatusCode;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 
-/// What an [`IdentityProvider`](super::IdentityProvider) answers, good or bad.
+/// HTTP response that an [`IdentityProvider`](super::IdentityProvider) sends, valid or faulty.
 ///
-/// It is sent in one manner: whole, or else in the one of [`throttled`](Self::throttled),
-/// [`oversized`](Self::oversized) and [`truncated`](Self::truncated) that was asked for last.
+/// A response is sent completely by default. [`throttled`](Self::throttled),
+/// [`oversized`](Self::oversized) and [`truncated`](Self::truncated) inject a fault; they cannot be
+/// combined, and the last one set is used.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tonic_passport::testing::MockResponse;
 ///
-/// let fails = MockResponse::status(503);
-/// let is_not_json = MockResponse::body("<html>");
-/// let breaks_off = MockResponse::body(r#"{"keys":[]}"#).truncated();
-/// let takes_its_time = MockResponse::body(r#"{"keys":[]}"#).throttled(Duration::from_secs(1));
-/// let says_nothing = MockResponse::stalled();
-/// # drop((fails, is_not_json, breaks_off, takes_its_time, says_nothing));
+/// let unavailable = MockResponse::status(503);
+/// let not_json = MockResponse::body("<html>");
+/// let truncated = MockResponse::body(r#"{"keys":[]}"#).truncated();
+/// let throttled = MockResponse::body(r#"{"keys":[]}"#).throttled(Duration::from_secs(1));
+/// let stalled = MockResponse::stalled();
+/// # drop((unavailable, not_json, truncated, throttled, stalled));
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "an answer does nothing until it is given"]
+#[must_use = "a response does nothing until it is set"]
 pub struct MockResponse {
     status: StatusCode,
     headers: String,
     body: Vec<u8>,
-    manner: Manner,
+    delivery: Delivery,
 }
 
+/// How a response is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Manner {
-    /// A byte, a pause, a byte.
-    Dripping(Duration),
-    HangUp,
+enum Delivery {
+    Complete,
+    ConnectionClosed,
     Oversized,
-    Silence,
+    Stalled,
+    /// One byte at a time, each after a pause.
+    Throttled(Duration),
     Truncated,
-    Whole,
 }
 
 impl MockResponse {
-    /// How many bytes follow the body of an [oversized](Self::oversized) answer.
-    const OVERSIZE: usize = 64 * 1024 * 1024;
+    /// The number of bytes that follow the body of an [oversized](Self::oversized) response.
+    const OVERSIZED_BY: usize = 64 * 1024 * 1024;
 
-    /// This body, with the status 200 and as `application/json`, whatever it is.
+    /// A response with the status 200, the type `application/json` and this body. The body need not
+    /// be JSON.
     pub fn body(body: impl Into<Vec<u8>>) -> Self {
         Self {
             status: StatusCode::OK,
             headers: String::new(),
             body: body.into(),
-            manner: Manner::Whole,
+            delivery: Delivery::Complete,
         }
     }
 
-    /// This HTTP status, without a body.
+    /// A response with this HTTP status, without a body.
     ///
     /// # Panics
     ///
-    /// Panics when it is not that of a response, from 200 to 599.
+    /// Panics if the code is not the status of a final response, 200 to 599.
     #[track_caller]
     pub fn status(code: u16) -> Self {
         Self::body([]).with_status(code)
     }
 
-    /// A redirect to this URL.
+    /// A redirect (302) to this URL.
     pub fn redirect(url: &str) -> Self {
         Self::status(302).with_header("location", url)
     }
 
-    /// None for as long as this stands. Who waits for it gets what is set as the answer next.
+    /// No response: requests are held open until another response is set, and then get that one.
     pub fn stalled() -> Self {
-        Self { manner: Manner::Silence, ..Self::body([]) }
+        Self { delivery: Delivery::Stalled, ..Self::body([]) }
     }
 
-    /// None: the connection is closed.
+    /// No response: the connection is closed.
     pub fn connection_closed() -> Self {
-        Self { manner: Manner::HangUp, ..Self::body([]) }
+        Self { delivery: Delivery::ConnectionClosed, ..Self::body([]) }
     }
 
     /// Sets the HTTP status.
     ///
     /// # Panics
     ///
-    /// Panics when it is not that of a response, from 200 to 599.
+    /// Panics if the code is not the status of a final response, 200 to 599.
     #[track_caller]
     pub fn with_status(mut self, code: u16) -> Self {
-        assert!((200..600).contains(&code), "{code} is not the status of a response");
-        self.status = StatusCode::from_u16(code).expect("it has three digits");
+        assert!((200..600).contains(&code), "{code} is not the status of a final response");
+        self.status = StatusCode::from_u16(code).expect("the code has three digits");
         self
     }
 
@@ -98,37 +103,37 @@ impl MockResponse {
         self
     }
 
-    /// Sends the body byte by byte, each after a pause.
+    /// Sends the body one byte at a time, each after a pause.
     pub fn throttled(mut self, pause: Duration) -> Self {
-        self.manner = Manner::Dripping(pause);
+        self.delivery = Delivery::Throttled(pause);
         self
     }
 
-    /// Sends 64 MiB of blanks after the body, without having announced how much it will be. JSON
-    /// stays JSON: nothing but its size is wrong with it.
+    /// Sends 64 MiB of spaces after the body, without a `content-length`. A JSON body remains valid
+    /// JSON: only its size is at fault.
     pub fn oversized(mut self) -> Self {
-        self.manner = Manner::Oversized;
+        self.delivery = Delivery::Oversized;
         self
     }
 
-    /// Announces the body, and closes the connection after half of it.
+    /// Sends the `content-length` of the whole body, but closes the connection after half of it.
     pub fn truncated(mut self) -> Self {
-        self.manner = Manner::Truncated;
+        self.delivery = Delivery::Truncated;
         self
     }
 
-    pub(super) fn is_silence(&self) -> bool {
-        self.manner == Manner::Silence
+    pub(super) fn is_stalled(&self) -> bool {
+        self.delivery == Delivery::Stalled
     }
 
-    /// Writes the answer as the only one on its connection (RFC 9112).
+    /// Writes the response, the only one on its connection (RFC 9112).
     pub(super) async fn send(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        if matches!(self.manner, Manner::HangUp | Manner::Silence) {
+        if matches!(self.delivery, Delivery::ConnectionClosed | Delivery::Stalled) {
             return Ok(());
         }
-        let length = match self.manner {
-            // The body ends with the connection.
-            Manner::Oversized => String::new(),
+        let length = match self.delivery {
+            // Without a length, the body ends where the connection is closed.
+            Delivery::Oversized => String::new(),
             _ => format!("content-length: {}\r\n", self.body.len()),
         };
         let head = format!(
@@ -138,23 +143,23 @@ impl MockResponse {
             headers = self.headers,
         );
         to.write_all(head.as_bytes()).await?;
-        match self.manner {
-            Manner::Dripping(pause) => {
+        match self.delivery {
+            Delivery::Throttled(pause) => {
                 for byte in &self.body {
                     sleep(pause).await;
                     to.write_all(&[*byte]).await?;
                 }
                 Ok(())
             }
-            Manner::Oversized => {
-                const BLANKS: [u8; 8 * 1024] = [b' '; 8 * 1024];
+            Delivery::Oversized => {
+                const SPACES: [u8; 8 * 1024] = [b' '; 8 * 1024];
                 to.write_all(&self.body).await?;
-                for _ in 0..Self::OVERSIZE / BLANKS.len() {
-                    to.write_all(&BLANKS).await?;
+                for _ in 0..Self::OVERSIZED_BY / SPACES.len() {
+                    to.write_all(&SPACES).await?;
                 }
                 Ok(())
             }
-            Manner::Truncated => to.write_all(&self.body[..self.body.len() / 2]).await,
+            Delivery::Truncated => to.write_all(&self.body[..self.body.len() / 2]).await,
             _ => to.write_all(&self.body).await,
         }
     }

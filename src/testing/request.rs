@@ -1,13 +1,15 @@
-//! Requests for handlers that are called without a server.
+//! Requests for unit tests of handlers.
 
 use tonic::Request;
 
 use crate::call::{CallContext, CallData, PolicyPermit};
 use crate::context::UserContext;
 
-/// A request as a handler is given it when this user has called, and the policy of the
-/// [`ServerLayer`](crate::ServerLayer) has let them in. It has nothing else of such a call: no
-/// metadata, no deadline, no request id, and the handler does not run in the call's scope.
+/// Returns a request of a user whom the policy of a [`ServerLayer`](crate::ServerLayer) has
+/// authorized, as a handler receives it. Use it to call a handler without a server.
+///
+/// The request has no metadata, deadline or request id, and the handler does not run in the scope
+/// of a call.
 ///
 /// ```
 /// use tonic::{Request, Response, Status};
@@ -22,8 +24,8 @@ use crate::context::UserContext;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let alice = UserContext::builder("alice").build()?;
-/// let answer = greet(authorized_request(alice, "hello".to_owned())).await?;
-/// assert_eq!(answer.into_inner(), "hello, alice");
+/// let response = greet(authorized_request(alice, "hello".to_owned())).await?;
+/// assert_eq!(response.into_inner(), "hello, alice");
 /// assert!(greet(Request::new("hello".to_owned())).await.is_err());
 /// # Ok(())
 /// # }

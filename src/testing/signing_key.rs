@@ -1,3 +1,5 @@
+//! Signing keys for all algorithms that the verifier supports.
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,12 +15,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::token::TokenBuilder;
 use crate::jwt::{Algorithm, VerificationKey};
 
-/// A key that signs, for one algorithm, with the id that tokens and key sets call it by.
+/// Signing key for one algorithm, with the key id that its tokens and key sets use.
 ///
-/// Cloning it copies a pointer.
+/// Cloning it copies a pointer. [`token`](Self::token) is implemented beside the
+/// [`TokenBuilder`](super::TokenBuilder).
 ///
 /// ```
 /// use tonic_passport::jwt::{Algorithm, Issuer, Verifier};
@@ -28,7 +30,7 @@ use crate::jwt::{Algorithm, VerificationKey};
 /// let key = SigningKey::generate(Algorithm::EdDSA, "2026-11");
 /// let issuer = TestIssuer::new("https://id.example.com").signed_by(&key);
 ///
-/// // The same key, as an edge's configuration would have it.
+/// // The same key in the configuration of an edge.
 /// let real = Issuer::new("https://id.example.com", key.verification_key()).audience("test");
 /// let verified = Verifier::new([real])?.verify(&issuer.token("alice").sign())?;
 /// assert_eq!(verified.key_id(), Some("2026-11"));
@@ -50,7 +52,7 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// A new key. RSA keys have 2048 bits, and take a moment to make.
+    /// Generates a key. RSA keys have 2048 bits, and take noticeably longer to generate.
     pub fn generate(algorithm: Algorithm, key_id: &str) -> Self {
         let pair = match algorithm {
             Algorithm::EdDSA => Ed25519KeyPair::generate().map(Pair::Ed),
@@ -64,7 +66,7 @@ impl SigningKey {
                 EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).map(Pair::Ec)
             }
             Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
-                // As long as the longest of the hashes.
+                // The output length of SHA-512, the longest of the hashes.
                 let mut secret = vec![0; 64];
                 rand::fill(&mut secret).map(|()| Pair::Hmac(secret))
             }
@@ -75,22 +77,22 @@ impl SigningKey {
             | Algorithm::RS384
             | Algorithm::RS512 => RsaKeyPair::generate(KeySize::Rsa2048).map(Pair::Rsa),
         };
-        Self::new(algorithm, key_id, pair.expect("the system has random numbers"))
+        Self::new(algorithm, key_id, pair.expect("the system provides random numbers"))
     }
 
-    /// A shared secret, for HS256, HS384 or HS512. It may be as short as you like.
+    /// Creates a key from a shared secret of any length, for HS256, HS384 or HS512.
     ///
     /// # Panics
     ///
-    /// Panics when the algorithm is not symmetric.
+    /// Panics if the algorithm is not symmetric.
     #[track_caller]
     pub fn hmac(algorithm: Algorithm, key_id: &str, secret: impl AsRef<[u8]>) -> Self {
-        assert!(hash(algorithm).is_some(), "{algorithm} is not symmetric");
+        assert!(hmac_algorithm(algorithm).is_some(), "{algorithm} is not symmetric");
         Self::new(algorithm, key_id, Pair::Hmac(secret.as_ref().to_vec()))
     }
 
-    /// The same RSA key for another algorithm, under the same id: to sign what a verifier that
-    /// knows the key must refuse.
+    /// Returns the same RSA key for another algorithm, with the same key id, to sign tokens that a
+    /// verifier must reject because of their algorithm.
     ///
     /// # Panics
     ///
@@ -103,23 +105,23 @@ impl SigningKey {
         Self { algorithm, ..self.clone() }
     }
 
-    /// The algorithm, which is the `alg` of its tokens.
+    /// The algorithm, the `alg` of the key's tokens.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The id, which is the `kid` of its tokens.
+    /// The key id, the `kid` of the key's tokens.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// The signature of a message, in the form that a JWS has it (RFC 7518, section 3).
+    /// Signs a message, in the signature format of a JWS (RFC 7518, section 3).
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         let signature = match &*self.pair {
-            Pair::Ec(pair) => pair.sign(&random, message).map(|own| own.as_ref().to_vec()),
+            Pair::Ec(pair) => pair.sign(&random, message).map(|bytes| bytes.as_ref().to_vec()),
             Pair::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
-            Pair::Hmac(secret) => hash(self.algorithm)
+            Pair::Hmac(secret) => hmac_algorithm(self.algorithm)
                 .map(|hash| hmac::sign(&hmac::Key::new(hash, secret), message).as_ref().to_vec())
                 .ok_or(error::Unspecified),
             Pair::Rsa(pair) => {
@@ -130,31 +132,25 @@ impl SigningKey {
                     .map(|()| signature)
             }
         };
-        signature.expect("the key goes with its algorithm")
+        signature.expect("the key matches its algorithm")
     }
 
-    /// A token of exactly these claims, under the header of a good one. To make claims as well,
-    /// take an [issuer](super::TestIssuer::token).
-    pub fn token(&self, claims: &Value) -> String {
-        TokenBuilder::new(self).raw_claims(claims.to_string()).sign()
-    }
-
-    /// What verifies its tokens.
+    /// Returns the key that verifies the signatures.
     ///
     /// # Panics
     ///
-    /// Panics when it is a secret too short for its algorithm.
+    /// Panics if it is a secret that is too short for its algorithm.
     #[track_caller]
     pub fn verification_key(&self) -> VerificationKey {
         let key = VerificationKey::from_jwk(self.jwk().to_string());
         key.unwrap_or_else(|error| panic!("the key {:?}: {error}", self.key_id))
     }
 
-    /// The public key as a JWK (RFC 7517), to go into a key set. Of a shared secret, the secret.
+    /// The public key as a JWK (RFC 7517), for a key set. For a shared secret, the secret itself.
     pub fn jwk(&self) -> Value {
         let mut jwk = match &*self.pair {
             Pair::Ec(pair) => {
-                // What comes before the coordinates says that both are there.
+                // The first byte, 0x04, marks an uncompressed point (SEC 1, section 2.3.3).
                 let point = &pair.public_key().as_ref()[1..];
                 let (x, y) = point.split_at(point.len() / 2);
                 let curve = match self.algorithm {
@@ -170,7 +166,7 @@ impl SigningKey {
             Pair::Hmac(secret) => json!({ "kty": "oct", "k": base64url(secret) }),
             Pair::Rsa(pair) => {
                 let key = rsa::PublicKey::from_der(pair.public_key().as_ref())
-                    .expect("it was encoded just now");
+                    .expect("a key that was just encoded can be decoded");
                 let n = key.modulus().big_endian_without_leading_zero();
                 let e = key.exponent().big_endian_without_leading_zero();
                 json!({ "kty": "RSA", "n": base64url(n), "e": base64url(e) })
@@ -186,10 +182,10 @@ impl SigningKey {
     ///
     /// # Panics
     ///
-    /// Panics when it is a shared secret.
+    /// Panics if it is a shared secret.
     #[track_caller]
     pub fn public_key_der(&self) -> Vec<u8> {
-        /// RFC 8410, section 10.1: what every Ed25519 key begins with.
+        /// The DER prefix of every Ed25519 key (RFC 8410, section 10.1).
         const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
         let der = match &*self.pair {
             Pair::Ec(pair) => pair.public_key().as_der(),
@@ -204,16 +200,16 @@ impl SigningKey {
     ///
     /// # Panics
     ///
-    /// Panics when it is a shared secret.
+    /// Panics if it is a shared secret.
     #[track_caller]
     pub fn public_key_pem(&self) -> String {
         let text = STANDARD.encode(self.public_key_der());
         let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-        for (index, letter) in text.chars().enumerate() {
+        for (index, character) in text.chars().enumerate() {
             if index > 0 && index % 64 == 0 {
                 pem.push('\n');
             }
-            pem.push(letter);
+            pem.push(character);
         }
         pem + "\n-----END PUBLIC KEY-----\n"
     }
@@ -223,7 +219,7 @@ impl SigningKey {
     }
 }
 
-/// Shows which key it is, never the key.
+/// Shows the algorithm and the key id, never key material.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey")
@@ -233,7 +229,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-fn hash(algorithm: Algorithm) -> Option<hmac::Algorithm> {
+fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     match algorithm {
         Algorithm::HS256 => Some(hmac::HMAC_SHA256),
         Algorithm::HS384 => Some(hmac::HMAC_SHA384),

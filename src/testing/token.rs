@@ -1,3 +1,5 @@
+//! Builder for valid, invalid and malformed tokens.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -8,10 +10,10 @@ use super::signing_key::SigningKey;
 
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// A token in the making, good until it is changed: an access token (RFC 9068) that was issued just
-/// now and lives for five minutes.
+/// Builder for a token. Without changes it is a valid access token (RFC 9068) that was issued now
+/// and expires in five minutes.
 ///
-/// Of two changes to the same thing, the last counts.
+/// If the same part is set twice, the last value is used.
 ///
 /// ```
 /// use serde_json::json;
@@ -19,22 +21,22 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// use tonic_passport::testing::TestIssuer;
 ///
 /// let issuer = TestIssuer::new("https://id.example.com");
-/// let refused = |token: String| issuer.verifier().verify(&token).unwrap_err();
+/// let error = |token: String| issuer.verifier().verify(&token).unwrap_err();
 ///
-/// let good = issuer.token("alice").email("alice@example.com").roles(["buyer"]);
-/// assert!(issuer.verifier().verify(&good.clone().sign()).is_ok());
+/// let valid = issuer.token("alice").email("alice@example.com").roles(["buyer"]);
+/// assert!(issuer.verifier().verify(&valid.clone().sign()).is_ok());
 ///
-/// let elsewhere = good.clone().claim("aud", json!(["billing", "stock"])).sign();
-/// assert_eq!(refused(elsewhere), TokenError::AudienceMismatch);
+/// let other_audience = valid.clone().claim("aud", json!(["billing", "stock"])).sign();
+/// assert_eq!(error(other_audience), TokenError::AudienceMismatch);
 ///
-/// let nobody = good.clone().without_claim("sub").sign();
-/// assert_eq!(refused(nobody), TokenError::ClaimMissing { claim: "sub" });
+/// let no_subject = valid.clone().without_claim("sub").sign();
+/// assert_eq!(error(no_subject), TokenError::ClaimMissing { claim: "sub" });
 ///
-/// let unsigned = good.header("alg", "none").sign_with(|_| Vec::new());
-/// assert_eq!(refused(unsigned), TokenError::AlgorithmMismatch { expected: "ES256" });
+/// let unsigned = valid.header("alg", "none").sign_with(|_| Vec::new());
+/// assert_eq!(error(unsigned), TokenError::AlgorithmMismatch { expected: "ES256" });
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a token is made by `sign`"]
+#[must_use = "a builder does nothing until `sign` is called"]
 pub struct TokenBuilder {
     key: SigningKey,
     header: Map<String, Value>,
@@ -46,7 +48,7 @@ pub struct TokenBuilder {
 }
 
 impl TokenBuilder {
-    /// A token without claims.
+    /// Creates a builder without claims.
     pub(super) fn new(key: &SigningKey) -> Self {
         let token = Self {
             key: key.clone(),
@@ -60,8 +62,8 @@ impl TokenBuilder {
         token.header("typ", "at+jwt").signed_by(key)
     }
 
-    /// A good token.
-    pub(super) fn good(key: &SigningKey, issuer: &str, audience: &str, subject: String) -> Self {
+    /// Creates a builder for a valid token.
+    pub(super) fn valid(key: &SigningKey, issuer: &str, audience: &str, subject: String) -> Self {
         Self::new(key)
             .claim("iss", issuer)
             .claim("aud", audience)
@@ -74,8 +76,8 @@ impl TokenBuilder {
         self.claim("email", email.into())
     }
 
-    /// Sets the user's roles, the claim `roles`. Where a
-    /// [`ClaimMapping`](crate::jwt::ClaimMapping) looks elsewhere, set that [`claim`](Self::claim).
+    /// Sets the user's roles, the claim `roles`. If a [`ClaimMapping`](crate::jwt::ClaimMapping)
+    /// reads them from another claim, set that with [`claim`](Self::claim).
     pub fn roles<I>(self, roles: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -91,48 +93,48 @@ impl TokenBuilder {
         self.claim("permissions", permissions.into_iter().map(Into::into).collect::<Vec<String>>())
     }
 
-    /// Sets any claim, to anything.
+    /// Sets a claim to any JSON value.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets any parameter of the header, to anything.
+    /// Sets a header parameter to any JSON value.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.header.insert(name.into(), value.into());
         self
     }
 
-    /// Leaves a parameter out of the header.
+    /// Removes a header parameter.
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// Sets when the token was issued: `iat`, and with it `exp`. In whole seconds, from 1970 on.
+    /// Sets the time of issue: `iat`, and `exp` according to the lifetime. Fractions of a second
+    /// are dropped, and times before 1970 become 1970.
     pub fn issued_at(mut self, time: SystemTime) -> Self {
         self.issued_at = time;
         self.with_times()
     }
 
-    /// Sets for how long the token lives from when it was issued: `exp`. In whole seconds.
+    /// Sets the lifetime, from the time of issue: `exp`. Fractions of a second are dropped.
     pub fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self.with_times()
     }
 
-    /// Makes it a token that was issued so long ago that it expired an hour ago: more than any
-    /// leeway allows for.
+    /// Moves the time of issue back so that the token expired an hour ago, longer than any leeway.
     ///
     /// # Panics
     ///
-    /// Panics when that was before there is a time at all.
+    /// Panics if the time of issue cannot be represented.
     #[track_caller]
     pub fn expired(self) -> Self {
         let ago = self.lifetime.saturating_add(Duration::from_secs(60 * 60));
@@ -140,31 +142,32 @@ impl TokenBuilder {
         self.issued_at(issued_at)
     }
 
-    /// Sets the key that signs, and names it and its algorithm in the header.
+    /// Sets the signing key, and the header parameters `alg` and `kid`.
     pub fn signed_by(mut self, key: &SigningKey) -> Self {
         self.key = key.clone();
         self.header("alg", key.algorithm().as_str()).header("kid", key.key_id())
     }
 
-    /// Takes these bytes for the header, whatever else was set.
+    /// Replaces the whole header by these bytes.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.raw_header = Some(header.into());
         self
     }
 
-    /// Takes these bytes for the claims, whatever else was set.
+    /// Replaces all claims by these bytes.
     pub fn raw_claims(mut self, claims: impl Into<Vec<u8>>) -> Self {
         self.raw_claims = Some(claims.into());
         self
     }
 
-    /// The token, as in `authorization: Bearer` and a blank before it.
+    /// Signs the token. Returns its compact form, as in `authorization: Bearer <token>`.
     pub fn sign(self) -> String {
         let key = self.key.clone();
         self.sign_with(|message| key.sign(message))
     }
 
-    /// The token, with whatever is returned for its first two parts as its signature.
+    /// As [`sign`](Self::sign), with a signature computed by a function of the signing input (the
+    /// header and claims as base64url, joined by a dot).
     pub fn sign_with(self, signature: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
         let bytes = |raw: Option<Vec<u8>>, object| {
             raw.unwrap_or_else(|| Value::Object(object).to_string().into_bytes())
@@ -181,5 +184,13 @@ impl TokenBuilder {
             self.issued_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
         self.claim("iat", issued_at).claim("exp", expires_at)
+    }
+}
+
+impl SigningKey {
+    /// Signs a token with exactly these claims, and the header of a valid one. For a token with
+    /// valid claims, use [`TestIssuer::token`](super::TestIssuer::token).
+    pub fn token(&self, claims: &Value) -> String {
+        TokenBuilder::new(self).raw_claims(claims.to_string()).sign()
     }
 }

@@ -1,9 +1,19 @@
-//! A set of bytes that is asked for each byte of a text.
+//! A set of bytes as a lookup table, to validate text.
+//!
+//! A lookup is one load, without branches. Instructions that comparisons need in addition, counted
+//! by the instruction benchmark:
+//!
+//! | instead of the table | hop | edge |
+//! |---|--:|--:|
+//! | request ids: comparisons that stop at the first invalid byte | 239 | 3 |
+//! | request ids: comparisons of all bytes, vectorized | 46 | 103 |
+//! | method paths: comparisons that stop at the first invalid byte | 164 | 161 |
 
+/// A set of bytes, with constant-time membership tests.
 pub(crate) struct ByteSet([bool; 256]);
 
 impl ByteSet {
-    /// The letters and digits of ASCII, and these.
+    /// A set of the ASCII letters and digits, and these further bytes.
     pub(crate) const fn alphanumeric_and(further: &[u8]) -> Self {
         let mut set = [false; 256];
         let mut byte = 0;
@@ -19,14 +29,16 @@ impl ByteSet {
         Self(set)
     }
 
+    /// Whether the set has this byte.
     #[inline]
     pub(crate) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
     }
 
+    /// Whether the set has all bytes of a text.
     #[inline]
     pub(crate) fn contains_all(&self, text: &[u8]) -> bool {
-        // To the end, without a way out before it: most texts are what they should be.
+        // No early exit, so that the loop has no branches: almost all texts are valid.
         text.iter().fold(true, |all, byte| all & self.contains(*byte))
     }
 }

@@ -305,19 +305,19 @@ fn names_that_look_alike_are_different_names() {
 }
 
 #[test]
-fn a_context_over_its_budget_is_refused_whole() {
+fn a_context_over_its_maximum_size_is_refused_whole() {
     let role = "r".repeat(5 * 1024);
     let error = by_default(json!({ "roles": [role] })).unwrap_err();
-    let TokenError::Context(ContextError::TooLarge { size, budget }) = error else {
+    let TokenError::Context(ContextError::TooLarge { size, max_size }) = error else {
         panic!("{error:?}");
     };
     assert!(size > 5 * 1024, "{size}");
-    assert_eq!(budget, UserContext::DEFAULT_MAX_SIZE);
+    assert_eq!(max_size, UserContext::DEFAULT_MAX_SIZE);
 
     let token = key().token(&claims_with(json!({ "roles": [role] })));
-    let exact = |budget| verifier().max_context_size(budget).verify(&token);
+    let exact = |max_size| verifier().max_context_size(max_size).verify(&token);
     assert!(exact(size).unwrap().context().roles().eq([role.as_str()]));
-    let error = TokenError::Context(ContextError::TooLarge { size, budget: size - 1 });
+    let error = TokenError::Context(ContextError::TooLarge { size, max_size: size - 1 });
     assert_eq!(exact(size - 1).err(), Some(error));
 }
 

@@ -142,7 +142,10 @@ fn an_attribute_whose_name_cannot_be_a_key_is_refused() {
         let issuers = claims(|own| own.attribute(name, "claim"));
         let error = Verifier::new(issuers).expect_err(name);
         assert_eq!((error.issuer(), error.field()), (ISSUER, "claims.attribute"), "{name:?}");
-        assert!(error.to_string().contains(&format!("{name:?} is not a name")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("{name:?} is not a valid attribute name")),
+            "{error}"
+        );
     }
     let issuers = claims(|own| own.attribute("tenant", "a").attribute("ten-ant", "b"));
     let error = Verifier::new(issuers).unwrap_err();

@@ -76,7 +76,7 @@ impl Trial {
 
     /// Has the edges ask for a key that they do not know, and waits until the issuer hears of it.
     async fn ask(&self, case: &str) {
-        let next = self.provider.paths().len() + 1;
+        let next = self.provider.received_paths().len() + 1;
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
         self.provider.wait_for_requests(next).await;
     }
@@ -84,7 +84,7 @@ impl Trial {
     /// Has the edges ask, once, and waits until they are about to be answered there. Tells how
     /// many requests there were so far.
     async fn ask_at(&self, place: Place, case: &str) -> usize {
-        let asked = self.provider.paths().len() + if place == Place::Keys { 2 } else { 1 };
+        let asked = self.provider.received_paths().len() + if place == Place::Keys { 2 } else { 1 };
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
         self.provider.wait_for_requests(asked).await;
         asked
@@ -253,7 +253,7 @@ async fn an_issuer_that_does_not_answer_keeps_no_caller_waiting() {
         trial.make_good_calls(&case).await;
         trial.edges.refuse(&trial.token(&trial.new), INVALID, &case).await;
         // The fetch still waits for its answer, and no other has begun.
-        assert_eq!(trial.provider.paths().len(), asked, "{case}");
+        assert_eq!(trial.provider.received_paths().len(), asked, "{case}");
         trial.recover();
         trial.learn(&case).await;
     }
@@ -276,7 +276,7 @@ async fn an_answer_that_drips_is_given_up() {
 
         trial.make_good_calls(&case).await;
         trial.edges.refuse(&trial.token(&trial.new), INVALID, &case).await;
-        assert_eq!(trial.provider.paths().len(), asked, "{case}");
+        assert_eq!(trial.provider.received_paths().len(), asked, "{case}");
         // What began goes on dripping. It is given up after five seconds, and the next is good.
         trial.recover();
         trial.learn(&case).await;
@@ -303,7 +303,7 @@ async fn an_address_that_accepts_no_connection_is_given_up_sooner() {
         json!({ "issuer": trial.provider.url(), "jwks_uri": format!("http://{address}/") });
     trial.provider.set_discovery_response(MockResponse::body(document.to_string()));
     trial.ask("no connection").await;
-    let (asked, began) = (trial.provider.paths().len(), Instant::now());
+    let (asked, began) = (trial.provider.received_paths().len(), Instant::now());
     trial.recover();
     let asks_again = async {
         trial.provider.wait_for_requests(asked + 1).await;

@@ -1,4 +1,4 @@
-//! A handler learns who is calling from the door in front of it, and from nothing the client wrote.
+//! A handler receives identity from its server layer only, and none that a client has forged.
 
 use std::sync::{Arc, Mutex};
 
@@ -44,13 +44,12 @@ fn internal() -> ServerLayer<ForwardedContext> {
 }
 
 #[tokio::test]
-async fn the_edge_replaces_every_spelling_of_forged_identity_by_what_the_token_says() {
+async fn the_edge_replaces_every_spelling_of_forged_identity_by_the_claims_of_the_token() {
     let probe = Probe::default();
     let server = probe.behind(edge()).await;
     let channel = server.connect().await;
     let names = forged::names();
-    let nothing_but_a_subject =
-        bearer(json!({ "email": null, "roles": null, "permissions": null }));
+    let subject_only = bearer(json!({ "email": null, "roles": null, "permissions": null }));
     let everything = bearer(json!({ "tenant": "acme" }));
     let all_claims = [
         ("x-user-id", "alice"),
@@ -61,7 +60,7 @@ async fn the_edge_replaces_every_spelling_of_forged_identity_by_what_the_token_s
     ];
     let callers = [
         ("anonymous", None, &[][..]),
-        ("subject only", Some(nothing_but_a_subject.as_str()), &all_claims[..1]),
+        ("subject only", Some(subject_only.as_str()), &all_claims[..1]),
         ("all claims", Some(&everything), &all_claims),
     ];
 
@@ -86,7 +85,7 @@ async fn the_edge_replaces_every_spelling_of_forged_identity_by_what_the_token_s
 }
 
 #[tokio::test]
-async fn a_claim_that_the_token_lacks_still_deletes_the_clients_metadata() {
+async fn forged_metadata_of_a_claim_that_the_token_lacks_is_stripped() {
     let probe = Probe::default();
     let server = probe.behind(edge()).await;
     let channel = server.connect().await;
@@ -113,7 +112,7 @@ async fn a_claim_that_the_token_lacks_still_deletes_the_clients_metadata() {
 }
 
 #[tokio::test]
-async fn forged_values_of_every_sort_vanish() {
+async fn forged_values_of_every_form_are_stripped() {
     let probe = Probe::default();
     let server = probe.behind(edge()).await;
     let channel = server.connect().await;
@@ -174,7 +173,7 @@ async fn a_role_that_looks_like_a_list_stays_a_single_one() {
         call(Kind::Unary, edge.clone(), &[("authorization", &bearer)]).await.expect(role);
         let first = edge_probe.take_one();
 
-        // The same fields, once more over a wire.
+        // The same fields, sent over another connection.
         let fields: Vec<_> = first
             .metadata
             .iter()
@@ -222,8 +221,9 @@ async fn forged_identity_reaches_neither_health_nor_reflection() {
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let list = with(&fields, tokio_stream::iter([list]));
-    let answers = ServerReflectionClient::new(channel).server_reflection_info(list).await.unwrap();
-    assert!(answers.into_inner().message().await.unwrap().is_some());
+    let responses =
+        ServerReflectionClient::new(channel).server_reflection_info(list).await.unwrap();
+    assert!(responses.into_inner().message().await.unwrap().is_some());
 
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 2);
@@ -261,8 +261,8 @@ async fn identity_in_request_trailers_never_reaches_the_handler() {
             request = request.header(name, value);
         }
         let request = request.body(raw::message_and(&[], trailers.clone())).unwrap();
-        let answer = raw::send(server.connect().await, request).await;
-        assert_eq!(answer.status().code(), Code::Ok, "{case}: {answer:?}");
+        let response = raw::send(server.connect().await, request).await;
+        assert_eq!(response.status().code(), Code::Ok, "{case}: {response:?}");
 
         let seen = probe.take_one();
         assert_eq!(seen.trailers.len(), 1, "{case}: {:?}", seen.trailers);
@@ -283,14 +283,15 @@ async fn a_strict_edge_refuses_forged_identity_in_every_spelling() {
             let genuine = ("authorization", token.as_str());
             for fields in [&[(name.as_str(), "")][..], &[genuine, (name, "bob")]] {
                 let case = format!("{name}, {kind:?}, {} fields", fields.len());
-                let answer = call(kind, channel.clone(), fields).await;
-                assert_refused(answer, INVALID, &probe, &case);
+                let response = call(kind, channel.clone(), fields).await;
+                assert_refused(response, INVALID, &probe, &case);
             }
         }
     }
 }
 
-/// A proxy's credential, or an odd spelling of ours, proves nothing and claims nothing.
+/// Credentials for a proxy, and aliases of `authorization`, are not evidence of an attack: they are
+/// stripped, and the call continues.
 #[tokio::test]
 async fn a_strict_edge_drops_other_credentials() {
     let probe = Probe::default();
@@ -330,7 +331,7 @@ async fn identity_in_responses_never_reaches_the_client() {
         }));
         fields
     }
-    let answer = |request: Request<Body>| async move {
+    let response = |request: Request<Body>| async move {
         let (headers, body) = match request.headers()["x-shape"].as_bytes() {
             b"message" => (fields(None), raw::message_and(b"x", fields(Some("0")))),
             b"broken stream" => (fields(None), raw::message_and(b"x", fields(Some("13")))),
@@ -348,7 +349,7 @@ async fn identity_in_responses_never_reaches_the_client() {
     let server = TestServer::start(|incoming| {
         Server::builder()
             .layer(edge())
-            .add_routes(raw::routes(answer))
+            .add_routes(raw::routes(response))
             .serve_with_incoming(incoming)
     })
     .await;
@@ -362,13 +363,13 @@ async fn identity_in_responses_never_reaches_the_client() {
 
     for (shape, code) in shapes {
         let request = raw::post(raw::METHOD).header("x-shape", shape).body(Body::empty()).unwrap();
-        let answer = raw::send(channel.clone(), request).await;
-        assert_eq!(answer.status().code(), code, "{shape}");
-        for fields in [&answer.headers, &answer.trailers] {
+        let response = raw::send(channel.clone(), request).await;
+        assert_eq!(response.status().code(), code, "{shape}");
+        for fields in [&response.headers, &response.trailers] {
             forged::assert_none(fields, shape);
         }
-        let mut kept = vec![&answer.headers];
-        kept.extend((shape != "error").then_some(&answer.trailers));
+        let mut kept = vec![&response.headers];
+        kept.extend((shape != "error").then_some(&response.trailers));
         for fields in kept {
             assert_eq!(fields["x-request-id"], "r-1", "{shape}");
             assert_eq!(fields["x-trace-bin"], "AAEC", "{shape}");
@@ -383,15 +384,15 @@ async fn an_internal_service_refuses_a_repeated_key() {
     let channel = server.connect().await;
 
     for name in forged::CONTEXT {
-        for (what, values) in [("same", ["u-1", "u-1"]), ("different", ["u-1", "u-2"])] {
+        for (which, values) in [("same", ["u-1", "u-1"]), ("different", ["u-1", "u-2"])] {
             for kind in Kind::ALL {
-                let case = format!("{name}, {what} values, {kind:?}");
+                let case = format!("{name}, {which} values, {kind:?}");
                 let mut fields = vec![(name, values[0]), (name, values[1])];
                 if name != "x-user-id" {
                     fields.insert(1, ("x-user-id", "alice"));
                 }
-                let answer = call(kind, channel.clone(), &fields).await;
-                assert_refused(answer, INVALID, &probe, &case);
+                let response = call(kind, channel.clone(), &fields).await;
+                assert_refused(response, INVALID, &probe, &case);
             }
         }
     }
@@ -404,7 +405,7 @@ async fn an_internal_service_refuses_an_aliased_key() {
     let channel = server.connect().await;
     let mut aliases: Vec<String> =
         forged::CONTEXT.into_iter().flat_map(forged::aliases_of).collect();
-    // `x-user-te-nant` alone would be an attribute; besides `x-user-tenant` it is an alias of it.
+    // `x-user-te-nant` alone is a valid attribute; next to `x-user-tenant` it is an alias.
     aliases
         .extend(["x-user", "xuser", "x-user-", "x-user-i-d", "x-user-te-nant"].map(str::to_owned));
 
@@ -415,8 +416,8 @@ async fn an_internal_service_refuses_an_aliased_key() {
             let before = [(alias.as_str(), "bob"), genuine[0], genuine[1]];
             for (place, fields) in [("after", after), ("before", before)] {
                 let case = format!("{alias} {place} the genuine ones, {kind:?}");
-                let answer = call(kind, channel.clone(), &fields).await;
-                assert_refused(answer, INVALID, &probe, &case);
+                let response = call(kind, channel.clone(), &fields).await;
+                assert_refused(response, INVALID, &probe, &case);
             }
         }
     }
@@ -459,8 +460,8 @@ async fn an_internal_service_refuses_malformed_values() {
             if name != "x-user-id" {
                 fields.push(("x-user-id", "alice"));
             }
-            let answer = call(kind, channel.clone(), &fields).await;
-            assert_refused(answer, INVALID, &probe, &case);
+            let response = call(kind, channel.clone(), &fields).await;
+            assert_refused(response, INVALID, &probe, &case);
         }
     }
 }
@@ -473,8 +474,8 @@ async fn an_internal_service_refuses_a_context_without_an_id() {
 
     for name in &forged::CONTEXT[1..] {
         for kind in Kind::ALL {
-            let answer = call(kind, channel.clone(), &[(name, "admin")]).await;
-            assert_refused(answer, INVALID, &probe, &format!("{name}, {kind:?}"));
+            let response = call(kind, channel.clone(), &[(name, "admin")]).await;
+            assert_refused(response, INVALID, &probe, &format!("{name}, {kind:?}"));
         }
     }
 }
@@ -489,8 +490,8 @@ async fn an_internal_service_refuses_a_call_without_a_context() {
     for fields in [&[][..], &[("authorization", token.as_str())], &[("txn-token", &token)]] {
         for kind in Kind::ALL {
             let case = format!("{:?}, {kind:?}", fields.first().map(|(name, _)| name));
-            let answer = call(kind, channel.clone(), fields).await;
-            assert_refused(answer, (Code::Unauthenticated, "CONTEXT_MISSING"), &probe, &case);
+            let response = call(kind, channel.clone(), fields).await;
+            assert_refused(response, (Code::Unauthenticated, "CONTEXT_MISSING"), &probe, &case);
         }
     }
 }
@@ -519,22 +520,22 @@ async fn an_internal_service_strips_credentials_before_its_handler() {
 }
 
 #[tokio::test]
-async fn a_context_over_its_budget_is_refused_until_the_budget_is_raised() {
+async fn a_context_over_the_maximum_size_is_refused_until_the_maximum_is_raised() {
     let roomy = ForwardedContext::trust_private_network().max_context_size(8 * 1024);
     let probe = Probe::default();
     let server = probe.behind(internal()).await;
     let roomy = probe.behind(ServerLayer::new(roomy)).await;
     let (channel, roomy) = (server.connect().await, roomy.connect().await);
-    // Name, value and 32 for each of two keys: exactly the budget, and a byte more.
+    // Name, value and 32 for each of two keys: exactly the maximum size, and a byte more.
     let rest = UserContext::DEFAULT_MAX_SIZE - "x-user-idalicex-user-roles".len() - 2 * 32;
     let (largest, larger) = ("r".repeat(rest), "r".repeat(rest + 1));
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let too_large = [("x-user-id", "alice"), ("x-user-roles", &larger)];
-        let answer = call(kind, channel.clone(), &too_large).await;
+        let response = call(kind, channel.clone(), &too_large).await;
         let expected = (Code::ResourceExhausted, "CONTEXT_TOO_LARGE");
-        assert_refused(answer, expected, &probe, &case);
+        assert_refused(response, expected, &probe, &case);
 
         call(kind, roomy.clone(), &too_large).await.expect(&case);
         assert!(probe.take_one().user.unwrap().roles().eq([larger.as_str()]), "{case}");
@@ -546,7 +547,7 @@ async fn a_context_over_its_budget_is_refused_until_the_budget_is_raised() {
 }
 
 #[tokio::test]
-async fn a_method_with_optional_authentication_takes_anonymous_callers_and_known_ones() {
+async fn a_method_with_optional_authentication_accepts_anonymous_and_authenticated_callers() {
     let probe = Probe::default();
     let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
@@ -562,7 +563,7 @@ async fn a_method_with_optional_authentication_takes_anonymous_callers_and_known
 }
 
 #[tokio::test]
-async fn a_public_method_is_told_nothing_of_its_caller() {
+async fn a_public_method_receives_no_identity_of_its_caller() {
     let probe = Probe::default();
     let edge = ServerLayer::new(bearer_token()).policy(public(Kind::paths()));
     let edge = probe.behind(edge).await;

@@ -89,7 +89,7 @@ async fn keys_are_found_by_discovery_and_by_their_url() {
         let good = verifier.verify(&token(&provider, &key)).unwrap();
         assert_eq!((good.issuer(), good.key_id()), (provider.url(), Some("one")));
     }
-    assert_eq!(provider.paths(), [DISCOVERY, KEYS, KEYS]);
+    assert_eq!(provider.received_paths(), [DISCOVERY, KEYS, KEYS]);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_hundred_thousand_unknown_keys_cause_one_fetch_in_thirty_seconds() {
     }
     assert_eq!(verifier.cached_tokens(), 1);
     let most = 1 + began.elapsed().as_secs() / 30;
-    assert!(provider.fetches() as u64 <= most, "{:?}", provider.paths());
+    assert!(provider.fetches() as u64 <= most, "{:?}", provider.received_paths());
 }
 
 #[tokio::test]
@@ -293,7 +293,10 @@ async fn what_is_no_good_never_replaces_a_good_set() {
         let next = provider.fetches() + 1;
         provider.wait_for_fetches(next).await;
     }
-    assert!(!provider.paths().contains(&"/elsewhere".to_owned()), "a redirect was followed");
+    assert!(
+        !provider.received_paths().contains(&"/elsewhere".to_owned()),
+        "a redirect was followed"
+    );
 
     provider.publish([&new]);
     eventually(&verifier, &token(&provider, &new), Ok(())).await;
@@ -359,7 +362,7 @@ async fn a_discovery_document_speaks_for_its_own_issuer_only() {
         ),
     ];
     for (case, document) in documents {
-        let seen = provider.paths().len();
+        let seen = provider.received_paths().len();
         provider.set_discovery_response(MockResponse::body(document.to_string()));
         let verifier = Verifier::new([provider.issuer()]).unwrap();
         provider.wait_for_requests(seen + 2).await;

@@ -1,5 +1,5 @@
-//! Our layers and those that everyone writes for OpenTelemetry make one connected trace, whichever
-//! stands outside.
+//! This crate's layers and typical OpenTelemetry layers produce one connected trace, in either
+//! order.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
@@ -32,7 +32,7 @@ use crate::support::chain::{Door, values};
 use crate::support::server::TestServer;
 use crate::support::{raw, token};
 
-/// What programs set as the global one. Tests have it to themselves.
+/// The propagator. Programs set it globally; a static of this file does not affect other tests.
 static PROPAGATOR: LazyLock<TextMapCompositePropagator> = LazyLock::new(|| {
     TextMapCompositePropagator::new(vec![
         Box::new(TraceContextPropagator::new()),
@@ -40,7 +40,7 @@ static PROPAGATOR: LazyLock<TextMapCompositePropagator> = LazyLock::new(|| {
     ])
 });
 
-/// The usual layer around a service: its span belongs to the trace that the request says.
+/// A typical OpenTelemetry server layer: its span has the parent that the request names.
 fn traced_server<S>(inner: S) -> Traced<S> {
     let open = |headers: &mut HeaderMap| {
         let span = tracing::info_span!("server", otel.kind = "server");
@@ -50,7 +50,7 @@ fn traced_server<S>(inner: S) -> Traced<S> {
     Traced { inner, open }
 }
 
-/// The usual layer around a channel: the request says which trace its span belongs to.
+/// A typical OpenTelemetry client layer: it names its span as the parent in the request.
 fn traced_client<S>(inner: S) -> Traced<S> {
     let open = |headers: &mut HeaderMap| {
         let span = tracing::info_span!("client", otel.kind = "client");
@@ -81,15 +81,15 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Traced<S> {
     }
 }
 
-/// Where the layers of OpenTelemetry stand.
+/// The position of the OpenTelemetry layers relative to this crate's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
+enum Position {
     Outside,
     Inside,
-    Nowhere,
+    Absent,
 }
 
-/// A service that calls the next one.
+/// A service that calls the next one, and records the headers of its requests.
 #[derive(Clone, Default)]
 struct Relay {
     next: Option<Door>,
@@ -97,48 +97,48 @@ struct Relay {
 }
 
 impl Relay {
-    fn to(channel: Channel, place: Place) -> Self {
+    fn to(channel: Channel, position: Position) -> Self {
         let layer = ClientLayer::new();
-        let next = match place {
-            Place::Outside => {
+        let next = match position {
+            Position::Outside => {
                 let service = traced_client(layer.wrap(channel));
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                Door::new(service.map_response(|response| response.map(Body::new)))
             }
-            Place::Inside => {
+            Position::Inside => {
                 let service = layer.wrap(traced_client(channel));
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                Door::new(service.map_response(|response| response.map(Body::new)))
             }
-            Place::Nowhere => {
+            Position::Absent => {
                 let service = layer.wrap(channel);
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                Door::new(service.map_response(|response| response.map(Body::new)))
             }
         };
         Self { next: Some(next), ..Self::default() }
     }
 
-    async fn serve(&self, authenticator: impl Authenticator, place: Place) -> TestServer {
+    async fn serve(&self, authenticator: impl Authenticator, position: Position) -> TestServer {
         let relay = self.clone();
-        let routes = raw::routes(move |request| relay.clone().answer(request));
+        let routes = raw::routes(move |request| relay.clone().respond(request));
         let ours = ServerLayer::new(authenticator);
-        match place {
-            Place::Outside => {
+        match position {
+            Position::Outside => {
                 let mut server = Server::builder().layer(layer_fn(traced_server)).layer(ours);
                 let server = server.add_routes(routes);
                 TestServer::start(|incoming| server.serve_with_incoming(incoming)).await
             }
-            Place::Inside => {
+            Position::Inside => {
                 let mut server = Server::builder().layer(ours).layer(layer_fn(traced_server));
                 let server = server.add_routes(routes);
                 TestServer::start(|incoming| server.serve_with_incoming(incoming)).await
             }
-            Place::Nowhere => {
+            Position::Absent => {
                 let server = Server::builder().layer(ours).add_routes(routes);
                 TestServer::start(|incoming| server.serve_with_incoming(incoming)).await
             }
         }
     }
 
-    async fn answer(self, request: Request<Body>) -> Response<Body> {
+    async fn respond(self, request: Request<Body>) -> Response<Body> {
         self.seen.lock().unwrap().push(request.into_parts().0.headers);
         match self.next {
             Some(next) => {
@@ -158,13 +158,14 @@ fn edge() -> JwtAuthenticator {
     JwtAuthenticator::new(token::verifier())
 }
 
-/// Whatever this thread traces.
+/// The exported spans of this thread.
 struct Traces {
     exporter: InMemorySpanExporter,
     _provider: SdkTracerProvider,
     _subscriber: DefaultGuard,
-    /// As long as there is one subscriber only, tracing takes the word of whichever thread meets a
-    /// span first, another test's for instance, that nobody listens.
+    /// While only one subscriber exists, tracing caches the interest in a call site as the first
+    /// thread evaluates it, which may be the thread of a test without a subscriber. A second
+    /// subscriber disables that.
     _another: tracing::Dispatch,
 }
 
@@ -182,7 +183,7 @@ impl Traces {
         }
     }
 
-    /// The spans, once there are so many: some end when their answer has arrived already.
+    /// Waits for this many spans, and returns them. Some end only after the response has arrived.
     async fn take(&self, count: usize) -> Vec<SpanData> {
         let all = async {
             while self.exporter.get_finished_spans().unwrap().len() < count {
@@ -198,7 +199,7 @@ impl Traces {
     }
 }
 
-/// A client begins a trace, and calls the edge, with baggage.
+/// Starts a trace in a client, and calls the edge with baggage.
 async fn checkout(edge: &TestServer) {
     let channel = traced_client(edge.connect().await);
     let bearer = format!("Bearer {}", token::good("alice"));
@@ -209,9 +210,9 @@ async fn checkout(edge: &TestServer) {
     assert_eq!(status.code(), Code::Ok, "{status:?}");
 }
 
-/// Demands that these spans are one trace, with one beginning. Tells the names from one of its ends
-/// to that: from the last service's span.
-fn way_back(spans: &[SpanData], case: &str) -> Vec<String> {
+/// Asserts that the spans form one trace with one root. Returns the names on the path from the last
+/// service's span to the root.
+fn path_to_root(spans: &[SpanData], case: &str) -> Vec<String> {
     let trace = spans[0].span_context.trace_id();
     let find = |id| spans.iter().find(|span| span.span_context.span_id() == id);
     for span in spans {
@@ -220,25 +221,25 @@ fn way_back(spans: &[SpanData], case: &str) -> Vec<String> {
         assert_eq!(is_root, span.name == "checkout", "{case}: {}", span.name);
         assert_eq!(find(span.parent_span_id).is_none(), is_root, "{case}: {}", span.name);
     }
-    let ways = spans.iter().filter(|span| span.name == "server").map(|span| {
-        let mut way = vec![span.name.to_string()];
+    let paths = spans.iter().filter(|span| span.name == "server").map(|span| {
+        let mut path = vec![span.name.to_string()];
         let mut last = span;
         while let Some(parent) = find(last.parent_span_id) {
-            way.push(parent.name.to_string());
+            path.push(parent.name.to_string());
             last = parent;
         }
-        way
+        path
     });
-    ways.max_by_key(Vec::len).unwrap()
+    paths.max_by_key(Vec::len).unwrap()
 }
 
 #[tokio::test]
-async fn layers_of_opentelemetry_and_ours_make_one_trace() {
+async fn opentelemetry_layers_and_ours_produce_one_connected_trace() {
     let everything = || Targets::new().with_default(LevelFilter::INFO);
     let theirs = || everything().with_target("tonic_passport", LevelFilter::OFF);
     let cases = [
         (
-            Place::Outside,
+            Position::Outside,
             everything(),
             13,
             &[
@@ -246,22 +247,22 @@ async fn layers_of_opentelemetry_and_ours_make_one_trace() {
                 "checkout",
             ][..],
         ),
-        // Our spans begin before it is known which trace they are of.
+        // Our spans are created before the inner layer sets the parent, so they are filtered out.
         (
-            Place::Inside,
+            Position::Inside,
             theirs(),
             7,
             &["server", "client", "server", "client", "server", "client", "checkout"],
         ),
         (
-            Place::Outside,
+            Position::Outside,
             theirs(),
             7,
             &["server", "client", "server", "client", "server", "client", "checkout"],
         ),
     ];
     for (servers, filter, count, expected) in cases {
-        for clients in [Place::Outside, Place::Inside] {
+        for clients in [Position::Outside, Position::Inside] {
             let case = format!("{servers:?} of servers, {clients:?} of clients, {filter}");
             let traces = Traces::start(filter.clone());
             let third = Relay::default();
@@ -273,7 +274,7 @@ async fn layers_of_opentelemetry_and_ours_make_one_trace() {
 
             checkout(&first_server).await;
             let spans = traces.take(count).await;
-            assert_eq!(way_back(&spans, &case), expected, "{case}");
+            assert_eq!(path_to_root(&spans, &case), expected, "{case}");
             let trace = spans[0].span_context.trace_id().to_string();
             for relay in [first, second, third] {
                 let seen = relay.seen.lock().unwrap();
@@ -286,24 +287,24 @@ async fn layers_of_opentelemetry_and_ours_make_one_trace() {
     }
 }
 
-/// A service in a thread of its own, where nobody traces.
-struct Elsewhere {
+/// A service on its own thread, which has no tracing subscriber.
+struct UntracedService {
     endpoint: Endpoint,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Elsewhere {
+impl UntracedService {
     async fn start(next: Endpoint) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let (tell, endpoint) = oneshot::channel();
+        let (send_endpoint, endpoint) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
-                let relay = Relay::to(next.connect().await.unwrap(), Place::Nowhere);
-                let server = relay.serve(internal(), Place::Nowhere).await;
-                tell.send(server.endpoint()).unwrap();
-                // An error says that nobody needs the service any more, too.
+                let relay = Relay::to(next.connect().await.unwrap(), Position::Absent);
+                let server = relay.serve(internal(), Position::Absent).await;
+                send_endpoint.send(server.endpoint()).unwrap();
+                // An error means that the sender was dropped, which stops the service as well.
                 drop(stopped.await);
             });
         });
@@ -311,7 +312,7 @@ impl Elsewhere {
     }
 }
 
-impl Drop for Elsewhere {
+impl Drop for UntracedService {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().unwrap().join();
@@ -320,19 +321,19 @@ impl Drop for Elsewhere {
 }
 
 #[tokio::test]
-async fn a_trace_goes_on_behind_a_service_that_knows_nothing_of_it() {
-    for place in [Place::Outside, Place::Inside] {
-        let case = format!("{place:?}");
+async fn a_trace_continues_behind_a_service_without_tracing() {
+    for position in [Position::Outside, Position::Inside] {
+        let case = format!("{position:?}");
         let traces = Traces::start(Targets::new().with_target("it", LevelFilter::INFO));
         let third = Relay::default();
-        let third_server = third.serve(internal(), place).await;
-        let second = Elsewhere::start(third_server.endpoint()).await;
-        let first = Relay::to(second.endpoint.connect().await.unwrap(), place);
-        let first_server = first.serve(edge(), place).await;
+        let third_server = third.serve(internal(), position).await;
+        let second = UntracedService::start(third_server.endpoint()).await;
+        let first = Relay::to(second.endpoint.connect().await.unwrap(), position);
+        let first_server = first.serve(edge(), position).await;
 
         checkout(&first_server).await;
-        let way = way_back(&traces.take(5).await, &case);
-        assert_eq!(way, ["server", "client", "server", "client", "checkout"], "{case}");
+        let path = path_to_root(&traces.take(5).await, &case);
+        assert_eq!(path, ["server", "client", "server", "client", "checkout"], "{case}");
         let seen = third.seen.lock().unwrap();
         assert_eq!(values(&seen[0], "baggage"), ["plan=gold"], "{case}");
         assert_eq!(values(&seen[0], "x-user-id"), ["alice"], "{case}");

@@ -1,5 +1,5 @@
-//! Ids, traces, baggage and listed fields go as far as they should; what is malformed or too large
-//! goes nowhere, and does not stand in the way of the call.
+//! Propagation of request ids, traces, baggage and listed fields. Malformed and oversized fields
+//! are dropped, and the call continues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -36,46 +36,46 @@ fn one_hop(name: &str) -> PropagatedField {
     PropagatedField::one_hop(name).unwrap()
 }
 
-/// The values of a field, and whether they may travel.
+/// The values of a field, and whether they are valid.
 struct Case {
     what: &'static str,
     values: Vec<String>,
-    is_good: bool,
+    is_valid: bool,
 }
 
-fn good<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
-    Case { what, values: values.map(str::to_owned).into(), is_good: true }
+fn valid<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
+    Case { what, values: values.map(str::to_owned).into(), is_valid: true }
 }
 
-fn bad<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
-    Case { is_good: false, ..good(what, values) }
+fn invalid<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
+    Case { is_valid: false, ..valid(what, values) }
 }
 
-/// Demands of each case that its values reach all three services as they are, or none of them, not
-/// even the first. `besides` goes along, and reaches all of them.
-async fn assert_fates(name: &str, besides: Fields<'_>, cases: &[Case]) {
+/// Asserts for each case that valid values reach all three services unchanged, and that invalid
+/// ones reach none, not even the first. The `other` fields of the request reach all services.
+async fn assert_propagated(name: &str, other: Fields<'_>, cases: &[Case]) {
     let metrics = Metrics::start();
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::default(); 3]).await;
-        for Case { what, values: sent, is_good } in cases {
+        for Case { what, values: sent, is_valid } in cases {
             let case = format!("{name}, {doors:?}, {what}");
             let fields = sent.iter().map(|value| (name, value.as_str()));
-            let fields: Vec<_> = fields.chain(besides.iter().copied()).collect();
+            let fields: Vec<_> = fields.chain(other.iter().copied()).collect();
             let seen = chain.call(&fields, &case).await;
 
-            let expected: &[String] = if *is_good { sent } else { &[] };
+            let expected: &[String] = if *is_valid { sent } else { &[] };
             for (hop, seen) in seen.iter().enumerate() {
                 assert_eq!(values(seen, name), expected, "{case}, service {hop}");
-                for (name, value) in besides {
+                for (name, value) in other {
                     assert_eq!(values(seen, name), [*value], "{case}, service {hop}");
                 }
             }
-            assert_eq!(dropped(&metrics), counts(name, u64::from(!is_good)), "{case}");
+            assert_eq!(dropped(&metrics), counts(name, u64::from(!is_valid)), "{case}");
         }
     }
 }
 
-/// How often fields were dropped since this was last asked, by their names.
+/// The number of dropped fields since the last call of this function, by name.
 fn dropped(metrics: &Metrics) -> BTreeMap<String, u64> {
     let all = metrics.take().into_iter();
     all.filter(|(name, _)| name.starts_with("passport_fields_dropped_total")).collect()
@@ -87,50 +87,56 @@ fn counts(name: &str, times: u64) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn a_traceparent_travels_when_it_is_one() {
+async fn a_valid_traceparent_is_propagated_and_an_invalid_one_dropped() {
     let version = |version: &str, further: &str| format!("{version}{}{further}", &PARENT[2..]);
     let longest = version("01", &format!("-{}", "x".repeat(256 - PARENT.len() - 1)));
     assert_eq!(longest.len(), 256);
     let cases = [
-        good("sampled", [PARENT]),
-        good("not sampled", [&PARENT.replace("-01", "-00")]),
-        good("flags of a later day", [&PARENT.replace("-01", "-ff")]),
-        good("a later version", [&version("01", "")]),
-        good("the last version", [&version("fe", "")]),
-        good("a later version with more", [&version("cc", "-what-the-future-will-be-like")]),
-        good("a later version with as much as possible", [&longest]),
-        bad("a later version with more than that", [&format!("{longest}x")]),
-        bad("a later version with a dot", [&version("cc", ".what-the-future-will-not-be-like")]),
-        bad("a later version with longer flags", [&version("01", "0")]),
-        bad("version 00 with more", [&version("00", "-more")]),
-        bad("version 00 with a dash", [&version("00", "-")]),
-        bad("version ff", [&version("ff", "")]),
-        bad("version FE", [&version("FE", "")]),
-        bad("no hexadecimal version", [&version("0g", "")]),
-        bad("empty", [""]),
-        bad("short by a digit", [&PARENT[..54]]),
-        bad("without flags", [&PARENT[..52]]),
-        bad("without a version", [&PARENT[3..]]),
-        bad("upper case", [&PARENT.to_uppercase()]),
-        bad("one letter in upper case", [&PARENT.replace("0af7", "0Af7")]),
-        bad("no trace", [&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))]),
-        bad("no parent", [&format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", "0".repeat(16))]),
-        bad("a trace that is not hexadecimal", [&PARENT.replace("0af7", "0xf7")]),
-        bad("a parent that is not hexadecimal", [&PARENT.replace("b7ad", "b7a.")]),
-        bad("flags that are not hexadecimal", [&PARENT.replace("-01", "-0x")]),
-        bad("other separators", [&PARENT.replace('-', "_")]),
-        bad("no separators", [&PARENT.replace('-', "0")]),
-        bad("a list", [&format!("{PARENT},{PARENT}")]),
-        bad("not ASCII", [&PARENT.replace("01", "0\u{e9}")]),
-        bad("twice", [PARENT, PARENT]),
-        bad("two", [PARENT, &PARENT.replace("-01", "-00")]),
-        bad("a bad one besides", [PARENT, ""]),
+        valid("sampled", [PARENT]),
+        valid("not sampled", [&PARENT.replace("-01", "-00")]),
+        valid("flags of a later day", [&PARENT.replace("-01", "-ff")]),
+        valid("a later version", [&version("01", "")]),
+        valid("the last version", [&version("fe", "")]),
+        valid("a later version with more", [&version("cc", "-what-the-future-will-be-like")]),
+        valid("a later version with as much as possible", [&longest]),
+        invalid("a later version with more than that", [&format!("{longest}x")]),
+        invalid(
+            "a later version with a dot",
+            [&version("cc", ".what-the-future-will-not-be-like")],
+        ),
+        invalid("a later version with longer flags", [&version("01", "0")]),
+        invalid("version 00 with more", [&version("00", "-more")]),
+        invalid("version 00 with a dash", [&version("00", "-")]),
+        invalid("version ff", [&version("ff", "")]),
+        invalid("version FE", [&version("FE", "")]),
+        invalid("no hexadecimal version", [&version("0g", "")]),
+        invalid("empty", [""]),
+        invalid("short by a digit", [&PARENT[..54]]),
+        invalid("without flags", [&PARENT[..52]]),
+        invalid("without a version", [&PARENT[3..]]),
+        invalid("upper case", [&PARENT.to_uppercase()]),
+        invalid("one letter in upper case", [&PARENT.replace("0af7", "0Af7")]),
+        invalid("no trace", [&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))]),
+        invalid(
+            "no parent",
+            [&format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", "0".repeat(16))],
+        ),
+        invalid("a trace that is not hexadecimal", [&PARENT.replace("0af7", "0xf7")]),
+        invalid("a parent that is not hexadecimal", [&PARENT.replace("b7ad", "b7a.")]),
+        invalid("flags that are not hexadecimal", [&PARENT.replace("-01", "-0x")]),
+        invalid("other separators", [&PARENT.replace('-', "_")]),
+        invalid("no separators", [&PARENT.replace('-', "0")]),
+        invalid("a list", [&format!("{PARENT},{PARENT}")]),
+        invalid("not ASCII", [&PARENT.replace("01", "0\u{e9}")]),
+        invalid("twice", [PARENT, PARENT]),
+        invalid("two", [PARENT, &PARENT.replace("-01", "-00")]),
+        invalid("an invalid one as well", [PARENT, ""]),
     ];
-    assert_fates("traceparent", &[("x-request-id", "r-1")], &cases).await;
+    assert_propagated("traceparent", &[("x-request-id", "r-1")], &cases).await;
 }
 
 #[tokio::test]
-async fn a_tracestate_travels_when_it_is_one() {
+async fn a_valid_tracestate_is_propagated_and_an_invalid_one_dropped() {
     let members = |count| vec!["a=1"; count].join(",");
     let padded = |length: usize| {
         let rest = length - "a=,b=".len() - 256;
@@ -138,43 +144,43 @@ async fn a_tracestate_travels_when_it_is_one() {
     };
     assert_eq!(padded(512).len(), 512);
     let cases = [
-        good("a member", ["rojo=00f067aa0ba902b7"]),
-        good("two", ["rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"]),
-        good("spaces and tabs between them", ["a=1 ,\tb=2"]),
-        good("every character of a key", ["az09_-*/@=1"]),
-        good("a key that begins with a digit", ["0a=1"]),
-        good("a key of several tenants", ["fw529a3039@dt=FfffffffffffffffFFFF"]),
-        good("characters of a value", ["a=! \"#$%&'()*+-./:;<>?@[\\]^_`{|}~"]),
-        good("a key of 256 characters", [&format!("{}=1", "a".repeat(256))]),
-        good("a value of 256 characters", [&format!("a={}", "1".repeat(256))]),
-        good("empty", [""]),
-        good("empty members", ["a=1,,b=2, ,"]),
-        good("several fields", ["a=1", "b=2,c=3", "d=4"]),
-        good("32 members", [&members(32)]),
-        good("32 members in two fields", [&members(16), &members(16)]),
-        good("512 bytes", [&padded(512)]),
-        bad("33 members", [&members(33)]),
-        bad("33 members in two fields", [&members(16), &members(17)]),
-        bad("513 bytes", [&padded(513)]),
-        bad("513 bytes in two fields", [&padded(508), "c=3,"]),
-        bad("no value", ["a"]),
-        bad("an empty value", ["a="]),
-        bad("an empty key", ["=1"]),
-        bad("a key in upper case", ["A=1"]),
-        bad("a space in a key", ["a =1"]),
-        bad("two equals signs", ["a=1=2"]),
-        bad("a key of 257 characters", [&format!("{}=1", "a".repeat(257))]),
-        bad("a value of 257 characters", [&format!("a={}", "1".repeat(257))]),
-        bad("a tab in a value", ["a=1\t2"]),
-        bad("not ASCII", ["a=\u{e9}"]),
-        bad("one bad member of many", ["a=1,b=2,c,d=4"]),
-        bad("a bad one besides", ["a=1", "b"]),
+        valid("a member", ["rojo=00f067aa0ba902b7"]),
+        valid("two", ["rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"]),
+        valid("spaces and tabs between them", ["a=1 ,\tb=2"]),
+        valid("every character of a key", ["az09_-*/@=1"]),
+        valid("a key that begins with a digit", ["0a=1"]),
+        valid("a key of several tenants", ["fw529a3039@dt=FfffffffffffffffFFFF"]),
+        valid("characters of a value", ["a=! \"#$%&'()*+-./:;<>?@[\\]^_`{|}~"]),
+        valid("a key of 256 characters", [&format!("{}=1", "a".repeat(256))]),
+        valid("a value of 256 characters", [&format!("a={}", "1".repeat(256))]),
+        valid("empty", [""]),
+        valid("empty members", ["a=1,,b=2, ,"]),
+        valid("several fields", ["a=1", "b=2,c=3", "d=4"]),
+        valid("32 members", [&members(32)]),
+        valid("32 members in two fields", [&members(16), &members(16)]),
+        valid("512 bytes", [&padded(512)]),
+        invalid("33 members", [&members(33)]),
+        invalid("33 members in two fields", [&members(16), &members(17)]),
+        invalid("513 bytes", [&padded(513)]),
+        invalid("513 bytes in two fields", [&padded(508), "c=3,"]),
+        invalid("no value", ["a"]),
+        invalid("an empty value", ["a="]),
+        invalid("an empty key", ["=1"]),
+        invalid("a key in upper case", ["A=1"]),
+        invalid("a space in a key", ["a =1"]),
+        invalid("two equals signs", ["a=1=2"]),
+        invalid("a key of 257 characters", [&format!("{}=1", "a".repeat(257))]),
+        invalid("a value of 257 characters", [&format!("a={}", "1".repeat(257))]),
+        invalid("a tab in a value", ["a=1\t2"]),
+        invalid("not ASCII", ["a=\u{e9}"]),
+        invalid("one invalid member of many", ["a=1,b=2,c,d=4"]),
+        invalid("an invalid one as well", ["a=1", "b"]),
     ];
-    assert_fates("tracestate", &[("traceparent", PARENT)], &cases).await;
+    assert_propagated("tracestate", &[("traceparent", PARENT)], &cases).await;
 }
 
 #[tokio::test]
-async fn a_tracestate_is_worth_nothing_without_a_traceparent() {
+async fn a_tracestate_without_a_valid_traceparent_is_dropped() {
     let metrics = Metrics::start();
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::default(); 3]).await;
@@ -195,50 +201,50 @@ async fn a_tracestate_is_worth_nothing_without_a_traceparent() {
 }
 
 #[tokio::test]
-async fn baggage_travels_when_it_is_baggage() {
+async fn valid_baggage_is_propagated_and_invalid_baggage_dropped() {
     let members = |count| vec!["a=1"; count].join(",");
     let padded = |length: usize| format!("a={}", "1".repeat(length - 2));
     let cases = [
-        good("a member", ["userId=alice"]),
-        good("several", ["userId=alice,serverNode=DF%2028,isProduction=false"]),
-        good("spaces and tabs around everything", ["a = 1\t; p = 2 ; q , b=2"]),
-        good("properties", ["key1=value1;property1;property2, key2 = value2; propertyKey=value"]),
-        good("percent-encoded", ["serverNode=DF%2028,x=%E2%82%AC%2C%3B"]),
-        good("a percent sign that encodes nothing", ["a=100%"]),
-        good("an equals sign in a value", ["a=1=2=="]),
-        good("an empty value", ["a="]),
-        good("every character of a key", ["!#$%&'*+-.^_`|~09azAZ=1"]),
-        good("characters of a value", ["a=!#$%&'()*+-./09:<=>?@AZ[]^_`az{|}~"]),
-        good("several fields", ["a=1", "b=2,c=3;p", "d=4"]),
-        good("64 members", [&members(64)]),
-        good("64 members in two fields", [&members(32), &members(32)]),
-        good("8192 bytes", [&padded(8192)]),
-        good("8192 bytes in two fields", [&padded(4096), &padded(4095)]),
-        bad("65 members", [&members(65)]),
-        bad("65 members in two fields", [&members(32), &members(33)]),
-        bad("8193 bytes", [&padded(8193)]),
-        bad("8193 bytes in two fields", [&padded(4096), &padded(4096)]),
-        bad("empty", [""]),
-        bad("an empty member", ["a=1,,b=2"]),
-        bad("a comma at the end", ["a=1,"]),
-        bad("a semicolon at the end", ["a=1;"]),
-        bad("no value", ["a"]),
-        bad("an empty key", ["=1"]),
-        bad("a space in a key", ["a b=1"]),
-        bad("a key that is no token", ["a(b)=1"]),
-        bad("a quoted value", ["a=\"1\""]),
-        bad("a backslash", ["a=1\\2"]),
-        bad("a space in a value", ["a=1 2"]),
-        bad("not ASCII", ["a=\u{20ac}"]),
-        bad("a property that is no token", ["a=1;p q"]),
-        bad("a property of a bad value", ["a=1;p=\"2\""]),
-        bad("one bad member of many", ["a=1,b=2,c,d=4"]),
-        bad("a bad one besides", ["a=1", "b"]),
+        valid("a member", ["userId=alice"]),
+        valid("several", ["userId=alice,serverNode=DF%2028,isProduction=false"]),
+        valid("spaces and tabs around everything", ["a = 1\t; p = 2 ; q , b=2"]),
+        valid("properties", ["key1=value1;property1;property2, key2 = value2; propertyKey=value"]),
+        valid("percent-encoded", ["serverNode=DF%2028,x=%E2%82%AC%2C%3B"]),
+        valid("a percent sign that encodes nothing", ["a=100%"]),
+        valid("an equals sign in a value", ["a=1=2=="]),
+        valid("an empty value", ["a="]),
+        valid("every character of a key", ["!#$%&'*+-.^_`|~09azAZ=1"]),
+        valid("characters of a value", ["a=!#$%&'()*+-./09:<=>?@AZ[]^_`az{|}~"]),
+        valid("several fields", ["a=1", "b=2,c=3;p", "d=4"]),
+        valid("64 members", [&members(64)]),
+        valid("64 members in two fields", [&members(32), &members(32)]),
+        valid("8192 bytes", [&padded(8192)]),
+        valid("8192 bytes in two fields", [&padded(4096), &padded(4095)]),
+        invalid("65 members", [&members(65)]),
+        invalid("65 members in two fields", [&members(32), &members(33)]),
+        invalid("8193 bytes", [&padded(8193)]),
+        invalid("8193 bytes in two fields", [&padded(4096), &padded(4096)]),
+        invalid("empty", [""]),
+        invalid("an empty member", ["a=1,,b=2"]),
+        invalid("a comma at the end", ["a=1,"]),
+        invalid("a semicolon at the end", ["a=1;"]),
+        invalid("no value", ["a"]),
+        invalid("an empty key", ["=1"]),
+        invalid("a space in a key", ["a b=1"]),
+        invalid("a key that is no token", ["a(b)=1"]),
+        invalid("a quoted value", ["a=\"1\""]),
+        invalid("a backslash", ["a=1\\2"]),
+        invalid("a space in a value", ["a=1 2"]),
+        invalid("not ASCII", ["a=\u{20ac}"]),
+        invalid("a property that is no token", ["a=1;p q"]),
+        invalid("a property of a invalid value", ["a=1;p=\"2\""]),
+        invalid("one invalid member of many", ["a=1,b=2,c,d=4"]),
+        invalid("an invalid one as well", ["a=1", "b"]),
     ];
-    assert_fates("baggage", &[("traceparent", PARENT)], &cases).await;
+    assert_propagated("baggage", &[("traceparent", PARENT)], &cases).await;
 }
 
-/// The id that all three services have seen.
+/// Returns the request id, after asserting that all three services have received the same one.
 fn common_id(seen: &[HeaderMap; 3], case: &str) -> String {
     let ids = seen.each_ref().map(|seen| values(seen, "x-request-id"));
     assert_eq!(ids[0].len(), 1, "{case}: {ids:?}");
@@ -246,7 +252,7 @@ fn common_id(seen: &[HeaderMap; 3], case: &str) -> String {
     ids[0][0].to_owned()
 }
 
-/// Demands that this is a random UUID, as text (RFC 9562).
+/// Asserts that an id is a random UUID in its text form (RFC 9562).
 fn assert_random(id: &str, case: &str) {
     let groups: Vec<&str> = id.split('-').collect();
     assert_eq!(groups.iter().map(|group| group.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
@@ -257,42 +263,42 @@ fn assert_random(id: &str, case: &str) {
 }
 
 #[tokio::test]
-async fn the_id_of_a_request_travels_when_it_is_one_and_is_made_anew_otherwise() {
+async fn a_valid_request_id_is_propagated_and_an_invalid_one_replaced() {
     let metrics = Metrics::start();
     let cases = [
-        good("short", ["1"]),
-        good("a UUID", ["0190f5a4-7c1e-7bb2-9d8a-6f1f2a3b4c5d"]),
-        good("every character", ["azAZ09-._~:+/=@"]),
-        good("128 characters", [&"r".repeat(128)]),
-        bad("129 characters", [&"r".repeat(129)]),
-        bad("empty", [""]),
-        bad("a space", ["r 1"]),
-        bad("a comma", ["r-1,r-2"]),
-        bad("a quote", ["\"r-1\""]),
-        bad("an escape of a log", ["r-1%0a"]),
-        bad("a brace", ["${jndi}"]),
-        bad("not ASCII", ["r-\u{e9}"]),
-        bad("twice", ["r-1", "r-1"]),
-        bad("two", ["r-1", "r-2"]),
+        valid("short", ["1"]),
+        valid("a UUID", ["0190f5a4-7c1e-7bb2-9d8a-6f1f2a3b4c5d"]),
+        valid("every character", ["azAZ09-._~:+/=@"]),
+        valid("128 characters", [&"r".repeat(128)]),
+        invalid("129 characters", [&"r".repeat(129)]),
+        invalid("empty", [""]),
+        invalid("a space", ["r 1"]),
+        invalid("a comma", ["r-1,r-2"]),
+        invalid("a quote", ["\"r-1\""]),
+        invalid("an escape of a log", ["r-1%0a"]),
+        invalid("a brace", ["${jndi}"]),
+        invalid("not ASCII", ["r-\u{e9}"]),
+        invalid("twice", ["r-1", "r-1"]),
+        invalid("two", ["r-1", "r-2"]),
     ];
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::default(); 3]).await;
-        for Case { what, values: sent, is_good } in &cases {
+        for Case { what, values: sent, is_valid } in &cases {
             let case = format!("{doors:?}, {what}");
             let fields: Vec<_> = sent.iter().map(|id| ("x-request-id", id.as_str())).collect();
             let id = common_id(&chain.call(&fields, &case).await, &case);
-            if *is_good {
+            if *is_valid {
                 assert_eq!([id], **sent, "{case}");
             } else {
                 assert_random(&id, &case);
             }
-            assert_eq!(dropped(&metrics), counts("x-request-id", u64::from(!is_good)), "{case}");
+            assert_eq!(dropped(&metrics), counts("x-request-id", u64::from(!is_valid)), "{case}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_request_without_an_id_is_given_one_of_its_own_at_the_edge() {
+async fn the_edge_generates_an_id_for_a_request_without_one() {
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::default(); 3]).await;
         let case = format!("{doors:?}");
@@ -304,7 +310,7 @@ async fn a_request_without_an_id_is_given_one_of_its_own_at_the_edge() {
     }
 }
 
-/// The request ids of all spans that this thread opens, and of the spans around each event.
+/// Layer that records the request ids of all spans, and of the spans around each event.
 #[derive(Clone, Default)]
 struct Ids {
     spans: Arc<Mutex<Vec<(&'static str, String)>>>,
@@ -334,7 +340,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ids {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        // What the chain's handlers say.
+        // Only the events of the handlers in the chain.
         if event.metadata().target().ends_with("support::chain") {
             let mut spans = context.event_scope(event).into_iter().flatten();
             let id = spans.find_map(|span| span.extensions().get::<String>().cloned());
@@ -344,11 +350,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ids {
 }
 
 #[tokio::test]
-async fn the_id_of_a_request_is_in_the_log_of_every_service() {
+async fn the_request_id_is_in_the_spans_of_every_service() {
     let ids = Ids::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(ids.clone()));
-    // As long as there is one subscriber only, tracing takes the word of whichever thread meets an
-    // event first, another test's for instance, that nobody listens.
+    // While only one subscriber exists, tracing caches the interest in a call site as the first
+    // thread evaluates it, which may be the thread of a test without a subscriber. A second
+    // subscriber disables that.
     let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let chain = Chain::start(Doors::Layers, [Station::default(); 3]).await;
     for fields in [&[][..], &[("x-request-id", "r-1")]] {
@@ -363,10 +370,10 @@ async fn the_id_of_a_request_is_in_the_log_of_every_service() {
 }
 
 #[tokio::test]
-async fn a_listed_field_travels_as_far_as_the_services_list_it() {
+async fn a_listed_field_is_propagated_as_far_as_the_services_list_it() {
     let (every, one) = (every_hop("x-experiment"), one_hop("x-experiment"));
     let (every, one) = (Some(&every), Some(&one));
-    // The client sends it to the edge in any case: there, it is metadata as any other.
+    // The edge always receives the field, because the client sends it as metadata.
     let cases = [
         ("nowhere", [None, None, None], [true, false, false]),
         ("everywhere", [every, every, every], [true, true, true]),
@@ -394,7 +401,7 @@ async fn a_listed_field_travels_as_far_as_the_services_list_it() {
 }
 
 #[tokio::test]
-async fn all_values_of_a_listed_field_travel_as_they_are_and_in_order() {
+async fn all_values_of_a_listed_field_are_propagated_unchanged_and_in_order() {
     let list = [every_hop("X-Many"), every_hop("x-blob-bin"), every_hop("x-odd")];
     let fields = [
         ("x-many", "2"),
@@ -422,7 +429,7 @@ async fn a_trace_and_its_baggage_can_be_listed_for_one_hop() {
     let cases = [
         (&["baggage"][..], &["traceparent", "tracestate"][..]),
         (&["tracestate"], &["traceparent", "baggage"]),
-        // A state goes no further than its trace.
+        // `tracestate` is not propagated without `traceparent`.
         (&["traceparent"], &["baggage"]),
         (&["traceparent", "tracestate", "baggage"], &[]),
     ];
@@ -444,18 +451,18 @@ async fn a_trace_and_its_baggage_can_be_listed_for_one_hop() {
     }
 }
 
-/// Ways out of a service.
-fn ways(channel: &Channel) -> [(&'static str, Door); 2] {
+/// A client layer and a client interceptor around the same channel.
+fn clients(channel: &Channel) -> [(&'static str, Door); 2] {
     let layered = ClientLayer::new().wrap(channel.clone());
     let intercepted = InterceptedService::new(channel.clone(), ClientInterceptor::new());
     [
-        ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
-        ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),
+        ("layer", Door::new(layered.map_response(|response| response.map(Body::new)))),
+        ("interceptor", Door::new(intercepted.map_response(|response| response.map(Body::new)))),
     ]
 }
 
 #[tokio::test]
-async fn what_goes_one_hop_is_named_on_the_wire_for_the_receiver() {
+async fn one_hop_fields_are_named_in_a_field_for_the_receiver() {
     let probe = Probe::default();
     let server = probe.bare().await;
     let channel = server.connect().await;
@@ -467,14 +474,14 @@ async fn what_goes_one_hop_is_named_on_the_wire_for_the_receiver() {
         (&["x-debug"], &["x-debug"]),
         (&["baggage", "x-debug"], &["baggage", "x-debug"]),
     ];
-    for (way, channel) in ways(&channel) {
+    for (client, channel) in clients(&channel) {
         for (listed, expected) in cases {
-            let case = format!("{way}, {listed:?}");
+            let case = format!("{client}, {listed:?}");
             let others = names.iter().filter(|name| !listed.contains(name));
             let lists = listed.iter().map(|name| one_hop(name));
             let lists = lists.chain(others.map(|name| every_hop(name)));
             let context = context_of(&sent, lists).await;
-            // What a handler copies, or makes up, is not relayed.
+            // A value that a handler copies or sets itself is not sent.
             let copied = [("x-passport-one-hop", "x-experiment,x-request-id")];
             context.scope(call(Kind::Unary, channel.clone(), &copied)).await.expect(&case);
 
@@ -494,7 +501,7 @@ async fn what_goes_one_hop_is_named_on_the_wire_for_the_receiver() {
 }
 
 #[tokio::test]
-async fn what_a_call_brings_along_itself_stays_as_it_is() {
+async fn fields_that_a_call_has_already_are_not_replaced() {
     let child = PARENT.replace("b7ad6b7169203331", "00f067aa0ba902b7");
     let sent = [
         ("x-request-id", "r-1"),
@@ -508,7 +515,7 @@ async fn what_a_call_brings_along_itself_stays_as_it_is() {
     let cases: [(&str, Fields<'_>, &[&str]); 8] = [
         ("nothing", &[], &[]),
         ("an id", &[("x-request-id", "r-2")], &[]),
-        // A state that came in belongs to the trace that came in.
+        // The received state belongs to the received trace.
         ("a trace", &[("traceparent", &child)], &["tracestate"]),
         ("a trace with a state", &[("traceparent", &child), ("tracestate", "b=2")], &[]),
         ("a state", &[("tracestate", "b=2")], &[]),
@@ -532,7 +539,7 @@ async fn what_a_call_brings_along_itself_stays_as_it_is() {
                     false => vec![came_in],
                 };
                 assert_eq!(values(&second, name), expected, "{case}: {name}");
-                // One that came in has gone its one hop, and one of the call's own begins to travel.
+                // The received value has gone its one hop. A value of the call itself goes one more.
                 let stays = name == "x-debug" && !is_own;
                 let expected = if stays { vec![] } else { expected };
                 assert_eq!(values(&third, name), expected, "{case}: {name}, further on");
@@ -541,9 +548,9 @@ async fn what_a_call_brings_along_itself_stays_as_it_is() {
     }
 }
 
-/// A client can keep its own fields from travelling, and nothing else.
+/// A client can stop the propagation of its own fields, and of nothing else.
 #[tokio::test]
-async fn a_client_that_names_fields_for_one_hop_stops_its_own() {
+async fn a_client_can_name_its_own_fields_for_one_hop() {
     let list = [every_hop("x-experiment"), every_hop("x-other")];
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
@@ -566,7 +573,7 @@ async fn a_client_that_names_fields_for_one_hop_stops_its_own() {
 }
 
 #[tokio::test]
-async fn of_a_field_that_is_listed_twice_what_was_said_last_counts() {
+async fn the_last_entry_of_a_field_that_is_listed_twice_is_used() {
     let cases = [
         ([one_hop("x-debug"), every_hop("x-debug")], [1, 1, 1]),
         ([every_hop("x-debug"), one_hop("x-debug")], [1, 1, 0]),
@@ -582,9 +589,9 @@ async fn of_a_field_that_is_listed_twice_what_was_said_last_counts() {
     }
 }
 
-/// So that nobody can have all metadata of a service's connection to others refused.
+/// Otherwise a client could make a service exceed the metadata limit of the services that it calls.
 #[tokio::test]
-async fn listed_fields_that_are_too_large_together_are_dropped_and_counted() {
+async fn listed_fields_that_exceed_their_maximum_size_together_are_dropped_and_counted() {
     let list = [every_hop("x-experiment"), every_hop("x-other")];
     // A field counts as gRPC counts metadata.
     let room = 4096 - "x-experiment".len() - 32 - "x-other".len() - 32 - "1".len();
@@ -606,24 +613,24 @@ async fn listed_fields_that_are_too_large_together_are_dropped_and_counted() {
     }
 }
 
-/// A request must not be able to say so much that looking it up takes long.
+/// The size is limited because each field is looked up in the list.
 #[tokio::test]
-async fn a_list_of_fields_for_one_hop_that_is_too_large_to_be_read_may_name_any_of_them() {
+async fn an_oversized_list_of_one_hop_fields_counts_as_naming_all_fields() {
     let list = [every_hop("x-experiment")];
     for doors in Doors::ALL {
         let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
-        for (length, travels) in [(1024, true), (1025, false)] {
+        for (length, is_propagated) in [(1024, true), (1025, false)] {
             let case = format!("{doors:?}, {length}");
             let marks = ",".repeat(length);
             let fields = [("x-passport-one-hop", &*marks), ("x-experiment", "blue")];
             let [_, second, _] = chain.call(&fields, &case).await;
-            assert_eq!(second.contains_key("x-experiment"), travels, "{case}");
+            assert_eq!(second.contains_key("x-experiment"), is_propagated, "{case}");
         }
     }
 }
 
 #[test]
-fn fields_that_somebody_else_decides_about_cannot_be_listed() {
+fn reserved_and_protocol_fields_cannot_be_listed() {
     let reserved = [
         "authorization",
         "Authorization",

@@ -1,4 +1,4 @@
-//! What the tests of others rely on in the test kit.
+//! The public test kit (feature `test-util`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,8 +21,8 @@ fn issuer() -> TestIssuer {
     TestIssuer::new("https://id.example.com")
 }
 
-/// Some time, for tokens whose times matter.
-fn noon() -> SystemTime {
+/// A fixed time, for tokens that are verified at a given time.
+fn test_time() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
@@ -35,19 +35,19 @@ async fn connect(provider: &IdentityProvider) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Asks for a path. Returns the head of the answer, and the body as far as it came.
+/// Requests a path. Returns the head of the response, and the bytes of the body that arrived.
 async fn get(provider: &IdentityProvider, path: &str) -> (String, Vec<u8>) {
     let mut socket = connect(provider).await;
     socket.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(0);
-    let body = answer.split_off(end);
-    (String::from_utf8(answer).unwrap(), body.get(4..).unwrap_or_default().to_vec())
+    let mut response = Vec::new();
+    socket.read_to_end(&mut response).await.unwrap();
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(0);
+    let body = response.split_off(end);
+    (String::from_utf8(response).unwrap(), body.get(4..).unwrap_or_default().to_vec())
 }
 
 #[tokio::test]
-async fn an_edge_takes_the_tokens_of_a_test() {
+async fn an_edge_accepts_the_tokens_of_a_test_issuer() {
     let issuer = issuer();
     let probe = Probe::default();
     let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
@@ -79,7 +79,7 @@ fn a_key_of_every_algorithm_signs_what_its_public_half_verifies() {
 }
 
 #[test]
-fn no_key_is_shown() {
+fn debug_shows_no_key_material() {
     let secret = "0123456789abcdef0123456789abcdef";
     let key = SigningKey::hmac(Algorithm::HS256, "shared", secret);
     let issuer = issuer().signed_by(&key);
@@ -92,42 +92,42 @@ fn no_key_is_shown() {
 
 #[test]
 #[should_panic(expected = "ES256 is not symmetric")]
-fn a_secret_is_for_no_other_algorithm() {
+fn an_hmac_key_needs_a_symmetric_algorithm() {
     drop(SigningKey::hmac(Algorithm::ES256, "1", [7; 32]));
 }
 
 #[test]
 #[should_panic(expected = "ES256 is not RSA")]
-fn only_rsa_keys_are_of_several_algorithms() {
+fn only_rsa_keys_can_change_their_algorithm() {
     drop(SigningKey::generate(Algorithm::ES256, "1").with_algorithm(Algorithm::RS256));
 }
 
 #[test]
-#[should_panic(expected = "100 is not the status of a response")]
-fn an_answer_has_the_status_of_a_response() {
+#[should_panic(expected = "100 is not the status of a final response")]
+fn a_mock_response_has_the_status_of_a_final_response() {
     drop(MockResponse::status(100));
 }
 
 #[test]
-fn a_token_has_its_times_to_the_second() {
+fn a_token_is_valid_from_its_issue_to_its_expiry() {
     let issuer = issuer();
     let verifier = Verifier::new([issuer.issuer().leeway(Duration::ZERO)]).unwrap();
-    let token = issuer.token("alice").issued_at(noon());
+    let token = issuer.token("alice").issued_at(test_time());
     let usual = token.clone().sign();
     let short = token.clone().expires_in(seconds(10)).sign();
-    let moved = token.expires_in(seconds(10)).issued_at(noon() + seconds(60)).sign();
+    let moved = token.expires_in(seconds(10)).issued_at(test_time() + seconds(60)).sign();
     for (token, first, last) in [(&usual, 0, 299), (&short, 0, 9), (&moved, 60, 69)] {
-        let at = |second| verifier.verify_at(token, noon() + seconds(second)).map(drop);
+        let at = |second| verifier.verify_at(token, test_time() + seconds(second)).map(drop);
         assert_eq!(at(first), Ok(()));
         assert_eq!(at(last), Ok(()));
         assert_eq!(at(last + 1), Err(TokenError::Expired));
     }
-    let early = verifier.verify_at(&moved, noon() + seconds(59));
+    let early = verifier.verify_at(&moved, test_time() + seconds(59));
     assert_eq!(early.err(), Some(TokenError::IssuedInFuture));
 }
 
 #[test]
-fn an_expired_token_is_expired_whatever_the_leeway_and_its_lifetime() {
+fn an_expired_token_is_expired_for_every_leeway_and_lifetime() {
     let issuer = issuer();
     let verifier = Verifier::new([issuer.issuer().leeway(seconds(600))]).unwrap();
     for token in [
@@ -140,7 +140,7 @@ fn an_expired_token_is_expired_whatever_the_leeway_and_its_lifetime() {
 }
 
 #[test]
-fn of_two_changes_to_one_thing_the_last_counts() {
+fn the_last_value_of_a_setting_is_used() {
     let issuer = issuer();
     let verifier = issuer.verifier();
     let other = SigningKey::generate(Algorithm::EdDSA, "other");
@@ -160,7 +160,7 @@ fn of_two_changes_to_one_thing_the_last_counts() {
 }
 
 #[test]
-fn a_claim_may_be_anything_and_a_parameter_may_be_missing() {
+fn claims_can_be_any_json_and_header_parameters_can_be_removed() {
     let issuer = issuer();
     let verifier = issuer.verifier();
     let token = || issuer.token("alice");
@@ -172,7 +172,7 @@ fn a_claim_may_be_anything_and_a_parameter_may_be_missing() {
 }
 
 #[test]
-fn raw_parts_go_into_a_token_as_they_are() {
+fn raw_parts_of_a_token_are_used_unchanged() {
     let token = issuer().token("alice").roles(["buyer"]);
     let raw = token.raw_header(" {}").raw_claims([0xff]).sign_with(|message| {
         assert_eq!(message, b"IHt9._w");
@@ -182,18 +182,18 @@ fn raw_parts_go_into_a_token_as_they_are() {
 }
 
 #[test]
-fn a_clock_stands_still_until_it_is_moved() {
-    let clock = Clock::at(noon());
+fn a_clock_stands_still_until_it_is_advanced_or_set() {
+    let clock = Clock::at(test_time());
     let (same, source) = (clock.clone(), clock.source());
-    assert_eq!(source(), noon());
+    assert_eq!(source(), test_time());
     clock.advance(seconds(60));
-    assert_eq!((same.now(), source()), (noon() + seconds(60), noon() + seconds(60)));
-    same.set(noon() - seconds(1));
-    assert_eq!((clock.now(), source()), (noon() - seconds(1), noon() - seconds(1)));
+    assert_eq!((same.now(), source()), (test_time() + seconds(60), test_time() + seconds(60)));
+    same.set(test_time() - seconds(1));
+    assert_eq!((clock.now(), source()), (test_time() - seconds(1), test_time() - seconds(1)));
 }
 
 #[test]
-fn a_clock_begins_with_the_present() {
+fn a_new_clock_shows_the_system_time() {
     let before = SystemTime::now();
     let clock = Clock::new();
     assert!((before..=SystemTime::now()).contains(&clock.now()));
@@ -203,18 +203,18 @@ fn a_clock_begins_with_the_present() {
 }
 
 #[tokio::test]
-async fn an_identity_provider_has_tokens_that_its_keys_verify() {
+async fn the_published_keys_verify_the_tokens_of_an_identity_provider() {
     let provider = IdentityProvider::start().await.audience("shop");
     let verifier = Verifier::new([provider.issuer()]).unwrap();
     verifier.wait_until_ready().await;
     let good = verifier.verify(&provider.token("alice").sign()).unwrap();
     assert_eq!((good.issuer(), good.context().id()), (provider.url(), "alice"));
-    assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
+    assert_eq!(provider.received_paths(), [DISCOVERY, KEYS]);
     assert_eq!(provider.fetches(), 1);
 }
 
 #[tokio::test]
-async fn a_rotation_keeps_the_key_before_and_withdraws_those_before_that() {
+async fn a_rotation_keeps_the_previous_key_and_withdraws_earlier_ones() {
     let provider = IdentityProvider::start().await;
     let mut tokens = vec![provider.token("alice").sign()];
     for _ in 0..2 {
@@ -229,7 +229,7 @@ async fn a_rotation_keeps_the_key_before_and_withdraws_those_before_that() {
 }
 
 #[tokio::test]
-async fn the_last_key_that_is_published_signs() {
+async fn the_last_published_key_signs() {
     let provider = IdentityProvider::start().await;
     let keys = ["a", "b"].map(|kid| SigningKey::generate(Algorithm::EdDSA, kid));
     provider.publish(&keys);
@@ -245,7 +245,7 @@ async fn the_last_key_that_is_published_signs() {
 }
 
 #[tokio::test]
-async fn who_waits_in_silence_gets_the_next_answer() {
+async fn a_stalled_request_gets_the_next_response() {
     let provider = IdentityProvider::start().await;
     provider.set_discovery_response(MockResponse::stalled());
     provider.set_keys_response(MockResponse::stalled());
@@ -254,32 +254,32 @@ async fn who_waits_in_silence_gets_the_next_answer() {
     assert!(verifier.check_ready().is_err());
     provider.reset();
     verifier.wait_until_ready().await;
-    // Nobody had to ask again.
-    assert_eq!(provider.paths(), [DISCOVERY, KEYS]);
+    // The stalled requests got their responses; none was sent again.
+    assert_eq!(provider.received_paths(), [DISCOVERY, KEYS]);
 
     provider.set_keys_response(MockResponse::stalled());
-    let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
+    let (response, ()) = tokio::join!(get(&provider, KEYS), async {
         provider.wait_for_fetches(2).await;
         provider.set_keys_response(MockResponse::stalled());
         provider.set_keys_response(MockResponse::body("at last"));
     });
-    assert_eq!(answer.1, b"at last");
+    assert_eq!(response.1, b"at last");
 }
 
 #[tokio::test]
-async fn the_answer_to_a_request_is_decided_when_it_counts() {
+async fn the_response_is_chosen_when_the_request_is_counted() {
     let provider = IdentityProvider::start().await;
     provider.set_keys_response(MockResponse::body("first"));
-    let (answer, ()) = tokio::join!(get(&provider, KEYS), async {
+    let (response, ()) = tokio::join!(get(&provider, KEYS), async {
         provider.wait_for_fetches(1).await;
         provider.set_keys_response(MockResponse::body("second"));
     });
-    assert_eq!(answer.1, b"first");
+    assert_eq!(response.1, b"first");
     assert_eq!(get(&provider, KEYS).await.1, b"second");
 }
 
 #[tokio::test]
-async fn an_answer_says_what_it_is_told_to() {
+async fn a_mock_response_has_the_status_headers_and_body_that_were_set() {
     let provider = IdentityProvider::start().await;
     let (head, body) = get(&provider, "/elsewhere").await;
     assert!(head.starts_with("HTTP/1.1 404 \r\n"), "{head}");
@@ -296,11 +296,11 @@ async fn an_answer_says_what_it_is_told_to() {
     assert!(head.starts_with("HTTP/1.1 500 \r\n"), "{head}");
     assert!(head.contains("\r\ncontent-type: application/json"), "{head}");
     assert_eq!(body, b"{}");
-    assert_eq!(provider.paths(), ["/elsewhere", KEYS, DISCOVERY]);
+    assert_eq!(provider.received_paths(), ["/elsewhere", KEYS, DISCOVERY]);
 }
 
 #[tokio::test]
-async fn an_answer_breaks_off_or_goes_on_when_it_is_told_to() {
+async fn a_mock_response_can_be_truncated_throttled_oversized_or_absent() {
     let provider = IdentityProvider::start().await;
     let keys = get(&provider, KEYS).await.1;
     let length = format!("content-length: {}", keys.len());
@@ -326,7 +326,7 @@ async fn an_answer_breaks_off_or_goes_on_when_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_dropped_answers_nobody_and_frees_its_port() {
+async fn dropping_a_provider_closes_its_connections_and_frees_its_port() {
     let provider = IdentityProvider::start().await;
     provider.set_keys_response(MockResponse::stalled());
     let mut waiting = connect(&provider).await;
@@ -335,10 +335,10 @@ async fn a_provider_that_is_dropped_answers_nobody_and_frees_its_port() {
     provider.wait_for_fetches(1).await;
     drop(provider);
 
-    let mut answer = Vec::new();
-    // Closed or reset: there is no answer in it.
-    drop(timeout(seconds(10), waiting.read_to_end(&mut answer)).await.expect("still open"));
-    assert_eq!(answer, b"");
+    let mut response = Vec::new();
+    // Closed or reset, without a response.
+    drop(timeout(seconds(10), waiting.read_to_end(&mut response)).await.expect("still open"));
+    assert_eq!(response, b"");
     let free = async {
         while TcpListener::bind(address).await.is_err() {
             yield_now().await;

@@ -1,6 +1,7 @@
-//! A context and its metadata are two forms of the same thing, and nothing else reads like one.
+//! The `x-user-*` wire format: the shared test vectors, and properties of encoder and decoder.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use allocation_counter::measure;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -28,7 +29,7 @@ struct Valid {
     metadata: BTreeMap<String, String>,
 }
 
-/// Each character of a value is one byte.
+/// A pair of key and value is one field. Each character of a value is one byte.
 #[derive(Deserialize)]
 struct Invalid {
     name: String,
@@ -118,7 +119,7 @@ fn every_valid_vector_is_written_and_read() {
 }
 
 #[test]
-fn what_others_may_write_is_read() {
+fn every_decode_only_vector_is_read() {
     for Valid { name, context, metadata } in vectors().decode_only {
         let user = context.build().expect(&name);
         let received = headers(metadata.iter().map(|(key, value)| (&**key, value.as_bytes())));
@@ -153,7 +154,7 @@ async fn the_vectors_hold_over_a_real_connection() {
         assert_eq!(seen.user.as_ref().map(Fields::from), Some(context), "{name}");
     }
     for Invalid { name, metadata, error } in invalid {
-        // What is not ASCII cannot be written with this client; the test above has it.
+        // This client cannot send values outside of ASCII; the test above covers them.
         if !metadata.iter().all(|(_, value)| value.is_ascii()) {
             continue;
         }
@@ -169,14 +170,43 @@ async fn the_vectors_hold_over_a_real_connection() {
 }
 
 #[test]
-fn no_headers_are_no_context() {
+fn headers_without_context_keys_have_no_context() {
     assert_eq!(UserContext::read_from(&HeaderMap::new()), Ok(None));
     let others = headers([("x-request-id", &b"7"[..]), ("user-agent", b"x"), ("x-us", b"y")]);
     assert_eq!(UserContext::read_from(&others), Ok(None));
 }
 
+/// The encoded form of a text by the letter of the specification.
+fn specified(text: &str, is_item: bool) -> String {
+    let last = text.len() - 1;
+    let mut encoded = String::new();
+    for (index, byte) in text.bytes().enumerate() {
+        let is_outer_space = byte == b' ' && (index == 0 || index == last);
+        let is_separator = is_item && byte == b',';
+        if matches!(byte, 0x20..=0x7e) && byte != b'%' && !is_outer_space && !is_separator {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
+    }
+    encoded
+}
+
 #[test]
-fn a_control_character_is_refused_where_the_context_is_made() {
+fn every_character_is_encoded_as_specified_at_every_position() {
+    let ascii = (' '..='~').map(String::from);
+    for text in ascii.chain(["é", "€", "🧪", "\u{a0}", "  ", "   ", "% "].map(str::to_owned)) {
+        for text in [format!("a{text}b"), format!("{text}b"), format!("a{text}"), text] {
+            let user = UserContext::builder(&text).roles([&*text, "r"]).build().unwrap();
+            let headers = written(&user);
+            assert_eq!(headers["x-user-id"], specified(&text, false), "{text:?}");
+            assert_eq!(headers["x-user-roles"], specified(&text, true) + ",r", "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn building_a_context_with_a_control_character_fails() {
     for control in ['\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{9f}'] {
         let text = format!("a{control}b");
         let user = || UserContext::builder("u");
@@ -194,7 +224,7 @@ fn a_control_character_is_refused_where_the_context_is_made() {
 }
 
 #[test]
-fn an_empty_value_is_refused_where_the_context_is_made() {
+fn building_a_context_with_an_empty_value_fails() {
     let user = || UserContext::builder("u");
     for (key, context) in [
         ("x-user-id", UserContext::builder("")),
@@ -208,7 +238,7 @@ fn an_empty_value_is_refused_where_the_context_is_made() {
 }
 
 #[test]
-fn an_attribute_has_a_name_that_stands_for_nothing_else() {
+fn an_attribute_name_must_be_valid_and_no_alias_of_another_key() {
     let build = |name: &str| UserContext::builder("u").attribute(name, "v").build();
     for name in ["tenant", "session-id", "2fa", "a-1-b", "tenantid", "idp", "bin-day", "roles2"] {
         let user = build(name).expect(name);
@@ -250,28 +280,28 @@ fn an_attribute_has_a_name_that_stands_for_nothing_else() {
 }
 
 #[test]
-fn a_context_may_be_as_large_as_its_budget_and_not_a_byte_larger() {
+fn a_context_may_have_its_maximum_size_and_not_a_byte_more() {
     // As gRPC counts: name, value, and 32 for each key.
     let id = "x-user-id".len() + 1 + 32;
     let roles = "x-user-roles".len() + "a,%20b".len() + 32;
     let size = id + roles;
     let context = || UserContext::builder("u").roles(["a", " b"]);
     assert!(context().max_size(size).build().is_ok());
-    let expected = ContextError::TooLarge { size, budget: size - 1 };
+    let expected = ContextError::TooLarge { size, max_size: size - 1 };
     assert_eq!(context().max_size(size - 1).build(), Err(expected));
 
     let default = UserContext::DEFAULT_MAX_SIZE;
     let largest = "u".repeat(default - "x-user-id".len() - 32);
     let user = UserContext::builder(&largest).build().unwrap();
     assert_eq!(UserContext::read_from(&written(&user)), Ok(Some(user)));
-    let expected = ContextError::TooLarge { size: default + 1, budget: default };
+    let expected = ContextError::TooLarge { size: default + 1, max_size: default };
     assert_eq!(UserContext::builder(largest.clone() + "u").build(), Err(expected.clone()));
     let larger = headers([("x-user-id", (largest + "u").as_bytes())]);
     assert_eq!(UserContext::read_from(&larger), Err(expected));
 }
 
 #[test]
-fn what_is_far_too_large_is_refused_where_the_context_is_made() {
+fn building_a_far_too_large_context_fails() {
     let many = (0..10_000).map(|number| format!("role-{number}"));
     for (case, context) in [
         ("64 KiB", UserContext::builder("u").attribute("note", "x".repeat(64 * 1024))),
@@ -284,7 +314,7 @@ fn what_is_far_too_large_is_refused_where_the_context_is_made() {
 }
 
 #[test]
-fn writing_a_context_takes_away_whatever_read_like_one() {
+fn writing_a_context_removes_all_spellings_of_its_keys() {
     let user = UserContext::builder("alice").build().unwrap();
     for name in [
         "x-user-id",
@@ -310,7 +340,7 @@ fn writing_a_context_takes_away_whatever_read_like_one() {
 }
 
 #[test]
-fn headers_without_room_for_a_context_are_told_and_left_without_one() {
+fn writing_to_full_headers_fails_and_leaves_no_part_of_the_context() {
     let mut headers = HeaderMap::new();
     for number in 0.. {
         let name = HeaderName::from_bytes(format!("n-{number}").as_bytes()).unwrap();
@@ -325,7 +355,7 @@ fn headers_without_room_for_a_context_are_told_and_left_without_one() {
 
     headers.remove("n-0");
     assert_eq!(user.write_to(&mut headers), Err(ContextError::NoRoom));
-    assert!(!headers.contains_key("x-user-id"), "half of the context was written");
+    assert!(!headers.contains_key("x-user-id"), "a part of the context was written");
     headers.remove("n-1");
     assert_eq!(user.write_to(&mut headers), Ok(()));
 }
@@ -349,7 +379,7 @@ fn reading_a_context_of_the_usual_keys_allocates_once() {
 }
 
 #[test]
-fn an_item_is_found_wherever_it_is_in_its_list() {
+fn an_item_is_found_at_every_position_of_a_list() {
     for length in [1, 7, 8, 9, 50] {
         let name = |number: usize| format!("warehouse:inventory:item-{number:02}:read");
         let own: Vec<String> = (0..length).map(name).collect();
@@ -378,7 +408,7 @@ fn an_item_is_found_wherever_it_is_in_its_list() {
 }
 
 #[test]
-fn debug_shows_neither_the_address_nor_attributes() {
+fn debug_shows_neither_the_email_nor_attribute_values() {
     let builder = UserContext::builder("alice").email("a@example.com").attribute("pin", "secret-1");
     for debug in [format!("{builder:?}"), format!("{:?}", builder.clone().build().unwrap())] {
         assert!(debug.contains("alice") && debug.contains("pin"), "{debug}");
@@ -398,7 +428,7 @@ fn a_name_is_reserved_whatever_separates_its_letters() {
     }
 }
 
-/// Any text, with what the format treats in a way of its own more often than chance has it.
+/// Any text, in which characters with a special meaning in the format are frequent.
 fn text() -> impl Strategy<Value = String> {
     let special = prop::sample::select(vec![
         ' ', ',', '%', '%', '2', 'C', '0', 'a', 'é', '\u{301}', '\u{200d}', '\u{202e}', '🧪',
@@ -424,7 +454,7 @@ fn fields() -> impl Strategy<Value = Fields> {
     )
 }
 
-/// A context that differs little from this one: its items are split or joined.
+/// A similar context, whose roles are joined into one or split at commas.
 fn neighbour(fields: &Fields) -> Fields {
     let mut other = fields.clone();
     other.roles = if other.roles.len() > 1 {
@@ -435,7 +465,7 @@ fn neighbour(fields: &Fields) -> Fields {
     other
 }
 
-/// Bytes as they may be received: mostly well-formed.
+/// Bytes of a received value: mostly well-formed.
 fn raw_value() -> impl Strategy<Value = Vec<u8>> {
     let pieces: [&[u8]; 16] = [
         b"a",
@@ -462,7 +492,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_written_is_read_again(fields in fields()) {
+    fn a_written_context_is_read_back(fields in fields()) {
         let bad = |text: &String| text.is_empty() || text.chars().any(char::is_control);
         let built = fields.build();
         prop_assert_eq!(built.is_err(), fields.texts().any(bad));
@@ -484,7 +514,7 @@ proptest! {
     }
 
     #[test]
-    fn values_are_visible_ascii_without_outer_blanks(fields in fields()) {
+    fn values_are_printable_ascii_without_outer_spaces(fields in fields()) {
         if let Ok(user) = fields.build() {
             for value in written(&user).values() {
                 let bytes = value.as_bytes();
@@ -496,14 +526,14 @@ proptest! {
     }
 
     #[test]
-    fn plain_lists_are_written_as_anyone_would(roles in vec("[!-$&-+.-~]{1,8}", 1..6)) {
+    fn plain_items_are_joined_by_commas(roles in vec("[!-$&-+.-~]{1,8}", 1..6)) {
         let user = UserContext::builder("u").roles(&roles).build().unwrap();
         let headers = written(&user);
         prop_assert_eq!(&headers["x-user-roles"], &roles.join(","));
     }
 
     #[test]
-    fn whatever_is_read_is_read_the_same_when_it_is_written_again(values in vec(raw_value(), 4)) {
+    fn writing_and_reading_a_context_again_does_not_change_it(values in vec(raw_value(), 4)) {
         let keys = ["x-user-id", "x-user-roles", "x-user-permissions", "x-user-tenant"];
         let received = headers(keys.into_iter().zip(values.iter().map(Vec::as_slice)));
         if let Ok(Some(user)) = UserContext::read_from(&received) {

@@ -1,34 +1,47 @@
-//! Text, eight bytes at a time.
+//! SIMD within a register (SWAR): byte-wise operations on text, eight bytes at a time.
+//!
+//! Reading a context checks each byte of its values, splits the lists, and hashes their items, on
+//! every hop. Instructions that this crate adds to a call, counted by the instruction benchmark for
+//! a user with one role and two permissions:
+//!
+//! | implementation | hop | edge |
+//! |---|--:|--:|
+//! | SWAR, and a hash of each item | 11,422 | 11,179 |
+//! | byte by byte, and a hash of each item (FNV-1a) | 11,728 | 11,264 |
+//! | byte by byte, without hashes | 11,541 | 11,214 |
+//!
+//! The last one also compares every item byte by byte when a policy looks for a permission.
 
-/// A word of eight times the same byte.
+/// A word with the same byte eight times.
 pub(crate) const fn splat(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The words of a text, its first byte the lowest of the first one. The last word is filled up; it
-/// is nothing but `filler` when the text has no more bytes for it.
+/// The little-endian words of a text. The last word is padded with `padding`; if the length is a
+/// multiple of eight, it consists of padding only.
 #[inline]
-pub(crate) fn words(text: &[u8], filler: u8) -> impl Iterator<Item = u64> {
+pub(crate) fn words(text: &[u8], padding: u8) -> impl Iterator<Item = u64> {
     let (whole, rest) = text.as_chunks::<8>();
     let whole = whole.iter().map(|word| u64::from_le_bytes(*word));
-    whole.chain([last_word(text, rest, filler)])
+    whole.chain([last_word(text, rest, padding)])
 }
 
-/// The word that begins at this byte of a text, or at its end. It is filled up.
+/// The little-endian word that starts at byte `at` of a text, padded with `padding` if it extends
+/// beyond the end.
 #[inline]
-pub(crate) fn word_at(text: &[u8], at: usize, filler: u8) -> u64 {
+pub(crate) fn word_at(text: &[u8], at: usize, padding: u8) -> u64 {
     let rest = &text[at..];
     match rest.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),
-        None => last_word(text, rest, filler),
+        None => last_word(text, rest, padding),
     }
 }
 
-/// The word of the at most seven bytes that are the rest of a text.
+/// The padded word of `rest`, the last zero to seven bytes of `text`.
 #[inline]
-fn last_word(text: &[u8], rest: &[u8], filler: u8) -> u64 {
+fn last_word(text: &[u8], rest: &[u8], padding: u8) -> u64 {
     let bits = 8 * rest.len();
-    // A few loads that overlap, in place of one for each byte.
+    // At most three overlapping loads instead of one for each byte.
     let word = match (text.last_chunk(), rest.first_chunk(), rest.last_chunk(), rest) {
         (_, _, _, []) => 0,
         (Some(last), ..) => u64::from_le_bytes(*last) >> (64 - bits),
@@ -43,14 +56,15 @@ fn last_word(text: &[u8], rest: &[u8], filler: u8) -> u64 {
         }
         (.., [only]) => u64::from(*only),
     };
-    word | splat(filler) << bits
+    word | splat(padding) << bits
 }
 
-/// The highest bit of each byte of the word that is this one.
+/// A mask with the highest bit of each byte of the word that equals `byte`.
 #[inline]
 pub(crate) fn equal(word: u64, byte: u8) -> u64 {
     let difference = word ^ splat(byte);
-    // The lower bits of a byte make its highest one, and none of the next.
+    // Adding 0x7f to the lower seven bits of a byte sets its highest bit unless they are all zero,
+    // and does not carry into the next byte.
     let lower = (difference & splat(0x7f)) + splat(0x7f);
     !(lower | difference) & splat(0x80)
 }
@@ -60,30 +74,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_in_one_word_and_in_its_order() {
+    fn the_words_of_a_text_hold_all_its_bytes_in_order() {
         let text: Vec<u8> = (1..=40).collect();
         for length in 0..text.len() {
             let bytes = &text[..length];
             let mut joined: Vec<u8> = words(bytes, b'.').flat_map(u64::to_le_bytes).collect();
-            assert!(joined.drain(length..).all(|filler| filler == b'.'), "{length}");
+            assert!(joined.drain(length..).all(|padding| padding == b'.'), "{length}");
             assert_eq!(joined, bytes);
         }
     }
 
     #[test]
-    fn a_word_begins_wherever_it_may() {
+    fn a_word_can_start_at_any_byte_of_a_text() {
         let text: Vec<u8> = (1..=40).collect();
         for length in 0..text.len() {
-            let filled = [&text[..length], b"........"].concat();
+            let padded = [&text[..length], b"........"].concat();
             for at in 0..=length {
                 let word = word_at(&text[..length], at, b'.').to_le_bytes();
-                assert_eq!(word, filled[at..at + 8], "{length}, {at}");
+                assert_eq!(word, padded[at..at + 8], "{length}, {at}");
             }
         }
     }
 
     #[test]
-    fn a_byte_is_found_wherever_it_is() {
+    fn equal_marks_each_byte_that_matches_and_no_other() {
         for byte in 0..=u8::MAX {
             for other in (0..=u8::MAX).filter(|other| *other != byte) {
                 let word = u64::from_le_bytes([byte, other, other, byte, byte, other, byte, other]);
