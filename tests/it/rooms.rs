@@ -185,7 +185,7 @@ impl<'ast> Visit<'ast> for Paths {
 
     fn visit_macro(&mut self, invoked: &'ast syn::Macro) {
         // The paths in the arguments of a macro are tokens only.
-        let text = invoked.tokens.to_string().replace(' ', "");
+        let text = without_literals(invoked.tokens.clone());
         for start in ["crate::", "super::"] {
             for (at, _) in text.match_indices(start) {
                 let path = text[at..].split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
@@ -205,6 +205,16 @@ impl<'ast> Visit<'ast> for Paths {
             visit::visit_item_mod(self, item);
         }
     }
+}
+
+/// The text of tokens, without blanks and without literals: documentation among them.
+fn without_literals(tokens: proc_macro2::TokenStream) -> String {
+    let text = |token| match token {
+        proc_macro2::TokenTree::Group(group) => format!("({})", without_literals(group.stream())),
+        proc_macro2::TokenTree::Literal(_) => "_".to_owned(),
+        token => token.to_string(),
+    };
+    tokens.into_iter().map(text).collect()
 }
 
 /// Collects the names of a `use` tree, and the whole path of each.
