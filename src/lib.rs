@@ -169,6 +169,7 @@ mod context;
 mod deadline;
 mod drain;
 mod telemetry;
+mod util;
 
 pub mod authenticate;
 pub mod call;

@@ -44,6 +44,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::authenticate::Rejection;
 use crate::context::{AccessDenied, ContextError};
 use crate::jwt::TokenError;
+use crate::util::describe;
 
 /// The domain of every `ErrorInfo` of this crate.
 pub const DOMAIN: &str = "tonic-passport";
@@ -321,14 +322,6 @@ pub(crate) fn from_upstream(path: &str, error: &(dyn Error + 'static)) -> Status
 
 fn has_timed_out(error: &(dyn Error + 'static)) -> bool {
     error.is::<TimeoutExpired>() || error.source().is_some_and(has_timed_out)
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", describe(source)),
-        None => error.to_string(),
-    }
 }
 
 fn status<const N: usize>(

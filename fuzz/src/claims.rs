@@ -21,8 +21,8 @@ pub fn holds(input: &[u8]) {
     let message = format!("{}.{}", base64url(HEADER), base64url(input));
     let token = format!("{message}.{}", base64url(signature(&message)));
     match (verify(&token), json::plain_object(input)) {
-        (Err(TokenError::TooLong { limit }), _) => {
-            assert!(token.len() > limit && limit == Verifier::DEFAULT_MAX_TOKEN_SIZE);
+        (Err(TokenError::TooLong { max_size }), _) => {
+            assert!(token.len() > max_size && max_size == Verifier::DEFAULT_MAX_TOKEN_SIZE);
         }
         (Err(TokenError::NotJson { .. }), None) => {}
         (Ok(token), Some(claims)) => assert_says(&token, &claims),

@@ -14,8 +14,8 @@ use crate::context::{ContextError, UserContext};
 use crate::deadline::{Deadline, InvalidTimeout};
 use crate::policy::{Access, Policy, Ruling};
 use crate::propagation::{REQUEST_ID, RequestId};
-use crate::status;
 use crate::telemetry::{self, Outcome};
+use crate::util::describe;
 
 /// A call that may be made.
 pub(super) struct Admitted {
@@ -114,7 +114,7 @@ fn decide<'a, A: Authenticator>(
         }
         Err(rejection) => {
             telemetry::record_outcome(&span, Outcome::Rejected(rejection.reason()));
-            tracing::info!(cause = status::describe(rejection), "request rejected");
+            tracing::info!(cause = describe(rejection), "request rejected");
         }
     }
     answer

@@ -148,7 +148,7 @@ impl IdentityProvider {
 
     /// As [`issuer`](Self::issuer), with settings of your own for the keys.
     pub fn issuer_with(&self, keys: RemoteKeys) -> Issuer {
-        Issuer::new(&self.url, keys).audience(&self.audience)
+        Issuer::remote(&self.url, keys).audience(&self.audience)
     }
 
     /// Keys that are found by discovery, here too, and can be fetched anew after 50 milliseconds.

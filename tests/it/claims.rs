@@ -112,7 +112,7 @@ fn a_path_leads_into_nested_objects() {
         json!({ "resource_access": [{ "shop": { "roles": ["admin"] } }] }),
         json!({ "resource_access": { "shop": ["roles"] } }),
     ] {
-        let error = invalid("resource_access.shop.roles", "not an object on the way");
+        let error = invalid("resource_access.shop.roles", "a parent is not an object");
         assert_eq!(roles(blocked.clone()), Err(error), "{blocked}");
     }
 }

@@ -24,10 +24,10 @@ fn types(types: &[&str]) -> Vec<Issuer> {
 
 #[test]
 fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
-    const EMPTY_NAME: &str = "a claim's name is empty";
+    const EMPTY_NAME: &str = "the name of a claim is empty";
     let no_parents: [&str; 0] = [];
     let cases = [
-        ("no issuer", vec![], "", "name", "at least one issuer is needed"),
+        ("no issuer", vec![], "", "name", "at least one issuer is required"),
         ("no name", vec![Issuer::new("", key()).audience("shop")], "", "name", "is empty"),
         ("one issuer twice", vec![issuer(), issuer()], ISSUER, "name", "is configured twice"),
         (
@@ -35,7 +35,7 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             vec![Issuer::new(ISSUER, key())],
             ISSUER,
             "audience",
-            "at least one is needed",
+            "at least one is required",
         ),
         ("an empty audience", vec![issuer().audience("")], ISSUER, "audience", "is empty"),
         (
@@ -43,37 +43,37 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             vec![issuer(), Issuer::new("https://b.example", key())],
             "https://b.example",
             "audience",
-            "at least one is needed",
+            "at least one is required",
         ),
-        ("no type", types(&[]), ISSUER, "token_types", "at least one is needed"),
+        ("no type", types(&[]), ISSUER, "token_types", "at least one is required"),
         ("an empty type", types(&[""]), ISSUER, "token_types", "is empty"),
         (
             "never an access token",
             types(&["at+jwt", "txntoken+jwt"]),
             ISSUER,
             "token_types",
-            "txntoken+jwt is never an access token",
+            "txntoken+jwt is not a type of access tokens",
         ),
         (
             "never, in another case",
             types(&["DPoP+JWT"]),
             ISSUER,
             "token_types",
-            "DPoP+JWT is never an access token",
+            "DPoP+JWT is not a type of access tokens",
         ),
         (
             "never, in full",
             types(&["application/logout+jwt"]),
             ISSUER,
             "token_types",
-            "logout+jwt is never an access token",
+            "logout+jwt is not a type of access tokens",
         ),
         (
             "never, for events",
             types(&["secevent+jwt"]),
             ISSUER,
             "token_types",
-            "secevent+jwt is never an access token",
+            "secevent+jwt is not a type of access tokens",
         ),
         ("no id", claims(|own| own.id("")), ISSUER, "claims.id", EMPTY_NAME),
         (
@@ -81,7 +81,7 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             claims(|own| own.id(ClaimPath::from("sub").space_delimited())),
             ISSUER,
             "claims.id",
-            "is no list, and cannot be space-delimited",
+            "is not a list and cannot be space-delimited",
         ),
         ("no e-mail", claims(|own| own.email("")), ISSUER, "claims.email", EMPTY_NAME),
         ("no path", claims(|own| own.roles(no_parents)), ISSUER, "claims.roles", EMPTY_NAME),

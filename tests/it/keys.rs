@@ -165,7 +165,7 @@ fn a_jwk_without_algorithm_is_loaded_only_for_a_configured_one() {
     let set = json!({ "keys": set }).to_string();
     let first = Box::new(KeyError::AlgorithmMissing);
     let error = KeySet::from_jwks(&set).unwrap_err();
-    assert_eq!(error.to_string(), format!("keys: none can be used; of the first, {first}"));
+    assert_eq!(error.to_string(), format!("keys: none is usable; the first was rejected: {first}"));
     assert_eq!(error, KeyError::NoneUsable { first });
     assert_eq!(KeySet::from_jwks_for(Algorithm::ES256, &set).unwrap().keys().count(), 1);
     let first = Box::new(mismatch(Algorithm::RS256, "EC P-256"));
@@ -285,7 +285,7 @@ fn a_private_key_is_refused() {
 fn pem_that_is_not_one_public_key_is_refused() {
     let pem = token::key().public_key_pem();
     let blocks = malformed("pem", "not exactly one PEM block");
-    let unfit = malformed("pem", "not a public key in PEM that goes with the algorithm");
+    let unfit = malformed("pem", "not a PEM public key of the algorithm's type");
     let cases: [(&str, Vec<u8>, KeyError); 9] = [
         ("empty", vec![], blocks.clone()),
         ("garbage", b"garbage".to_vec(), blocks.clone()),
@@ -294,7 +294,7 @@ fn pem_that_is_not_one_public_key_is_refused() {
         (
             "a certificate",
             token::pem("CERTIFICATE", &[0x30, 0]).into(),
-            malformed("pem", "a certificate; give the public key in it"),
+            malformed("pem", "a certificate; extract its public key"),
         ),
         ("an empty block", token::pem("PUBLIC KEY", &[]).into(), unfit.clone()),
         ("not DER", token::pem("PUBLIC KEY", b"garbage").into(), unfit.clone()),
@@ -384,7 +384,7 @@ fn an_ed25519_key_that_anyone_can_sign_for_is_refused() {
 #[test]
 fn a_jwk_that_is_not_one_is_refused() {
     let jwk = token::key().jwk();
-    let object = malformed("jwk", "not a JSON object, or a name is there twice");
+    let object = malformed("jwk", "not a JSON object without duplicate names");
     let not_text = |field| malformed(field, "not a string");
     let with = |changes| jwk_with(Algorithm::ES256, changes).to_string();
     let cases = [
@@ -420,7 +420,7 @@ fn a_jwk_that_is_not_one_is_refused() {
 
 #[test]
 fn a_key_set_that_is_not_one_is_refused() {
-    let object = malformed("keys", "not a JSON object, or a name is there twice");
+    let object = malformed("keys", "not a JSON object without duplicate names");
     let cases = [
         ("nothing", "", object.clone()),
         ("garbage", "garbage", object.clone()),

@@ -14,7 +14,7 @@ use http::HeaderValue;
 use serde_json::Value;
 use tokio::time::{interval, timeout};
 use tonic::Code;
-use tonic_passport::jwt::{Algorithm, Issuer, KeySet, Part, RevocationList, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, Issuer, KeySet, RevocationList, TokenError, Verifier};
 use tonic_passport::testing::{Clock, IdentityProvider, TokenBuilder};
 use tonic_passport::{JwtAuthenticator, ServerLayer};
 
@@ -326,11 +326,11 @@ fn mismatch(expected: Algorithm) -> TokenError {
     TokenError::AlgorithmMismatch { expected: expected.as_str() }
 }
 
-fn not_base64url(part: Part) -> TokenError {
+fn not_base64url(part: &'static str) -> TokenError {
     TokenError::NotBase64Url { part }
 }
 
-fn not_json(part: Part) -> TokenError {
+fn not_json(part: &'static str) -> TokenError {
     TokenError::NotJson { part }
 }
 

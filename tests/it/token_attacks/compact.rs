@@ -2,7 +2,7 @@
 //! CVE-2022-3102, CVE-2022-39227 and CVE-2023-51774 mixed them up).
 
 use serde_json::json;
-use tonic_passport::jwt::{Algorithm, Part, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
 
 use super::{Attack, alice, attack, claims, good, header, not_base64url, not_json, parts, sealed};
 use crate::support::token::base64url;
@@ -46,12 +46,12 @@ pub(super) fn serializations() -> Vec<Attack> {
         .map(|(name, token)| attack(name, token, TokenError::NotCompact))
         .collect();
 
-    let (in_header, in_signature) = (not_base64url(Part::Header), not_base64url(Part::Signature));
+    let (in_header, in_signature) = (not_base64url("header"), not_base64url("signature"));
     attacks.extend([
-        attack("two dots", "..", not_json(Part::Header)),
-        attack("no header", format!(".{claims}.{signature}"), not_json(Part::Header)),
+        attack("two dots", "..", not_json("header")),
+        attack("no header", format!(".{claims}.{signature}"), not_json("header")),
         // RFC 7515, appendix F.
-        attack("a detached payload", format!("{header}..{signature}"), not_json(Part::Claims)),
+        attack("a detached payload", format!("{header}..{signature}"), not_json("claims")),
         attack("a token in quotes", format!("\"{token}\""), in_header.clone()),
         attack("a token in JSON", format!("{{\"access_token\":\"{token}\"}}"), in_header.clone()),
         attack("the scheme twice", format!("Bearer {token}"), in_header.clone()),
@@ -70,8 +70,8 @@ pub(super) fn alphabet() -> Vec<Attack> {
     let [header, claims] = [header(), claims()].map(|object| with_room(object.to_string()));
     let [.., signature] = parts();
     let with_part = |part, text: &str| match part {
-        Part::Header => sealed(text, &claims),
-        Part::Claims => sealed(&header, text),
+        "header" => sealed(text, &claims),
+        "claims" => sealed(&header, text),
         _ => format!("{}.{text}", good(Algorithm::ES256).rsplit_once('.').unwrap().0),
     };
     let middle = |text: &str, letters: &str| {
@@ -79,9 +79,7 @@ pub(super) fn alphabet() -> Vec<Attack> {
         format!("{before}{letters}{after}")
     };
     let mut attacks = Vec::new();
-    for (part, text) in
-        [(Part::Header, &*header), (Part::Claims, &claims), (Part::Signature, signature)]
-    {
+    for (part, text) in [("header", &*header), ("claims", &claims), ("signature", signature)] {
         let mut add = |what: &str, text: String| {
             let name = format!("{what} in the {part}");
             attacks.push(attack(name, with_part(part, &text), not_base64url(part)));
@@ -124,9 +122,9 @@ fn with_unused_bits(text: &str) -> String {
 
 /// CVE-2025-22868, CVE-2025-27144, CVE-2025-30204: memory was used for each dot.
 pub(super) fn sizes() -> Vec<Attack> {
-    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
-    let too_long = TokenError::TooLong { limit };
-    let filled = alice().claim("filler", "x".repeat(limit)).sign();
+    let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    let too_long = TokenError::TooLong { max_size };
+    let filled = alice().claim("filler", "x".repeat(max_size)).sign();
     vec![
         attack("more than the cap", filled, too_long.clone()),
         attack("a megabyte of dots", ".".repeat(1 << 20), too_long.clone()),

@@ -2,7 +2,7 @@
 //! sections 3.10 and 3.11; RFC 7515, sections 4.1.11 and 10.7).
 
 use serde_json::{Value, json};
-use tonic_passport::jwt::{Algorithm, Part, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
 
 use super::{
     Attack, MALLORY, alice, attack, claims, good, header_parameter, not_base64url, not_json,
@@ -106,9 +106,9 @@ pub(super) fn key_ids(url: &str) -> Vec<Attack> {
         let token = alice().signed_by(&secret).sign();
         attacks.push(attack(format!("kid, {name}, and its secret"), token, unknown_key(kid)));
     }
-    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
     let too_long = alice().header("kid", "k".repeat(10 * 1024)).sign();
-    attacks.push(attack("kid, ten kilobytes", too_long, TokenError::TooLong { limit }));
+    attacks.push(attack("kid, ten kilobytes", too_long, TokenError::TooLong { max_size }));
     for (name, kid) in [
         ("null", Value::Null),
         ("a number", json!(256)),
@@ -153,14 +153,14 @@ pub(super) fn extensions() -> Vec<Attack> {
         attack("b64 false", alice().header("b64", false).sign(), header_parameter("b64")),
         attack("b64 true", alice().header("b64", true).sign(), header_parameter("b64")),
         attack("b64 a string", alice().header("b64", "false").sign(), header_parameter("b64")),
-        attack("claims that are not encoded", unencoded, not_base64url(Part::Claims)),
+        attack("claims that are not encoded", unencoded, not_base64url("claims")),
         // CVE-2024-28176: a few kilobytes become gigabytes.
         attack("zip", alice().header("zip", "DEF").sign(), header_parameter("zip")),
         attack("zip null", alice().header("zip", Value::Null).sign(), header_parameter("zip")),
         attack(
             "a token in a token",
             alice().header("cty", "JWT").raw_claims(good(Algorithm::ES256)).sign(),
-            not_json(Part::Claims),
+            not_json("claims"),
         ),
     ]);
     attacks
