@@ -3,8 +3,8 @@
 //! A [`Verifier`] is configured with one or several [`Issuer`]s. Each issuer has its own keys, and
 //! each key is bound to exactly one algorithm. A token is valid if all of these hold:
 //!
-//! 1. It is a compact JWS (RFC 7515, section 3.1) of at most 8 KiB: three parts in base64url without
-//!    padding.
+//! 1. It is a compact JWS (RFC 7515, section 3.1) of at most 8 KiB: three parts in base64url
+//!    without padding.
 //! 2. Header and claims are JSON objects without duplicate names.
 //! 3. `iss` is the name of a configured issuer. It is looked up before any cryptography.
 //! 4. The header contains no key (`jwk`, `jku`, `x5c`, `x5u`) and requires no extension (`crit`,

@@ -1,3 +1,5 @@
+//! Authentication with a JWT: the strategy of the edge.
+
 use std::time::SystemTime;
 
 use http::HeaderValue;
@@ -7,11 +9,17 @@ use crate::context::UserContext;
 use crate::jwt::Verifier;
 use crate::metadata::Reserved;
 
-/// Authenticates by the JWT in `authorization: Bearer …` (RFC 6750, section 2.1): the strategy of
+/// Authenticator for the JWT in `authorization: Bearer …` (RFC 6750, section 2.1): the strategy of
 /// the edge.
 ///
-/// Identity metadata that the client brings along is dropped, unless
-/// [`reject_forged_metadata`](Self::reject_forged_metadata) was asked for.
+/// - The user of a valid token is the caller.
+/// - A request without `authorization` has no caller. Where one is required, it is rejected with
+///   `TOKEN_MISSING`.
+/// - An invalid credential is rejected even where authentication is optional: `TOKEN_MALFORMED` for
+///   an `authorization` that is repeated or not a bearer token, and `TOKEN_INVALID`,
+///   `TOKEN_EXPIRED`, `TOKEN_REVOKED` or `KEYS_UNAVAILABLE` for a token that the verifier refuses.
+/// - Identity metadata that the client sent is stripped and logged as a warning, or
+///   [rejected](Self::reject_forged_metadata).
 #[derive(Clone, Debug)]
 pub struct JwtAuthenticator {
     verifier: Verifier,
@@ -19,15 +27,15 @@ pub struct JwtAuthenticator {
 }
 
 impl JwtAuthenticator {
-    /// Accepts the tokens that this verifier accepts.
+    /// Creates an authenticator that accepts the tokens that this verifier accepts.
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier, reject_forged_metadata: false }
     }
 
-    /// Rejects requests that bring identity metadata of their own (`x-user-*`, `txn-token` and
-    /// their aliases), in place of dropping it.
+    /// Rejects requests with identity metadata of the client (`x-user-*`, `txn-token` and their
+    /// aliases), instead of stripping it.
     ///
-    /// Honest clients send none, so this shows an attack or a misconfigured client at once.
+    /// Legitimate clients send none, so that such a request is an attack or a misconfiguration.
     #[must_use]
     pub fn reject_forged_metadata(mut self) -> Self {
         self.reject_forged_metadata = true;
@@ -65,17 +73,17 @@ impl Authenticator for JwtAuthenticator {
         Rejection::TokenMissing
     }
 
-    /// By the verifier's clock.
+    /// The current time of the verifier's clock.
     fn now(&self) -> SystemTime {
         self.verifier.now()
     }
 }
 
-/// The token of a `Bearer` credential: the scheme in any case, exactly one space, and no blank or
-/// separator in what follows.
+/// The token of a `Bearer` credential: the scheme in any case, exactly one space, and a token of
+/// visible ASCII characters without commas.
 fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = str::from_utf8(value.as_bytes()).ok()?.split_once(' ')?;
-    // Looked at to the end rather than to the first, which takes many bytes at once.
+    // Without an early exit, so that the compiler can vectorize the loop.
     let strange = token.bytes().fold(0, |strange, byte| {
         strange | u8::from(!byte.is_ascii_graphic()) | u8::from(byte == b',')
     });

@@ -75,8 +75,8 @@ impl Issuer {
         }
     }
 
-    /// An OpenID provider, whose keys are found by discovery. `url` is its `iss`, and the base URL of
-    /// its discovery document. See [`RemoteKeys::discovery`].
+    /// An OpenID provider, whose keys are found by discovery. `url` is its `iss`, and the base URL
+    /// of its discovery document. See [`RemoteKeys::discovery`].
     #[cfg(feature = "remote-keys")]
     pub fn oidc(url: impl Into<String>) -> Self {
         Self::remote(url, RemoteKeys::discovery())
@@ -105,8 +105,8 @@ impl Issuer {
         self
     }
 
-    /// Sets the tolerated difference between the issuer's clock and ours when `exp`, `nbf` and `iat`
-    /// are checked. In whole seconds: 30 by default, at most 10 minutes.
+    /// Sets the tolerated difference between the issuer's clock and ours when `exp`, `nbf` and
+    /// `iat` are checked. In whole seconds: 30 by default, at most 10 minutes.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -119,8 +119,8 @@ impl Issuer {
         self
     }
 
-    /// Sets the accepted values of `typ`; a token without `typ` is then refused. Values are compared
-    /// without regard to case and to the prefix `application/` (RFC 7515, section 4.1.9).
+    /// Sets the accepted values of `typ`; a token without `typ` is then refused. Values are
+    /// compared without regard to case and to the prefix `application/` (RFC 7515, section 4.1.9).
     ///
     /// By default `at+jwt` (RFC 9068), `JWT` and tokens without `typ` are accepted.
     pub fn token_types<I>(mut self, types: I) -> Self

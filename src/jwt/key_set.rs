@@ -36,8 +36,9 @@ impl KeySet {
 
     /// Parses a JWK Set (RFC 7517, section 5) whose keys each name their algorithm in `alg`.
     ///
-    /// Issuers publish keys for other purposes in the same set. So an unusable key does not make the
-    /// set invalid: it is skipped, logged as a warning, and listed in [`rejected`](Self::rejected).
+    /// Issuers publish keys for other purposes in the same set. So an unusable key does not make
+    /// the set invalid: it is skipped, logged as a warning, and listed in
+    /// [`rejected`](Self::rejected).
     ///
     /// # Errors
     ///
@@ -47,12 +48,12 @@ impl KeySet {
         Self::parse(jwks.as_ref(), None, usize::MAX)
     }
 
-    /// Parses a JWK Set like [`from_jwks`](Self::from_jwks), where keys without `alg` are keys of this
-    /// algorithm.
+    /// Parses a JWK Set like [`from_jwks`](Self::from_jwks), where keys without `alg` are keys of
+    /// this algorithm.
     ///
     /// # Errors
     ///
-    /// Those of [`from_jwks`](Self::from_jwks).
+    /// The errors of [`from_jwks`](Self::from_jwks).
     pub fn from_jwks_for(algorithm: Algorithm, jwks: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::parse(jwks.as_ref(), Some(algorithm), usize::MAX)
     }

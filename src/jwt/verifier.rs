@@ -220,7 +220,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// Those of [`verify`](Self::verify).
+    /// The errors of [`verify`](Self::verify).
     pub fn verify_at(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, TokenError> {
         let mut record = VerificationRecord::start();
         let cache = self.cache.as_ref().filter(|_| token.len() <= self.limits.token_size);

@@ -1,4 +1,4 @@
-//! A configuration that cannot work is refused when it is made, by the setting that is wrong.
+//! An invalid configuration is refused when it is built, with an error that names the setting.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn key() -> VerificationKey {
     VerificationKey::from_jwk(token::key().jwk().to_string()).unwrap()
 }
 
-/// The issuer with this mapping.
+/// The issuer, with a changed mapping.
 fn claims(change: impl FnOnce(ClaimMapping) -> ClaimMapping) -> Vec<Issuer> {
     vec![issuer().claims(change(ClaimMapping::default()))]
 }
@@ -23,7 +23,7 @@ fn types(types: &[&str]) -> Vec<Issuer> {
 }
 
 #[test]
-fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
+fn an_invalid_setting_is_named_in_the_error() {
     const EMPTY_NAME: &str = "the name of a claim is empty";
     let no_parents: [&str; 0] = [];
     let cases = [
@@ -192,7 +192,7 @@ fn upstream() -> Channel {
 }
 
 #[test]
-fn times_have_sensible_bounds() {
+fn durations_are_bounded() {
     let seconds = Duration::from_secs;
     assert!(Verifier::new([issuer().leeway(seconds(600)).max_lifetime(seconds(1))]).is_ok());
     for (case, issuer, field, problem) in [

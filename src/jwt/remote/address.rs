@@ -61,8 +61,8 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 /// DNS resolver that drops addresses that are not public, unless the host is allowed.
 ///
-/// The connection is made to the addresses that were checked. So DNS rebinding, a second lookup with
-/// another result, has no effect.
+/// The connection is made to the addresses that were checked. So DNS rebinding, a second lookup
+/// with another result, has no effect.
 pub(super) struct PublicResolver {
     pub(super) allowed: Arc<[String]>,
 }

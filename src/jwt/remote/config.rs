@@ -86,8 +86,8 @@ impl RemoteKeys {
         self
     }
 
-    /// Sets for how long a set is used after it was fetched: 1 hour by default. After that, the keys
-    /// are unavailable until a fetch succeeds.
+    /// Sets for how long a set is used after it was fetched: 1 hour by default. After that, the
+    /// keys are unavailable until a fetch succeeds.
     pub fn stale_after(mut self, time: Duration) -> Self {
         self.stale_after = time;
         self

@@ -1,5 +1,5 @@
-//! Compact JWS only (RFC 7515, section 3.1; RFC 7516 is for tokens that are encrypted;
-//! CVE-2022-3102, CVE-2022-39227 and CVE-2023-51774 mixed them up).
+//! Only compact JWS is accepted (RFC 7515, section 3.1), not JWE (RFC 7516). CVE-2022-3102,
+//! CVE-2022-39227 and CVE-2023-51774 confused them.
 
 use serde_json::json;
 use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
@@ -56,7 +56,7 @@ pub(super) fn serializations() -> Vec<Attack> {
         attack("a token in JSON", format!("{{\"access_token\":\"{token}\"}}"), in_header.clone()),
         attack("the scheme twice", format!("Bearer {token}"), in_header.clone()),
         attack("a query parameter", format!("access_token={token}"), in_header.clone()),
-        // RFC 9901: an SD-JWT ends in a tilde, or goes on with disclosures.
+        // RFC 9901: an SD-JWT ends with a tilde, or with disclosures.
         attack("an SD-JWT", format!("{token}~"), in_signature.clone()),
         attack("an SD-JWT with a disclosure", format!("{token}~{claims}~"), in_signature),
         attack("a PASETO", format!("v4.public.{claims}{signature}"), in_header),
@@ -64,8 +64,8 @@ pub(super) fn serializations() -> Vec<Attack> {
     attacks
 }
 
-/// Texts that a lenient decoder takes for the same as another (RFC 7515, section 2; RFC 4648,
-/// section 3). Where one is of a header or of claims, the issuer signed it as it is.
+/// Encodings that a lenient decoder accepts as equal to another (RFC 7515, section 2; RFC 4648,
+/// section 3). Where a header or claims are encoded so, the issuer signed that text.
 pub(super) fn alphabet() -> Vec<Attack> {
     let [header, claims] = [header(), claims()].map(|object| with_room(object.to_string()));
     let [.., signature] = parts();
@@ -91,7 +91,7 @@ pub(super) fn alphabet() -> Vec<Attack> {
         add("a slash", middle(text, "////"));
         add("a blank", middle(text, " "));
         add("a tab", middle(text, "\t"));
-        // MIME wraps its lines (RFC 2045, section 6.8), and decoders that know it skip the breaks.
+        // MIME wraps lines (RFC 2045, section 6.8), and its decoders skip the line breaks.
         add("a wrapped line", middle(text, "\r\n"));
         add("a newline", format!("{text}\n"));
         add("NUL", format!("{text}\0"));
@@ -103,7 +103,7 @@ pub(super) fn alphabet() -> Vec<Attack> {
     attacks
 }
 
-/// The text in base64url, with blanks behind it so that the last letter has unused bits.
+/// The text in base64url, padded with spaces so that the last character has unused bits.
 fn with_room(mut text: String) -> String {
     while text.len().is_multiple_of(3) {
         text.push(' ');
@@ -111,7 +111,7 @@ fn with_room(mut text: String) -> String {
     base64url(text)
 }
 
-/// The text with a bit set that decodes to nothing, which it must have room for.
+/// The text with an unused bit of its last character set.
 fn with_unused_bits(text: &str) -> String {
     let mut text = text.to_owned();
     let last = text.pop().unwrap();
@@ -120,7 +120,7 @@ fn with_unused_bits(text: &str) -> String {
     text
 }
 
-/// CVE-2025-22868, CVE-2025-27144, CVE-2025-30204: memory was used for each dot.
+/// CVE-2025-22868, CVE-2025-27144, CVE-2025-30204: memory was allocated for each dot.
 pub(super) fn sizes() -> Vec<Attack> {
     let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
     let too_long = TokenError::TooLong { max_size };

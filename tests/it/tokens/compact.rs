@@ -1,4 +1,4 @@
-//! Only the compact serialization is a token, in exactly one spelling.
+//! Only the compact serialization is accepted, in exactly one encoding.
 
 use serde_json::json;
 use tonic_passport::jwt::{TokenError, Verifier};
@@ -57,7 +57,7 @@ async fn a_token_in_json_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_base64url_is_refused_in_every_part() {
+async fn invalid_base64url_is_refused_in_every_part() {
     let edge = Edge::start(token::verifier()).await;
     let token = good("alice");
     for (index, part) in PARTS.into_iter().enumerate() {
@@ -92,10 +92,10 @@ fn insert(token: &str, index: usize, place: &str, letter: char) -> String {
 }
 
 #[tokio::test]
-async fn bits_that_decode_to_nothing_are_refused_in_every_part() {
+async fn unused_bits_that_are_set_are_refused_in_every_part() {
     let edge = Edge::start(token::verifier()).await;
     for unused in [2, 4] {
-        // Of the signature's 64 bytes, the last character holds two bits.
+        // 64 bytes leave four unused bits in the last character of the signature.
         let header = padded(&header(key()), unused);
         let claims = padded(&claims("alice"), unused);
         let token = sign_raw(key(), header, claims);
@@ -117,7 +117,8 @@ async fn bits_that_decode_to_nothing_are_refused_in_every_part() {
     }
 }
 
-/// The JSON text with blanks behind it, so that this many bits of its last character are unused.
+/// The JSON text padded with spaces, so that the last base64url character has this many unused
+/// bits.
 fn padded(object: &serde_json::Value, unused: usize) -> String {
     let mut text = object.to_string();
     while text.len() * 8 % 6 + unused != 6 {
@@ -127,7 +128,7 @@ fn padded(object: &serde_json::Value, unused: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_token_over_the_limit_is_refused_unseen() {
+async fn a_token_over_the_maximum_size_is_refused_unread() {
     let edge = Edge::start(token::verifier()).await;
     let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
     let token = key().token(&claims_with(json!({ "padding": "x".repeat(max_size) })));
@@ -135,7 +136,7 @@ async fn a_token_over_the_limit_is_refused_unseen() {
 }
 
 #[test]
-fn the_limit_is_counted_to_the_byte() {
+fn the_maximum_size_is_exact() {
     let token = good("alice");
     let verify_up_to = |max_size| token::verifier().max_token_size(max_size).verify(&token);
     assert!(verify_up_to(token.len()).is_ok());
