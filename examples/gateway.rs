@@ -64,7 +64,7 @@ async fn main() -> Result<(), Failure> {
     let keys = RemoteKeys::discovery()
         .allow_host(args.allow_host)
         .min_interval(Duration::from_secs(args.min_fetch_interval));
-    let issuer = Issuer::new(args.issuer, keys)
+    let issuer = Issuer::remote(args.issuer, keys)
         .audience(args.audience)
         .leeway(Duration::from_secs(args.leeway));
     let verifier = Verifier::new([issuer])?;

@@ -1,16 +1,22 @@
-//! From the bytes of a token to a verified [`UserContext`](crate::UserContext).
+//! JWT verification: from an encoded token to a [`UserContext`](crate::UserContext).
 //!
-//! A [`Verifier`] knows one or several [`Issuer`]s. Each has keys of its own, each key has exactly
-//! one algorithm, and a token is accepted only when everything about it is as configured:
+//! A [`Verifier`] is configured with one or several [`Issuer`]s. Each issuer has its own keys, and
+//! each key is bound to exactly one algorithm. A token is valid if all of these hold:
 //!
-//! 1. It is a compact JWS (RFC 7515, section 3.1) of at most 8 KiB: three parts, strict base64url.
-//! 2. Header and claims are JSON objects in which no name appears twice.
-//! 3. The header names no algorithm but the key's, brings no key along (`jwk`, `jku`, `x5c`,
-//!    `x5u`), and asks for no extension (`crit`, `b64`, `zip`).
-//! 4. `iss` is exactly a configured issuer; it is looked up before any cryptography.
-//! 5. The signature is right.
-//! 6. `aud` holds an audience of ours, `exp` is ahead, `nbf` and `iat` are not, `sub` is there.
-//! 7. It was not [revoked](Verifier::revocation).
+//! 1. It is a compact JWS (RFC 7515, section 3.1) of at most 8 KiB: three parts in base64url
+//!    without padding.
+//! 2. Header and claims are JSON objects without duplicate names.
+//! 3. `iss` is the name of a configured issuer. It is looked up before any cryptography.
+//! 4. The header contains no key (`jwk`, `jku`, `x5c`, `x5u`) and requires no extension (`crit`,
+//!    `b64`, `zip`), `typ` is accepted, and `alg` is the algorithm of the key.
+//! 5. The signature is valid.
+//! 6. `aud` contains an accepted audience, `exp` is in the future, `nbf` and `iat` are not, and
+//!    `sub` is present.
+//! 7. The claims form a valid user context, by the [`ClaimMapping`] of the issuer.
+//! 8. The token was not [revoked](Verifier::revocation).
+//!
+//! The result of a valid token is cached. Keys are static, or fetched in the background
+//! ([`RemoteKeys`], feature `remote-keys`): verification never waits for the network.
 //!
 //! ```
 //! use std::time::Duration;
@@ -50,16 +56,16 @@ mod registered_claims;
 mod remote;
 mod revocation;
 mod telemetry;
+mod time;
 mod token;
 mod verifier;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::{ClaimMapping, ClaimPath};
-pub use error::{ConfigError, KeyError, Part, TokenError};
+pub use error::{ConfigError, KeyError, TokenError};
 pub use issuer::Issuer;
 pub use key::VerificationKey;
 pub use key_set::KeySet;
-pub use key_source::KeySource;
 #[cfg(feature = "remote-keys")]
 pub use remote::RemoteKeys;
 pub use revocation::{Revocation, RevocationList};

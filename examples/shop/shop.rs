@@ -108,7 +108,7 @@ fn verifier(url: &str) -> Result<Verifier, BoxError> {
         .allow_host("127.0.0.1")
         // ... and none is as impatient as whoever tries this out.
         .min_interval(Duration::from_millis(100));
-    let issuer = Issuer::new(url, keys)
+    let issuer = Issuer::remote(url, keys)
         .audience(AUDIENCE)
         // Both read the same clock, and a token that expires here shall be seen to expire.
         .leeway(Duration::ZERO);

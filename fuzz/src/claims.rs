@@ -1,4 +1,4 @@
-//! Claims, in tokens that are good otherwise.
+//! Claims, in tokens that are valid otherwise.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,23 +16,23 @@ const HEADER: &str = r#"{"alg":"HS256","typ":"at+jwt"}"#;
 /// The end of the year 9999, in seconds.
 const LATEST: f64 = 253_402_300_799.0;
 
-/// The input is the text of the claims. The issuer signs it, whatever it is.
+/// Takes the input as the text of the claims, signed by the issuer.
 pub fn holds(input: &[u8]) {
     let message = format!("{}.{}", base64url(HEADER), base64url(input));
     let token = format!("{message}.{}", base64url(signature(&message)));
     match (verify(&token), json::plain_object(input)) {
-        (Err(TokenError::TooLong { limit }), _) => {
-            assert!(token.len() > limit && limit == Verifier::DEFAULT_MAX_TOKEN_SIZE);
+        (Err(TokenError::TooLong { max_size }), _) => {
+            assert!(token.len() > max_size && max_size == Verifier::DEFAULT_MAX_TOKEN_SIZE);
         }
         (Err(TokenError::NotJson { .. }), None) => {}
         (Ok(token), Some(claims)) => assert_says(&token, &claims),
         (Err(error), Some(claims)) => assert_refusable(&claims, &error),
-        (Ok(_), None) => panic!("no object, or a name twice, but accepted"),
-        (Err(error), None) => panic!("no object, or a name twice, but {error}"),
+        (Ok(_), None) => panic!("not a strict object, but accepted"),
+        (Err(error), None) => panic!("not a strict object, but {error}"),
     }
 }
 
-/// Demands that these claims may be accepted, and that the token says what they say.
+/// Asserts that these claims are acceptable, and that the token has their values.
 pub fn assert_says(token: &VerifiedToken, claims: &Map<String, Value>) {
     assert!(is_acceptable(claims), "accepted: {claims:?}");
     let context = token.context();
@@ -52,10 +52,10 @@ pub fn assert_says(token: &VerifiedToken, claims: &Map<String, Value>) {
     assert!(context.permissions().all(|own| !own.contains(' ')));
 }
 
-/// Demands that these claims may be refused, and for this reason.
+/// Asserts that these claims may be refused with this error.
 pub fn assert_refusable(claims: &Map<String, Value>, error: &TokenError) {
     if let TokenError::Context(ContextError::TooLarge { .. }) = error {
-        // Escaped, a byte takes three; and there are five keys.
+        // Percent-encoding triples a byte, and there are five keys.
         let most = 3 * Value::from(claims.clone()).to_string().len() + 5 * 64;
         assert!(most > UserContext::DEFAULT_MAX_SIZE, "{most} bytes are too many");
         return;
@@ -64,7 +64,7 @@ pub fn assert_refusable(claims: &Map<String, Value>, error: &TokenError) {
     let named = match error {
         TokenError::AudienceMismatch => claims.contains_key("aud"),
         TokenError::ClaimMissing { claim } => !claims.contains_key(*claim),
-        // The last of all checks: there is no other reason.
+        // The last check: everything else must be valid.
         TokenError::Expired => {
             let mut fresh = claims.clone();
             fresh.insert("exp".to_owned(), NOW.into());
@@ -77,7 +77,7 @@ pub fn assert_refusable(claims: &Map<String, Value>, error: &TokenError) {
     assert!(named, "refused, as {error}: {claims:?}");
 }
 
-/// All rules for the claims, one after the other.
+/// All rules for the claims.
 fn is_acceptable(claims: &Map<String, Value>) -> bool {
     claims.get("iss") == Some(&ISSUER.into())
         && claims.get("sub").is_some_and(is_value)
@@ -102,7 +102,7 @@ fn is_absent_or(claim: Option<&Value>, good: impl Fn(&Value) -> bool) -> bool {
     claim.is_none_or(|value| value.is_null() || good(value))
 }
 
-/// A text that can be a value of the context.
+/// Whether it is a string that can be a value of the context.
 fn is_value(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.is_empty() && !text.chars().any(char::is_control))
 }
@@ -129,7 +129,7 @@ fn are_times(claims: &Map<String, Value>) -> bool {
     now < exp + leeway && iat <= now + leeway && exp - iat <= f64::from(MAX_LIFETIME) && not_before
 }
 
-/// A time in whole seconds, if it is one. Rounded down, what is negative stays so.
+/// A time in whole seconds, if it is one. Rounding down keeps negative times negative.
 fn seconds(value: &Value) -> Option<f64> {
     let seconds = value.as_number().and_then(Number::as_f64)?.floor();
     (0.0..=LATEST).contains(&seconds).then_some(seconds)

@@ -7,7 +7,7 @@ use tonic_passport::jwt::{Algorithm, KeySet, VerificationKey};
 
 use super::json;
 
-/// The input is taken for a set, and for a single key.
+/// Takes the input as a set, and as a single key.
 pub fn holds(input: &[u8]) {
     check_set(KeySet::from_jwks(input).ok(), input, None);
     let default = Algorithm::ES256;
@@ -25,7 +25,7 @@ fn check_set(set: Option<KeySet>, input: &[u8], default: Option<Algorithm>) {
     };
     let object = json::plain_object(input).expect("a set is an object");
     let members = object["keys"].as_array().expect("keys are an array");
-    assert_eq!(set.keys().count() + set.rejected().count(), members.len(), "a key got lost");
+    assert_eq!(set.keys().count() + set.rejected().count(), members.len(), "a key is missing");
     assert_ne!(set.keys().count(), 0, "a set without keys");
 
     for key in set.keys() {
@@ -33,15 +33,15 @@ fn check_set(set: Option<KeySet>, input: &[u8], default: Option<Algorithm>) {
         // Without an id, there may be one for each algorithm.
         let equals = namesakes
             .filter(|other| key.key_id().is_some() || other.algorithm() == key.algorithm());
-        assert_eq!(equals.count(), 1, "{key:?} has a double");
+        assert_eq!(equals.count(), 1, "{key:?} is ambiguous");
         let public = |jwk: &&Map<String, Value>| jwk.get("kty") != Some(&"oct".into());
         let mut candidates = members.iter().filter_map(Value::as_object).filter(public);
         assert!(candidates.any(|jwk| is_key(jwk, key, default)), "{key:?} was accepted");
     }
 }
 
-/// Whether the key may have been made of this JWK: its id, its one algorithm, a type that goes
-/// with it, the least size, nothing private, and a purpose that allows it.
+/// Whether the key can be that of this JWK: its id, its algorithm, a suitable type, the minimum
+/// size, nothing private, and a purpose that allows verification.
 fn is_key(jwk: &Map<String, Value>, key: &VerificationKey, default: Option<Algorithm>) -> bool {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();

@@ -19,7 +19,7 @@ const RSA: [Algorithm; 6] = [
 const EC: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
 const ED25519: &[u8] = b"\x06\x03\x2b\x65\x70";
 
-/// The algorithms with a curve of their own: the key's type, and a coordinate's length in bytes.
+/// The algorithms on curves: the key's type, and the length of a coordinate in bytes.
 const CURVES: [(Algorithm, &[u8], usize); 4] = [
     (Algorithm::EdDSA, ED25519, 32),
     (Algorithm::ES256, EC, 32),
@@ -27,7 +27,7 @@ const CURVES: [(Algorithm, &[u8], usize); 4] = [
     (Algorithm::ES512, EC, 66),
 ];
 
-/// The input is taken for a key of every algorithm.
+/// Takes the input as a key of each algorithm.
 pub fn holds(input: &[u8]) {
     let accepts = |algorithm: Algorithm| match VerificationKey::from_pem(algorithm, input) {
         Ok(key) => {
@@ -42,10 +42,10 @@ pub fn holds(input: &[u8]) {
     let mut found = 0;
     if accepts(RSA[0]) {
         found += 1;
-        assert!(RSA.into_iter().all(accepts), "an RSA key goes with all of its algorithms");
+        assert!(RSA.into_iter().all(accepts), "an RSA key can be used with all RSA algorithms");
         assert_rsa(&der(input));
     } else {
-        assert!(!RSA.into_iter().any(accepts), "an RSA key goes with all of its algorithms");
+        assert!(!RSA.into_iter().any(accepts), "an RSA key can be used with all RSA algorithms");
     }
     for (algorithm, typ, length) in CURVES {
         if accepts(algorithm) {
@@ -58,7 +58,7 @@ pub fn holds(input: &[u8]) {
     assert!(found <= 1, "one key for two curves, or for a curve and RSA");
 }
 
-/// Demands the one encoding of a public key that is long enough.
+/// Asserts that this is the canonical encoding of a public key that is long enough.
 fn assert_rsa(der: &[u8]) {
     let key = PublicKey::from_der(der).expect("an RSA key is a public key in DER");
     let info = key.as_der().expect("a public key can be encoded");
@@ -71,8 +71,8 @@ fn assert_rsa(der: &[u8]) {
     assert_ne!(exponent.big_endian_without_leading_zero(), [1]);
 }
 
-/// Whether a string in the DER is as long as a point: both coordinates, or one and a sign. What
-/// else is around the point, the parser is not particular about.
+/// Whether a string in the DER is as long as a point: both coordinates, or one and a sign. The
+/// parser does not check the rest of the structure.
 fn holds_string(der: &[u8], length: usize) -> bool {
     // A bit string begins with the number of its unused bits, a point with its form.
     let long = [length, length + 1, length + 2, 2 * length + 1, 2 * length + 2];
@@ -88,7 +88,7 @@ fn holds_string(der: &[u8], length: usize) -> bool {
     })
 }
 
-/// The DER in a PEM that was accepted: one block, whose label says that the key is public.
+/// The DER in an accepted PEM: one block, with the label of a public key.
 fn der(pem: &[u8]) -> Vec<u8> {
     let text = str::from_utf8(pem).expect("a PEM is text");
     assert!(!text.contains("PRIVATE"), "a private key was accepted");

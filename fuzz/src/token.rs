@@ -1,4 +1,4 @@
-//! The verifier that is fuzzed, and the key that it believes.
+//! The fuzzed verifier, and the key of its issuer.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use tonic_passport::jwt::{
 pub const ISSUER: &str = "https://id.example.com";
 pub const AUDIENCES: [&str; 2] = ["shop", "shop-admin"];
 pub const KEY_ID: &str = "fuzz";
-/// The time of all tokens, in seconds.
+/// The current time, in seconds.
 pub const NOW: u32 = 1_800_000_000;
 pub const LEEWAY: u32 = 10;
 pub const MAX_LIFETIME: u32 = 3600;
@@ -38,7 +38,7 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
                 .permissions(ClaimPath::from("scope").space_delimited())
                 .attribute("tenant", "tenant_id"),
         );
-    // Whoever has a key of the one issuer must get nowhere in the name of the other.
+    // A key of one issuer must not verify tokens of the other.
     let other = Issuer::new("https://other.example.com", key([7; 32])).audience(AUDIENCES[0]);
     Verifier::new([ours, other]).expect("the settings are sound")
 });
@@ -51,7 +51,7 @@ pub fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW.into())
 }
 
-/// The one signature of this message that is right.
+/// The only valid signature of this message.
 pub fn signature(message: &str) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     hmac::sign(&key, message.as_bytes()).as_ref().to_vec()

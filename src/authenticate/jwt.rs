@@ -12,11 +12,17 @@ use crate::jwt::Verifier;
 use crate::metadata::Reserved;
 use crate::rejection::Rejection;
 
-/// Authenticates by a JWT: the strategy of the edge. The token is in `authorization: Bearer …`
+/// Authenticator for a JWT: the strategy of the edge. The token is in `authorization: Bearer …`
 /// (RFC 6750, section 2.1), or in another [field](Self::field).
 ///
-/// Identity metadata that the client sent is stripped, or
-/// [rejected](Self::reject_forged_metadata).
+/// - The user of a valid token is the caller.
+/// - A request without the field has no caller. Where one is required, it is rejected with
+///   `TOKEN_MISSING`.
+/// - An invalid credential is rejected even where authentication is optional: `TOKEN_MALFORMED` for
+///   a field that is repeated or does not hold one token, and `TOKEN_INVALID`, `TOKEN_EXPIRED`,
+///   `TOKEN_REVOKED` or `KEYS_UNAVAILABLE` for a token that the verifier refuses.
+/// - Identity metadata that the client sent is stripped and logged as a warning, or
+///   [rejected](Self::reject_forged_metadata).
 #[derive(Clone, Debug)]
 pub struct JwtAuthenticator {
     verifier: Verifier,

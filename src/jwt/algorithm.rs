@@ -1,13 +1,15 @@
+//! Signature algorithms.
+
 use std::fmt;
 use std::str::FromStr;
 
-/// A signature algorithm (RFC 7518, section 3.1; RFC 8037, section 3.1).
+/// Signature algorithm (RFC 7518, section 3.1; RFC 8037, section 3.1).
 ///
-/// There is no `none`.
+/// `none` is not supported.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// Ed25519, also by its newer name `Ed25519` (RFC 9864, section 2.2).
+    /// Ed25519 (`EdDSA`, or by its newer name `Ed25519`: RFC 9864, section 2.2).
     EdDSA,
     /// ECDSA on P-256 with SHA-256.
     ES256,
@@ -35,7 +37,7 @@ pub enum Algorithm {
     RS512,
 }
 
-/// The name is not that of an algorithm that is supported here.
+/// Name of an algorithm that is not supported.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("alg: {name:?} is not a supported algorithm")]
 pub struct UnknownAlgorithm {
@@ -59,7 +61,7 @@ impl Algorithm {
         Self::RS512,
     ];
 
-    /// The name, as in a token's `alg`.
+    /// The name, as in the `alg` of a token.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EdDSA => "EdDSA",
@@ -77,11 +79,9 @@ impl Algorithm {
             Self::RS512 => "RS512",
         }
     }
-}
 
-impl Algorithm {
-    /// Whether a token or a key means this algorithm by that name.
-    pub(super) fn is_called(self, name: &str) -> bool {
+    /// Whether this is the algorithm's name, or its alias, in the `alg` of a token or a key.
+    pub(super) fn has_name(self, name: &str) -> bool {
         name == self.as_str() || (self == Self::EdDSA && name == "Ed25519")
     }
 }
@@ -89,11 +89,11 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
-    /// Names are compared byte by byte (RFC 7515, section 4.1.1).
+    /// Parses a name. Case matters (RFC 7515, section 4.1.1).
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
-            .find(|algorithm| algorithm.is_called(name))
+            .find(|algorithm| algorithm.has_name(name))
             .ok_or_else(|| UnknownAlgorithm { name: name.to_owned() })
     }
 }

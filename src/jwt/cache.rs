@@ -1,4 +1,4 @@
-//! Tokens that were found good.
+//! Cache of verified tokens.
 
 use ahash::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -6,35 +6,36 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use super::token::VerifiedToken;
 
-/// What an entry takes up besides the token and what it says: the slot in the cache's tables and
-/// what the allocator adds.
-const OVERHEAD: usize = 512;
+/// Bytes of an entry besides the token and its content: the slot in the cache's tables, and the
+/// allocator's overhead.
+const ENTRY_OVERHEAD: usize = 512;
 
-/// Remembers verified tokens, so many and no more, and never more bytes than allowed.
+/// Cache of verified tokens, limited by number and by bytes.
 ///
-/// Neither reading nor writing ever waits: when another thread is just writing to the same part of
-/// the cache, a token counts as unknown, and one to be kept is not. Tokens are found by a hash that
-/// is keyed afresh for each cache, and compared byte by byte.
+/// No operation blocks: while another thread writes to the same shard, [`get`](Self::get) returns
+/// `None`, and [`insert`](Self::insert) does nothing. The hash is randomly keyed for each cache,
+/// and keys are compared byte by byte.
 pub(super) struct TokenCache {
-    tokens: Cache<Box<str>, VerifiedToken, Weigh, RandomState>,
+    tokens: Cache<Box<str>, VerifiedToken, EntryWeighter, RandomState>,
 }
 
-/// Weighs entries in bytes. None weighs less than its share of the whole, so that there are never
-/// more than allowed.
+/// Weighs an entry by its bytes.
 #[derive(Clone)]
-struct Weigh {
-    least: u64,
+struct EntryWeighter {
+    /// The maximum weight of the cache, divided by its maximum number of entries. As no entry
+    /// weighs less, the limit by weight also limits the number.
+    min_weight: u64,
 }
 
-impl Weighter<Box<str>, VerifiedToken> for Weigh {
+impl Weighter<Box<str>, VerifiedToken> for EntryWeighter {
     fn weight(&self, token: &Box<str>, verified: &VerifiedToken) -> u64 {
-        let bytes = token.len() + verified.size() + OVERHEAD;
-        self.least.max(bytes as u64)
+        let bytes = token.len() + verified.size() + ENTRY_OVERHEAD;
+        self.min_weight.max(bytes as u64)
     }
 }
 
 impl TokenCache {
-    /// A cache for so many tokens in so many bytes; `None` when that is none.
+    /// Creates a cache; `None` when a maximum is 0.
     pub(super) fn new(max_tokens: usize, max_bytes: usize) -> Option<Self> {
         if max_tokens == 0 || max_bytes == 0 {
             return None;
@@ -44,9 +45,9 @@ impl TokenCache {
             .weight_capacity(max_bytes as u64)
             .build()
             .ok()?;
-        let weigh = Weigh { least: (max_bytes as u64).div_ceil(max_tokens as u64) };
+        let weighter = EntryWeighter { min_weight: (max_bytes as u64).div_ceil(max_tokens as u64) };
         let tokens =
-            Cache::with_options(options, weigh, RandomState::new(), DefaultLifecycle::default());
+            Cache::with_options(options, weighter, RandomState::new(), DefaultLifecycle::default());
         Some(Self { tokens })
     }
 
@@ -55,16 +56,17 @@ impl TokenCache {
     }
 
     pub(super) fn insert(&self, token: &str, verified: &VerifiedToken) {
-        // An error hands the token back because it would have had to wait.
+        // An error means that the shard was locked: the token is then not cached this time.
         drop(self.tokens.try_insert(token.into(), verified.clone()));
     }
 
     pub(super) fn remove(&self, token: &str) {
-        // What stays because this would have had to wait is refused again when it is asked for.
+        // An error means that the shard was locked. The entry stays, which is harmless: entries are
+        // checked on each lookup.
         drop(self.tokens.try_remove(token));
     }
 
-    /// How many tokens there are.
+    /// The number of tokens.
     pub(super) fn len(&self) -> usize {
         self.tokens.len()
     }

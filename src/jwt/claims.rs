@@ -1,4 +1,4 @@
-//! What the claims say about the user.
+//! Mapping of claims to the fields of a user context.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -7,10 +7,10 @@ use super::error::TokenError;
 use super::json::{Json, Object};
 use crate::context::{Clock, ContextFields, UserContext, UserContextBuilder};
 
-/// Where a value is found among the claims.
+/// Path of a value in the claims.
 ///
-/// A `&str` is the name of a claim, taken literally, so that names with dots and slashes need no
-/// escaping. An array is a path into nested objects.
+/// A `&str` is the name of a claim, taken literally: names with dots and slashes need no escaping.
+/// An array of names is a path into nested objects.
 ///
 /// ```
 /// use tonic_passport::jwt::ClaimPath;
@@ -27,11 +27,28 @@ pub struct ClaimPath {
     space_delimited: bool,
 }
 
-/// Which claims become which part of the [`UserContext`].
+/// Mapping of claims to the fields of the [`UserContext`].
 ///
-/// By default `sub`, `email`, `roles` and `permissions`, each under its own name. Lists are arrays
-/// of strings. A claim that is absent or `null` is absent from the context, or an empty list; one
-/// of another type makes the token invalid.
+/// By default the id is `sub`, and `email`, `roles` and `permissions` are the claims of these
+/// names. There are no attributes.
+///
+/// - The id is a string, and required.
+/// - The e-mail address and attributes are strings. If the claim is absent or `null`, so is the
+///   field.
+/// - Roles and permissions are arrays of strings, or strings with
+///   [`space_delimited`](ClaimPath::space_delimited). If the claim is absent or `null`, the list is
+///   empty.
+/// - A claim of another type makes the token invalid.
+///
+/// ```
+/// use tonic_passport::jwt::{ClaimMapping, ClaimPath};
+///
+/// let keycloak = ClaimMapping::default()
+///     .roles(["realm_access", "roles"])
+///     .permissions(ClaimPath::from("scope").space_delimited())
+///     .attribute("tenant", "tenant_id");
+/// # drop(keycloak);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a mapping does nothing until an issuer uses it"]
 pub struct ClaimMapping {
@@ -43,12 +60,12 @@ pub struct ClaimMapping {
 }
 
 impl ClaimPath {
-    /// A path into nested objects, of names that are known at run time only.
+    /// A path into nested objects, whose length is known at run time only.
     pub fn nested(names: impl IntoIterator<Item: Into<String>>) -> Self {
         Self { names: names.into_iter().map(Into::into).collect(), space_delimited: false }
     }
 
-    /// Reads a list from one string, its items separated by spaces, as in `scope` (RFC 8693,
+    /// Reads a list from a string of space-delimited items, such as `scope` (RFC 8693,
     /// section 4.2).
     #[must_use]
     pub fn space_delimited(mut self) -> Self {
@@ -65,7 +82,7 @@ impl ClaimPath {
             object = match object.get(name) {
                 None | Some(Json::Null) => return Ok(None),
                 Some(Json::Object(inner)) => inner,
-                Some(_) => return Err(self.invalid("not an object on the way")),
+                Some(_) => return Err(self.invalid("a parent is not an object")),
             };
         }
         Ok(object.get(last).filter(|value| !value.is_null()))
@@ -87,7 +104,7 @@ impl ClaimPath {
             }
             (Some(_), true) => Err(self.invalid("not a string")),
             (Some(Json::Array(items)), false) => {
-                // Exactly as long as it gets: collecting into an `Option` would have it grow.
+                // With the exact capacity, which collecting into a `Result` would not allocate.
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
                     let text = item.as_str();
@@ -141,37 +158,39 @@ impl Default for ClaimMapping {
 }
 
 impl ClaimMapping {
-    /// Takes the user's id from this claim. The claim must be there in every token.
+    /// Sets the claim that the user's id is read from. Each token must have it.
     pub fn id(mut self, path: impl Into<ClaimPath>) -> Self {
         self.id = path.into();
         self
     }
 
-    /// Takes the e-mail address from this claim.
+    /// Sets the claim that the e-mail address is read from.
     pub fn email(mut self, path: impl Into<ClaimPath>) -> Self {
         self.email = path.into();
         self
     }
 
-    /// Takes the roles from this claim.
+    /// Sets the claim that the roles are read from.
     pub fn roles(mut self, path: impl Into<ClaimPath>) -> Self {
         self.roles = path.into();
         self
     }
 
-    /// Takes the permissions from this claim.
+    /// Sets the claim that the permissions are read from.
     pub fn permissions(mut self, path: impl Into<ClaimPath>) -> Self {
         self.permissions = path.into();
         self
     }
 
-    /// Adds a further attribute, which travels as `x-user-<name>`, from a claim that is a string.
+    /// Adds an attribute, which is propagated as `x-user-<name>`, and the claim that it is read
+    /// from.
     pub fn attribute(mut self, name: impl Into<String>, path: impl Into<ClaimPath>) -> Self {
         self.attributes.push((name.into(), path.into()));
         self
     }
 
-    /// Builds the context of claims that expire at `expires_at`, of at most `max_size` bytes.
+    /// Creates the context, which expires at `expires_at` by the clock. `max_size` is its maximum
+    /// size in bytes.
     pub(super) fn apply(
         &self,
         claims: &Object<'_>,
@@ -196,7 +215,7 @@ impl ClaimMapping {
         Ok(UserContextBuilder { fields, max_size }.build()?)
     }
 
-    /// Tells what in the mapping cannot work: the setting, and the problem.
+    /// Finds an invalid setting: its name, and the problem.
     pub(super) fn problem(&self) -> Option<(&'static str, String)> {
         let fields = [
             ("claims.id", &self.id),
@@ -206,7 +225,7 @@ impl ClaimMapping {
         ];
         let attributes = self.attributes.iter().map(|(_, path)| ("claims.attribute", path));
         if let Some((field, _)) = fields.into_iter().chain(attributes).find(|(_, p)| p.is_empty()) {
-            return Some((field, "a claim's name is empty".to_owned()));
+            return Some((field, "the name of a claim is empty".to_owned()));
         }
 
         let texts = [("claims.id", &self.id), ("claims.email", &self.email)];
@@ -214,7 +233,7 @@ impl ClaimMapping {
         if let Some((field, _)) =
             texts.into_iter().chain(attributes).find(|(_, p)| p.space_delimited)
         {
-            return Some((field, "is no list, and cannot be space-delimited".to_owned()));
+            return Some((field, "is not a list and cannot be space-delimited".to_owned()));
         }
 
         let mut trial: UserContextBuilder = UserContext::builder("-").max_size(usize::MAX);

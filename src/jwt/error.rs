@@ -1,34 +1,36 @@
+//! Errors of tokens, keys and configurations.
+
 use std::fmt;
 use std::time::Duration;
 
 use super::algorithm::{Algorithm, UnknownAlgorithm};
 use crate::context::ContextError;
 
-/// Why a token was refused.
+/// Reason why a token was refused.
 ///
-/// The message is for the operator's log, exact and without any part of the token but its key id
-/// and its issuer, shortened and escaped. A caller is told no more than that the token is invalid,
-/// or has expired.
+/// The message is for the operator's log. It is exact, and contains no part of the token except its
+/// key id and its issuer, shortened and escaped. The caller is sent a generic message: that the
+/// token is invalid, has expired, was revoked, or cannot be verified at the moment.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The header's `alg` is not the key's.
+    /// `alg` is not the algorithm of the key.
     #[error("alg is not {expected}, the algorithm of the key")]
     AlgorithmMismatch {
         /// The name of the key's algorithm.
         expected: &'static str,
     },
 
-    /// `aud` holds no audience of ours.
-    #[error("aud does not hold the audience")]
+    /// `aud` contains none of the [audiences](super::Issuer::audience) of the issuer.
+    #[error("aud does not contain an accepted audience")]
     AudienceMismatch,
 
-    /// A claim has the wrong type, or a value out of bounds.
+    /// A claim has the wrong type, or its value is out of bounds.
     #[error("the claim {claim} is invalid: {problem}")]
     ClaimInvalid {
         /// The claim's name or path.
         claim: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
 
@@ -39,58 +41,59 @@ pub enum TokenError {
         claim: &'static str,
     },
 
-    /// The claims do not make a user context.
-    #[error("the claims make no user context")]
+    /// The claims do not form a valid user context.
+    #[error("the claims do not form a valid user context")]
     Context(#[from] ContextError),
 
     /// `exp` is past.
     #[error("the token has expired")]
     Expired,
 
-    /// A header parameter is there that is refused, or has the wrong type.
+    /// A header parameter is forbidden, missing, or of the wrong type.
     #[error("the header parameter {name} is not accepted")]
     HeaderParameter {
         /// The parameter's name.
         name: &'static str,
     },
 
-    /// `iat` is ahead of the clock.
-    #[error("iat is ahead of the clock")]
+    /// `iat` is in the future.
+    #[error("iat is in the future")]
     IssuedInFuture,
 
-    /// No key of the issuer's has the token's `kid`. As the token was issued after the keys were
-    /// fetched, its key may be too new to be known here: the token may be good.
-    #[error("{} is not known yet; the keys are fetched anew", key(.key_id.as_deref()))]
+    /// The issuer has no key with the token's `kid`, but the token was issued after the key set was
+    /// fetched. It may be valid, and signed with a newer key; the key set is being refetched.
+    #[error("{} yet; its key set is being refetched", no_key(.key_id.as_deref()))]
     KeyPending {
         /// The `kid`, shortened.
         key_id: Option<String>,
-        /// When another attempt may have a better answer.
+        /// When to try again.
         retry_after: Duration,
     },
 
-    /// No key of the issuer's has the token's `kid`.
-    #[error("{} is none of the issuer's", key(.key_id.as_deref()))]
+    /// The issuer has no key with the token's `kid`.
+    #[error("{}", no_key(.key_id.as_deref()))]
     KeyUnknown {
         /// The `kid`, shortened.
         key_id: Option<String>,
     },
 
-    /// The issuer's keys are not to be had: the token may be good.
-    #[error("the keys of the issuer are not to be had")]
+    /// The keys of the issuer have not been fetched yet, or are stale. The token may be valid.
+    #[error("the keys of the issuer are unavailable")]
     KeysUnavailable {
-        /// When another attempt may have a better answer.
+        /// When to try again.
         retry_after: Duration,
     },
 
-    /// From `iat` to `exp` it is longer than allowed.
+    /// The lifetime, from `iat` to `exp`, is longer than the
+    /// [maximum](super::Issuer::max_lifetime).
     #[error("the lifetime is longer than allowed")]
     LifetimeTooLong,
 
     /// A part is not base64url without padding.
-    #[error("the {part} is not base64url")]
+    #[error("the {part} part is not base64url without padding")]
     NotBase64Url {
-        /// Which part.
-        part: Part,
+        /// The part: `header`, `claims` or `signature`.
+        part: &'static str,
     },
 
     /// The token does not have three parts.
@@ -98,36 +101,36 @@ pub enum TokenError {
     NotCompact,
 
     /// A part is not a JSON object without duplicate names.
-    #[error("the {part} is not a JSON object without duplicate names")]
+    #[error("the {part} part is not a JSON object without duplicate names")]
     NotJson {
-        /// Which part.
-        part: Part,
+        /// The part: `header` or `claims`.
+        part: &'static str,
     },
 
-    /// `nbf` is ahead.
-    #[error("nbf is ahead of the clock")]
+    /// `nbf` is in the future.
+    #[error("nbf is in the future")]
     NotYetValid,
 
     /// The token was revoked.
     #[error("the token has been revoked")]
     Revoked,
 
-    /// The signature is not the key's.
-    #[error("the signature is wrong")]
+    /// The signature was not made with the key.
+    #[error("the signature is invalid")]
     SignatureInvalid,
 
-    /// The token is longer than allowed.
-    #[error("more than {limit} bytes")]
+    /// The token is longer than the [maximum](super::Verifier::max_token_size).
+    #[error("the token is longer than {max_size} bytes")]
     TooLong {
-        /// The limit in bytes.
-        limit: usize,
+        /// The maximum length in bytes.
+        max_size: usize,
     },
 
-    /// `typ` is not that of an access token.
-    #[error("typ is not accepted")]
+    /// `typ` is not an [accepted type](super::Issuer::token_types).
+    #[error("typ is not an accepted token type")]
     TypeNotAccepted,
 
-    /// `iss` is none of the configured issuers.
+    /// `iss` is not the name of a configured issuer.
     #[error("the issuer {issuer:?} is not configured")]
     UnknownIssuer {
         /// The `iss`, shortened.
@@ -136,7 +139,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// A name for metrics.
+    /// The value of the metric label `error`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::AlgorithmMismatch { .. } => "algorithm_mismatch",
@@ -168,45 +171,23 @@ impl TokenError {
     }
 }
 
-/// A part of a token.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Part {
-    /// The second part: the claims.
-    Claims,
-    /// The first part: the JOSE header.
-    Header,
-    /// The third part: the signature.
-    Signature,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Claims => "claims part",
-            Self::Header => "header",
-            Self::Signature => "signature",
-        })
-    }
-}
-
-/// Why a key, or a set of keys, cannot be used.
+/// Reason why a key, or a set of keys, cannot be used.
 ///
-/// Each message begins with the name of the parameter or member that is wrong. Secrets and keys
-/// are never part of it.
+/// Each message begins with the name of the invalid parameter or member. It never contains a secret
+/// or a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Neither the JWK nor the configuration says which algorithm the key is for.
+    /// The JWK has no `alg`, and no algorithm is configured for such keys.
     #[error("alg: the key names no algorithm, and none was configured")]
     AlgorithmMissing,
 
-    /// The algorithm is not one for this type of key, or not for its curve.
-    #[error("alg: {algorithm} does not go with a key of type {key_type:?}")]
+    /// The algorithm cannot be used with a key of this type, or on this curve.
+    #[error("alg: {algorithm} cannot be used with a key of type {key_type:?}")]
     AlgorithmMismatch {
         /// The algorithm's name.
         algorithm: &'static str,
-        /// The key's `kty`, and its `crv` where it has one.
+        /// The key's `kty`, and its `crv` if it has one.
         key_type: String,
     },
 
@@ -214,7 +195,7 @@ pub enum KeyError {
     #[error(transparent)]
     AlgorithmUnknown(#[from] UnknownAlgorithm),
 
-    /// Two keys of one algorithm have no id, and a token could not choose between them.
+    /// Two keys of one algorithm have no id, so that no token can choose between them.
     #[error("kid: two keys for {algorithm} have no id")]
     Ambiguous {
         /// The algorithm of both.
@@ -228,7 +209,7 @@ pub enum KeyError {
         key_id: String,
     },
 
-    /// A set holds no key.
+    /// A set contains no key.
     #[error("keys: the set is empty")]
     Empty,
 
@@ -239,39 +220,39 @@ pub enum KeyError {
     /// The key cannot be parsed.
     #[error("{field}: {problem}")]
     Malformed {
-        /// The parameter or member that is wrong.
+        /// The invalid parameter or member.
         field: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
 
-    /// A set holds no key that can be used.
-    #[error("keys: none can be used; of the first, {first}")]
+    /// A set contains no usable key.
+    #[error("keys: none is usable; the first was rejected: {first}")]
     NoneUsable {
-        /// Why the first one cannot.
+        /// Reason why the first key was rejected.
         first: Box<KeyError>,
     },
 
-    /// `use` or `key_ops` do not allow to verify with this key.
+    /// `use` or `key_ops` do not allow verifying signatures with the key.
     #[error("{field}: the key is not for verifying signatures")]
     NotForVerification {
         /// `use` or `key_ops`.
         field: &'static str,
     },
 
-    /// The key is private. A verifier needs only the public one.
-    #[error("{field}: this is a private key; a verifier needs the public one")]
+    /// The key is private. A verifier needs the public key only.
+    #[error("{field}: a private key; provide the public key")]
     Private {
         /// The parameter or member that holds the key.
         field: &'static str,
     },
 
-    /// A key set, which is public, holds a symmetric key.
-    #[error("kty: a symmetric key has no place in a key set")]
+    /// A key set, which is public, contains a symmetric key.
+    #[error("kty: a key set must not contain a symmetric key")]
     Symmetric,
 
-    /// The key is shorter than its algorithm demands.
-    #[error("{field}: {bits} bits, but {algorithm} needs {minimum} or more")]
+    /// The key is shorter than its algorithm requires.
+    #[error("{field}: {bits} bits, but {algorithm} requires at least {minimum}")]
     TooShort {
         /// The parameter or member that holds the key.
         field: &'static str,
@@ -279,12 +260,12 @@ pub enum KeyError {
         algorithm: &'static str,
         /// The key's length in bits.
         bits: usize,
-        /// The least length in bits.
+        /// The minimum length in bits.
         minimum: usize,
     },
 }
 
-/// Why a configuration cannot work.
+/// Invalid setting of a [`Verifier`](super::Verifier) or an [`Issuer`](super::Issuer).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub struct ConfigError {
     pub(super) issuer: String,
@@ -302,22 +283,25 @@ impl fmt::Display for ConfigError {
 }
 
 impl ConfigError {
-    /// The issuer whose configuration is wrong; empty when there is none, or it has no name.
+    /// The issuer with the invalid setting; empty when there is no issuer, or it has no name.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The name of the setting that is wrong, as the method that sets it is called.
+    /// The name of the invalid setting: the name of the method that sets it.
     pub fn field(&self) -> &str {
         self.field
     }
 }
 
-fn key(key_id: Option<&str>) -> String {
-    key_id.map_or_else(|| "a key without an id".to_owned(), |key_id| format!("the key {key_id:?}"))
+fn no_key(key_id: Option<&str>) -> String {
+    match key_id {
+        Some(key_id) => format!("the issuer has no key with the id {key_id:?}"),
+        None => "the issuer has no key for a token without a kid".to_owned(),
+    }
 }
 
-/// The beginning of a text from a token, for an error.
+/// The beginning of a text that a token or an issuer sent, for an error message.
 pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(120).collect()
 }

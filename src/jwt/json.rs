@@ -1,8 +1,9 @@
-//! JSON objects in which no name appears twice, at any depth (RFC 8725, section 2.4; RFC 8259,
-//! section 4: what a parser makes of duplicates is unpredictable).
+//! Strict JSON: objects with a duplicate name, at any depth, are refused (RFC 8725, section 2.4;
+//! RFC 8259, section 4). Parsers differ in which of the duplicates they use, so that two programs
+//! could read two identities in one token.
 //!
-//! Text is borrowed from what was parsed wherever it holds no escapes: a token is read once and
-//! thrown away, and allocating all of its names and values would cost more than reading them.
+//! Strings without escapes are borrowed from the input: allocating all names and values of a token
+//! would cost more than parsing it.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,12 +11,12 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A value.
+/// A JSON value.
 pub(super) enum Json<'a> {
     Array(Vec<Json<'a>>),
     Bool,
     Null,
-    /// A number that is no unsigned integer.
+    /// A number that is not an unsigned integer.
     Number(f64),
     Object(Object<'a>),
     Text(Cow<'a, str>),
@@ -39,9 +40,9 @@ impl Json<'_> {
 }
 
 impl<'a> Object<'a> {
-    /// Parses one object, and nothing after it.
+    /// Parses one object. Trailing data is refused.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
-        // Checked as a whole, which is quicker than each string by itself.
+        // Validating all of it at once is faster than validating each string.
         let text = str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
         match serde_json::from_str(text)? {
             Json::Object(object) => Ok(object),
@@ -69,7 +70,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Shorter names first: most comparisons are decided without a look at the bytes.
+/// Orders shorter names first: most comparisons are then decided by the length alone.
 fn by_length(one: &str, other: &str) -> Ordering {
     one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
@@ -93,7 +94,10 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Bool)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "only negative ones come here")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "called for negative numbers only, which no claim may be"
+    )]
     fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
         Ok(Json::Number(value as f64))
     }
@@ -132,11 +136,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
             members.push((name, value));
         }
         let object = Object::new(members);
-        object.map(Json::Object).ok_or_else(|| A::Error::custom("a name appears twice"))
+        object.map(Json::Object).ok_or_else(|| A::Error::custom("duplicate name"))
     }
 }
 
-/// The name of a member.
+/// Name of a member.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {

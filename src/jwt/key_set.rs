@@ -1,3 +1,5 @@
+//! Key sets, and how a token finds its key.
+
 use std::collections::HashMap;
 
 use super::algorithm::Algorithm;
@@ -5,53 +7,58 @@ use super::error::KeyError;
 use super::json::{Json, Object};
 use super::key::VerificationKey;
 
-/// How many keys of a set that was fetched are kept.
+/// The maximum number of keys that are kept of a fetched set.
 #[cfg(feature = "remote-keys")]
 const MAX_REMOTE_KEYS: usize = 100;
 
-/// The keys of one issuer, each found by its id.
+/// The keys of one issuer, indexed by id.
+///
+/// A token is verified with the key that has its `kid`. If there is none, with the key of its
+/// algorithm that has no id; a token without `kid`, with the only key of its algorithm.
 #[derive(Clone, Debug)]
 pub struct KeySet {
     by_id: HashMap<String, VerificationKey>,
-    /// At most one for each algorithm, so that there is never a choice.
+    /// At most one for each algorithm, so that lookups are unambiguous.
     without_id: Vec<VerificationKey>,
     rejected: Vec<(Option<String>, KeyError)>,
 }
 
 impl KeySet {
-    /// A set of these keys.
+    /// Creates a set of these keys.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Empty`] without a key; [`KeyError::DuplicateKeyId`] when two have the same id,
-    /// [`KeyError::Ambiguous`] when two of one algorithm have none.
+    /// [`KeyError::Empty`] without a key, [`KeyError::DuplicateKeyId`] when two have the same id,
+    /// and [`KeyError::Ambiguous`] when two of one algorithm have no id.
     pub fn new(keys: impl IntoIterator<Item = VerificationKey>) -> Result<Self, KeyError> {
         Self::build(keys, Vec::new())
     }
 
-    /// A JWK Set (RFC 7517, section 5) whose keys each name their algorithm in `alg`.
+    /// Parses a JWK Set (RFC 7517, section 5) whose keys each name their algorithm in `alg`.
     ///
-    /// Issuers publish keys for other purposes in the same set, so a key that cannot be used here
-    /// is left out, with a warning in the log; [`rejected`](Self::rejected) tells which and why.
+    /// Issuers publish keys for other purposes in the same set. So an unusable key does not make
+    /// the set invalid: it is skipped, logged as a warning, and listed in
+    /// [`rejected`](Self::rejected).
     ///
     /// # Errors
     ///
-    /// [`KeyError::Malformed`] when this is not a JWK Set, [`KeyError::Empty`] when it holds no key,
-    /// [`KeyError::NoneUsable`] when all are left out, and as [`new`](Self::new).
+    /// [`KeyError::Malformed`] when this is not a JWK Set, [`KeyError::Empty`] when it contains no
+    /// key, [`KeyError::NoneUsable`] when all are unusable, and the errors of [`new`](Self::new).
     pub fn from_jwks(jwks: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::parse(jwks.as_ref(), None, usize::MAX)
     }
 
-    /// A JWK Set whose keys need not name their algorithm: those that name none are for this one.
+    /// Parses a JWK Set like [`from_jwks`](Self::from_jwks), where keys without `alg` are keys of
+    /// this algorithm.
     ///
     /// # Errors
     ///
-    /// As [`from_jwks`](Self::from_jwks).
+    /// The errors of [`from_jwks`](Self::from_jwks).
     pub fn from_jwks_for(algorithm: Algorithm, jwks: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::parse(jwks.as_ref(), Some(algorithm), usize::MAX)
     }
 
-    /// A set that was fetched, of which no more than [`MAX_REMOTE_KEYS`] are kept.
+    /// Parses a fetched set. At most [`MAX_REMOTE_KEYS`] are kept.
     #[cfg(feature = "remote-keys")]
     pub(super) fn parse_remote(
         jwks: &[u8],
@@ -60,7 +67,7 @@ impl KeySet {
         Self::parse(jwks, algorithm, MAX_REMOTE_KEYS)
     }
 
-    /// The keys of a JWK Set that were left out: the `kid`, if there is one, and the reason.
+    /// The keys of a JWK Set that are unusable: their `kid`, if they have one, and the reason.
     pub fn rejected(&self) -> impl Iterator<Item = (Option<&str>, &KeyError)> {
         self.rejected.iter().map(|(key_id, error)| (key_id.as_deref(), error))
     }
@@ -70,42 +77,40 @@ impl KeySet {
         self.by_id.values().chain(&self.without_id)
     }
 
-    /// The key for a token: the one with the token's `kid`. When no key has it, the one of the
-    /// token's algorithm that has no id; and for a token without `kid`, the only one of its
-    /// algorithm.
+    /// Finds the key for a token with this `kid` and `alg`.
     pub(super) fn find(&self, key_id: Option<&str>, algorithm: &str) -> Option<&VerificationKey> {
-        let fits = |key: &&VerificationKey| key.algorithm().is_called(algorithm);
+        let has_algorithm = |key: &&VerificationKey| key.algorithm().has_name(algorithm);
         if let Some(key) = key_id.and_then(|key_id| self.by_id.get(key_id)) {
             return Some(key);
         }
-        if let Some(key) = self.without_id.iter().find(fits) {
+        if let Some(key) = self.without_id.iter().find(has_algorithm) {
             return Some(key);
         }
         if key_id.is_some() {
             return None;
         }
-        let mut fitting = self.by_id.values().filter(fits);
-        fitting.next().filter(|_| fitting.next().is_none())
+        let mut candidates = self.by_id.values().filter(has_algorithm);
+        candidates.next().filter(|_| candidates.next().is_none())
     }
 
-    /// Whether the keys of both sets are the same, in whatever order.
+    /// Whether both sets contain the same keys, in any order.
     #[cfg(feature = "remote-keys")]
     pub(super) fn has_same_keys(&self, other: &Self) -> bool {
         let same = |key: &VerificationKey| other.keys().any(|candidate| candidate.is_same(key));
         self.keys().count() == other.keys().count() && self.keys().all(same)
     }
 
-    fn parse(jwks: &[u8], algorithm: Option<Algorithm>, limit: usize) -> Result<Self, KeyError> {
+    fn parse(jwks: &[u8], algorithm: Option<Algorithm>, max_keys: usize) -> Result<Self, KeyError> {
         let malformed = |problem| KeyError::Malformed { field: "keys", problem };
         let set = Object::parse(jwks)
-            .map_err(|_| malformed("not a JSON object, or a name is there twice"))?;
+            .map_err(|_| malformed("not a JSON object without duplicate names"))?;
         let Some(Json::Array(members)) = set.get("keys") else {
             return Err(malformed("not an array"));
         };
 
         let mut keys = Vec::new();
         let mut rejected = Vec::new();
-        for member in members.iter().take(limit) {
+        for member in members.iter().take(max_keys) {
             let Json::Object(jwk) = member else {
                 rejected.push((None, malformed("not an object")));
                 continue;
@@ -122,7 +127,7 @@ impl KeySet {
             }
         }
         for (key_id, error) in &rejected {
-            tracing::warn!(?key_id, %error, "a key of the set is left out");
+            tracing::warn!(?key_id, %error, "unusable key of a key set skipped");
         }
         Self::build(keys, rejected)
     }
@@ -156,7 +161,7 @@ impl KeySet {
     }
 }
 
-/// A single key is a set.
+/// A set of a single key.
 impl From<VerificationKey> for KeySet {
     fn from(key: VerificationKey) -> Self {
         let (by_id, without_id) = match key.key_id().map(str::to_owned) {

@@ -1,4 +1,4 @@
-//! Where the keys of an issuer come from.
+//! Sources of an issuer's keys: static, or fetched from the issuer.
 
 use std::time::SystemTime;
 
@@ -8,22 +8,18 @@ use super::key_set::KeySet;
 #[cfg(feature = "remote-keys")]
 use super::remote::{KeyStore, RemoteKeys};
 
-/// Where the keys of an issuer come from: a [`KeySet`], a single [`VerificationKey`], or
-/// [`RemoteKeys`].
+/// Configuration of a source.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum KeySource {
-    /// Keys that never change.
-    Fixed(KeySet),
-    /// Keys that the issuer publishes.
+pub(super) enum KeySource {
+    Static(KeySet),
     #[cfg(feature = "remote-keys")]
     Remote(RemoteKeys),
 }
 
-/// The keys of an issuer, at hand.
+/// A started source, which keys are looked up in.
 #[derive(Debug)]
-pub(super) enum Keys {
-    Fixed(KeySet),
+pub(super) enum IssuerKeys {
+    Static(KeySet),
     #[cfg(feature = "remote-keys")]
     Remote(KeyStore),
 }
@@ -34,71 +30,55 @@ pub(super) enum Keys {
         unused_variables,
         clippy::unnecessary_wraps,
         clippy::unused_async,
-        reason = "keys that never change need none of it"
+        reason = "only remote keys need them"
     )
 )]
-impl Keys {
+impl IssuerKeys {
+    /// Starts a source. Remote keys are then fetched in the background.
     pub(super) fn start(issuer: &str, source: KeySource) -> Result<Self, String> {
         match source {
-            KeySource::Fixed(keys) => Ok(Self::Fixed(keys)),
+            KeySource::Static(keys) => Ok(Self::Static(keys)),
             #[cfg(feature = "remote-keys")]
             KeySource::Remote(keys) => KeyStore::start(issuer, &keys).map(Self::Remote),
         }
     }
 
-    /// The version of the keys: another number whenever they are not the same keys as before;
-    /// `None` when they are not at hand.
+    /// The version of the keys, which changes whenever the keys do; `None` while they are
+    /// unavailable.
     pub(super) fn version(&self) -> Option<u64> {
         match self {
-            Self::Fixed(_) => Some(0),
+            Self::Static(_) => Some(0),
             #[cfg(feature = "remote-keys")]
             Self::Remote(store) => store.version(),
         }
     }
 
-    pub(super) async fn until_at_hand(&self) {
+    pub(super) async fn wait_until_available(&self) {
         match self {
-            Self::Fixed(_) => {}
+            Self::Static(_) => {}
             #[cfg(feature = "remote-keys")]
-            Self::Remote(store) => store.wait_until_ready().await,
+            Self::Remote(store) => store.wait_until_available().await,
         }
     }
 
-    /// The key for a token, and the version of the keys. `issued_by` tells when the token was
-    /// issued at the latest, in seconds since 1970; nothing of one that is refused in any case.
+    /// Finds the key for a token, and the version of the keys.
+    ///
+    /// `latest_issue_time` returns the latest time at which the token can have been issued, in
+    /// seconds since 1970. It returns `None` for a token that no key can make valid.
     pub(super) fn find(
         &self,
         key_id: Option<&str>,
         algorithm: &str,
-        issued_by: impl FnOnce() -> Option<u64>,
+        latest_issue_time: impl FnOnce() -> Option<u64>,
         now: SystemTime,
     ) -> Result<(VerificationKey, u64), TokenError> {
         match self {
-            Self::Fixed(keys) => match keys.find(key_id, algorithm) {
+            Self::Static(keys) => match keys.find(key_id, algorithm) {
                 Some(key) => Ok((key.clone(), 0)),
                 None => Err(TokenError::unknown_key(key_id)),
             },
             #[cfg(feature = "remote-keys")]
-            Self::Remote(store) => store.find(key_id, algorithm, issued_by, now),
+            Self::Remote(store) => store.find(key_id, algorithm, latest_issue_time, now),
         }
-    }
-}
-
-impl From<KeySet> for KeySource {
-    fn from(keys: KeySet) -> Self {
-        Self::Fixed(keys)
-    }
-}
-
-impl From<VerificationKey> for KeySource {
-    fn from(key: VerificationKey) -> Self {
-        Self::Fixed(key.into())
-    }
-}
-
-#[cfg(feature = "remote-keys")]
-impl From<RemoteKeys> for KeySource {
-    fn from(keys: RemoteKeys) -> Self {
-        Self::Remote(keys)
     }
 }

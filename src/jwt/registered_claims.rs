@@ -1,13 +1,14 @@
-//! The rules for the registered claims (RFC 7519, section 4.1), and for when a token counts.
+//! Checks of the registered claims (RFC 7519, section 4.1), validity times among them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::error::TokenError;
 use super::issuer::Issuer;
 use super::json::{Json, Object};
+use super::time::to_unix_seconds;
 
-/// The latest time that a token may name, in seconds: the end of the year 9999.
-const LATEST: u64 = 253_402_300_799;
+/// The latest time that a token may contain, in seconds: the end of the year 9999.
+const MAX_TIME: u64 = 253_402_300_799;
 
 /// The times of a token, in seconds since 1970.
 #[derive(Clone, Copy)]
@@ -17,7 +18,7 @@ pub(super) struct Times {
     not_before: Option<u64>,
 }
 
-/// The registered claims of a token, as they are.
+/// The registered claims of a token, unchecked.
 #[derive(Default)]
 pub(super) struct RegisteredClaims<'a> {
     aud: Option<&'a Json<'a>>,
@@ -30,7 +31,7 @@ pub(super) struct RegisteredClaims<'a> {
 }
 
 impl<'a> RegisteredClaims<'a> {
-    pub(super) fn of(claims: &'a Object<'a>) -> Self {
+    pub(super) fn find(claims: &'a Object<'a>) -> Self {
         let mut found = Self::default();
         for (name, value) in claims.members() {
             let claim = match name {
@@ -56,16 +57,17 @@ impl<'a> RegisteredClaims<'a> {
         required_text(self.sub, "sub")
     }
 
-    /// When the token was issued at the latest, by our clock, as the issuer's may be behind; `None`
-    /// when it does not say, or the claims are refused in any case.
-    pub(super) fn issued_by(&self, issuer: &Issuer, now: SystemTime) -> Option<u64> {
+    /// The latest time at which the token can have been issued, by our clock: `iat` and the leeway,
+    /// as the issuer's clock may be behind. `None` without `iat`, and for claims that are refused
+    /// whatever the signature is.
+    pub(super) fn latest_issue_time(&self, issuer: &Issuer, now: SystemTime) -> Option<u64> {
         self.subject().and(self.check_audience(issuer)).ok()?;
         let times = Times::read(issuer, self).ok()?;
-        times.check(issuer.leeway, now).and(times.check_expiry(issuer.leeway, now)).ok()?;
+        times.check_start(issuer.leeway, now).and(times.check_expiry(issuer.leeway, now)).ok()?;
         Some(times.issued_at?.saturating_add(issuer.leeway.as_secs()))
     }
 
-    /// `jti` is a string where it is there. One that is not could not be revoked.
+    /// `jti`: optional, and a string. A token with another `jti` could not be revoked.
     pub(super) fn token_id(&self) -> Result<Option<String>, TokenError> {
         match self.jti {
             None => Ok(None),
@@ -74,18 +76,19 @@ impl<'a> RegisteredClaims<'a> {
         }
     }
 
-    /// `aud` is a string, or an array of strings (RFC 7519, section 4.1.3).
+    /// Checks `aud`: a string, or an array of strings (RFC 7519, section 4.1.3).
     pub(super) fn check_audience(&self, issuer: &Issuer) -> Result<(), TokenError> {
-        let ours = |audience: &str| issuer.audiences.iter().any(|own| own == audience);
+        let is_accepted = |audience: &str| issuer.audiences.iter().any(|own| own == audience);
         let mut found = false;
         match self.aud {
             None => return Err(TokenError::ClaimMissing { claim: "aud" }),
-            Some(Json::Text(audience)) => found = ours(audience),
+            Some(Json::Text(audience)) => found = is_accepted(audience),
             Some(Json::Array(audiences)) => {
                 for audience in audiences {
                     let audience = audience.as_str();
-                    found |=
-                        ours(audience.ok_or_else(|| invalid("aud", "not an array of strings"))?);
+                    found |= is_accepted(
+                        audience.ok_or_else(|| invalid("aud", "not an array of strings"))?,
+                    );
                 }
             }
             Some(_) => return Err(invalid("aud", "neither a string nor an array")),
@@ -95,7 +98,7 @@ impl<'a> RegisteredClaims<'a> {
 }
 
 impl Times {
-    /// Reads `exp`, `iat` and `nbf`. What can be told of them without knowing the time is checked.
+    /// Reads `exp`, `iat` and `nbf`, and checks the maximum lifetime.
     pub(super) fn read(issuer: &Issuer, claims: &RegisteredClaims<'_>) -> Result<Self, TokenError> {
         let missing = |claim| TokenError::ClaimMissing { claim };
         let expires_at = numeric_date(claims.exp, "exp")?.ok_or_else(|| missing("exp"))?;
@@ -110,9 +113,9 @@ impl Times {
         Ok(Self { expires_at, issued_at, not_before })
     }
 
-    /// Checks all but the expiry.
-    pub(super) fn check(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
-        let latest = seconds(now).saturating_add(leeway.as_secs());
+    /// Checks `nbf` and `iat`.
+    pub(super) fn check_start(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
+        let latest = to_unix_seconds(now).saturating_add(leeway.as_secs());
         if self.not_before.is_some_and(|not_before| not_before > latest) {
             return Err(TokenError::NotYetValid);
         }
@@ -122,9 +125,9 @@ impl Times {
         Ok(())
     }
 
-    /// Checks the expiry.
+    /// Checks `exp`.
     pub(super) fn check_expiry(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
-        if seconds(now) >= self.expires_at.saturating_add(leeway.as_secs()) {
+        if to_unix_seconds(now) >= self.expires_at.saturating_add(leeway.as_secs()) {
             return Err(TokenError::Expired);
         }
         Ok(())
@@ -143,7 +146,7 @@ fn required_text<'a>(
     }
 }
 
-/// A `NumericDate` (RFC 7519, section 2), in whole seconds: fractions are cut off.
+/// Reads a `NumericDate` (RFC 7519, section 2) in whole seconds. Fractions are cut off.
 fn numeric_date(value: Option<&Json<'_>>, claim: &'static str) -> Result<Option<u64>, TokenError> {
     let seconds = match value {
         None => return Ok(None),
@@ -151,13 +154,13 @@ fn numeric_date(value: Option<&Json<'_>>, claim: &'static str) -> Result<Option<
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "not negative, and a value beyond u64 saturates, which the limit refuses"
+            reason = "it is not negative; a value above u64::MAX saturates, and MAX_TIME is less"
         )]
         Some(Json::Number(seconds)) if *seconds >= 0.0 => *seconds as u64,
         Some(Json::Number(_)) => return Err(invalid(claim, "negative")),
         Some(_) => return Err(invalid(claim, "not a number")),
     };
-    if seconds > LATEST {
+    if seconds > MAX_TIME {
         return Err(invalid(claim, "beyond the year 9999"));
     }
     Ok(Some(seconds))
@@ -165,13 +168,4 @@ fn numeric_date(value: Option<&Json<'_>>, claim: &'static str) -> Result<Option<
 
 fn invalid(claim: &str, problem: &'static str) -> TokenError {
     TokenError::ClaimInvalid { claim: claim.to_owned(), problem }
-}
-
-/// A clock before 1970 is broken: every token then counts as expired.
-pub(super) fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
-}
-
-pub(super) fn time(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
 }

@@ -1,4 +1,4 @@
-//! Tokens that are refused before they expire.
+//! Revocation: tokens that are refused before they expire.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,14 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use papaya::{Equivalent, HashMap};
 
-use super::registered_claims::seconds;
+use super::issuer::MAX_LEEWAY;
+use super::time::to_unix_seconds;
 use super::token::VerifiedToken;
 
-/// Tells which good tokens are to be refused all the same.
+/// Revocation check, called for each valid token.
 ///
-/// It is asked for every token, also for one that is cached, so it must answer from memory and
-/// quickly: a watcher of its own keeps that up to date. [`RevocationList`] is made for that. For
-/// what needs less, a closure will do:
+/// It is called on each verification, for cached tokens too, and must not block: it should read
+/// memory that another task keeps up to date. [`RevocationList`] does that. A closure is enough for
+/// simple checks:
 ///
 /// ```
 /// use tonic_passport::jwt::{Verifier, VerifiedToken};
@@ -22,7 +23,7 @@ use super::token::VerifiedToken;
 /// # }
 /// ```
 pub trait Revocation: Send + Sync + 'static {
-    /// Whether this token, which is good otherwise, was revoked.
+    /// Whether this token, which is valid otherwise, was revoked.
     fn is_revoked(&self, token: &VerifiedToken) -> bool;
 }
 
@@ -41,12 +42,17 @@ impl<T: Revocation + ?Sized> Revocation for Arc<T> {
     }
 }
 
-/// What was revoked, in memory: single tokens, all of a subject's up to some time, all of an
-/// issuer's up to some time.
+/// In-memory revocation list.
 ///
-/// Cloning it copies a pointer: one clone goes to the [`Verifier`](super::Verifier), another to
-/// whatever learns of revocations. Asking takes no lock and never waits for a writer. A revocation
-/// holds from the moment that the call returns, for cached tokens too.
+/// - [`revoke_token`](Self::revoke_token) revokes a single token by its id.
+/// - [`revoke_subject`](Self::revoke_subject) and [`revoke_issuer`](Self::revoke_issuer) revoke all
+///   tokens of a subject or an issuer that were issued up to a time.
+/// - [`remove_expired`](Self::remove_expired) removes the entries that have no effect any more. It
+///   must be called periodically.
+///
+/// Cloning it copies a pointer: one clone is for the [`Verifier`](super::Verifier), another for the
+/// task that receives revocations. Lookups take no lock, and do not wait for writers. A revocation
+/// takes effect when the call returns, for cached tokens too.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -60,7 +66,7 @@ impl<T: Revocation + ?Sized> Revocation for Arc<T> {
 /// let revocations = RevocationList::new();
 /// let verifier = Verifier::new([issuer])?.revocation(revocations.clone());
 ///
-/// // A user logs out everywhere: their tokens up to now are worth nothing any more.
+/// // A user logs out everywhere: all tokens issued up to now are revoked.
 /// revocations.revoke_subject("https://id.example.com", "user-42", SystemTime::now());
 /// # drop(verifier);
 /// # Ok(())
@@ -68,93 +74,97 @@ impl<T: Revocation + ?Sized> Revocation for Arc<T> {
 /// ```
 #[derive(Clone, Default)]
 pub struct RevocationList {
-    inner: Arc<Inner>,
+    maps: Arc<RevocationMaps>,
 }
 
+/// Times are in seconds since 1970.
 #[derive(Default)]
-struct Inner {
-    /// Single tokens, and when each expires.
-    tokens: HashMap<Key, u64>,
-    /// Up to when a subject's tokens must have been issued to be refused.
-    subjects: HashMap<Key, u64>,
+struct RevocationMaps {
+    /// The expiry of each revoked token.
+    tokens: HashMap<EntryKey, u64>,
+    /// The time up to which the tokens of a subject are revoked.
+    subjects: HashMap<EntryKey, u64>,
+    /// The time up to which the tokens of an issuer are revoked.
     issuers: HashMap<String, u64>,
 }
 
-/// Something of an issuer's: the id of a token, or a subject.
+/// Key of a map: the id of a token or a subject, which is unique within its issuer only.
 #[derive(Eq, Hash, PartialEq)]
-struct Key {
+struct EntryKey {
     issuer: String,
-    name: String,
+    id: String,
 }
 
-/// A [`Key`] to look one up by.
+/// Borrowed [`EntryKey`], for lookups without allocation. It must hash like one.
 #[derive(Hash)]
-struct KeyRef<'a> {
+struct EntryKeyRef<'a> {
     issuer: &'a str,
-    name: &'a str,
+    id: &'a str,
 }
 
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        (self.issuer, self.name) == (&key.issuer, &key.name)
+impl Equivalent<EntryKey> for EntryKeyRef<'_> {
+    fn equivalent(&self, key: &EntryKey) -> bool {
+        (self.issuer, self.id) == (&key.issuer, &key.id)
     }
 }
 
 impl RevocationList {
-    /// Nothing is revoked.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Revokes one token, by its `jti`. It is remembered until
-    /// [`remove_expired`](Self::remove_expired) finds that the token has expired; `expires_at` is
-    /// its `exp`.
+    /// Revokes one token, by its `jti`. `expires_at` is its `exp`: after that,
+    /// [`remove_expired`](Self::remove_expired) removes the entry.
     pub fn revoke_token(&self, issuer: &str, token_id: &str, expires_at: SystemTime) {
-        raise(&self.inner.tokens, Key::new(issuer, token_id), seconds(expires_at));
+        insert_latest(
+            &self.maps.tokens,
+            EntryKey::new(issuer, token_id),
+            to_unix_seconds(expires_at),
+        );
     }
 
-    /// Revokes all tokens of a subject (`sub`) that were issued up to this time, in whole seconds,
-    /// that second included. A token that does not say when it was issued counts as issued before.
+    /// Revokes all tokens of a subject (`sub`) that were issued up to and including this time, in
+    /// whole seconds. A token without `iat` is revoked too.
     pub fn revoke_subject(&self, issuer: &str, subject: &str, issued_until: SystemTime) {
-        raise(&self.inner.subjects, Key::new(issuer, subject), seconds(issued_until));
+        let key = EntryKey::new(issuer, subject);
+        insert_latest(&self.maps.subjects, key, to_unix_seconds(issued_until));
     }
 
-    /// Revokes all tokens of an issuer that were issued up to this time, as
-    /// [`revoke_subject`](Self::revoke_subject) does.
+    /// Revokes all tokens of an issuer that were issued up to and including this time, like
+    /// [`revoke_subject`](Self::revoke_subject).
     pub fn revoke_issuer(&self, issuer: &str, issued_until: SystemTime) {
-        raise(&self.inner.issuers, issuer.to_owned(), seconds(issued_until));
+        insert_latest(&self.maps.issuers, issuer.to_owned(), to_unix_seconds(issued_until));
     }
 
-    /// Removes what has no effect any more, so that the list does not grow without end: single
-    /// tokens that expired, and subjects and issuers whose tokens all have. What an issuer's leeway
-    /// may still let pass is kept.
+    /// Removes the entries whose tokens have all expired, by `now` and the maximum leeway. Call it
+    /// periodically, for example every few minutes, so that the list does not grow without bound.
     ///
-    /// `max_lifetime` must be no less than the [`max_lifetime`](super::Issuer::max_lifetime) of any
-    /// issuer concerned. Of an issuer without one, a token may outlive its revocation by subject or
-    /// issuer, and be accepted again.
+    /// `max_lifetime` must be at least the largest [`max_lifetime`](super::Issuer::max_lifetime) of
+    /// all issuers. If an issuer has no maximum, a token can outlive its revocation by subject or
+    /// issuer, and is then accepted again.
     ///
-    /// Call it now and then, every few minutes for example. A clock before 1970 is broken, and
-    /// nothing is removed.
+    /// If `now` is before 1970, the clock is broken, and nothing is removed.
     pub fn remove_expired(&self, now: SystemTime, max_lifetime: Duration) {
         if now < UNIX_EPOCH {
             return;
         }
-        let leeway = super::issuer::MAX_LEEWAY.as_secs();
-        let now = seconds(now);
+        let leeway = MAX_LEEWAY.as_secs();
+        let now = to_unix_seconds(now);
         let is_live = |expires_at: u64| expires_at.saturating_add(leeway) >= now;
         let lifetime = max_lifetime.as_secs();
         let may_live = |issued: u64| is_live(issued.saturating_add(lifetime));
-        self.inner.tokens.pin().retain(|_, expires_at| is_live(*expires_at));
-        self.inner.subjects.pin().retain(|_, issued_until| may_live(*issued_until));
-        self.inner.issuers.pin().retain(|_, issued_until| may_live(*issued_until));
+        self.maps.tokens.pin().retain(|_, expires_at| is_live(*expires_at));
+        self.maps.subjects.pin().retain(|_, issued_until| may_live(*issued_until));
+        self.maps.issuers.pin().retain(|_, issued_until| may_live(*issued_until));
     }
 
-    /// How many revocations are remembered; more or less, while others write.
+    /// The number of entries. It is approximate while other threads write.
     pub fn len(&self) -> usize {
-        self.inner.tokens.len() + self.inner.subjects.len() + self.inner.issuers.len()
+        self.maps.tokens.len() + self.maps.subjects.len() + self.maps.issuers.len()
     }
 
-    /// Whether nothing is revoked, as [`len`](Self::len) tells.
+    /// Whether [`len`](Self::len) is 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -162,37 +172,38 @@ impl RevocationList {
 
 impl Revocation for RevocationList {
     fn is_revoked(&self, token: &VerifiedToken) -> bool {
-        let Inner { tokens, subjects, issuers } = &*self.inner;
+        let RevocationMaps { tokens, subjects, issuers } = &*self.maps;
         let issuer = token.issuer();
-        let issued_at = token.issued_at().map(seconds);
-        // A token that does not say when it was issued may have been at any time.
-        let is_before = |until: &u64| issued_at.is_none_or(|issued_at| issued_at <= *until);
+        let issued_at = token.issued_at().map(to_unix_seconds);
+        // A token without `iat` can have been issued at any time.
+        let is_issued_until = |until: &u64| issued_at.is_none_or(|issued_at| issued_at <= *until);
 
-        // Each is asked, whatever it says of its size: while others write, that is a guess.
-        let by_id = |name| tokens.pin().contains_key(&KeyRef { issuer, name });
-        token.token_id().is_some_and(by_id)
-            || subjects.pin().get(&KeyRef { issuer, name: token.subject() }).is_some_and(is_before)
-            || issuers.pin().get(issuer).is_some_and(is_before)
+        // No shortcut for maps of size 0: while other threads write, the size is approximate.
+        let is_listed = |id| tokens.pin().contains_key(&EntryKeyRef { issuer, id });
+        let subject = EntryKeyRef { issuer, id: token.subject() };
+        token.token_id().is_some_and(is_listed)
+            || subjects.pin().get(&subject).is_some_and(is_issued_until)
+            || issuers.pin().get(issuer).is_some_and(is_issued_until)
     }
 }
 
 impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationList")
-            .field("tokens", &self.inner.tokens.len())
-            .field("subjects", &self.inner.subjects.len())
-            .field("issuers", &self.inner.issuers.len())
+            .field("tokens", &self.maps.tokens.len())
+            .field("subjects", &self.maps.subjects.len())
+            .field("issuers", &self.maps.issuers.len())
             .finish()
     }
 }
 
-impl Key {
-    fn new(issuer: &str, name: &str) -> Self {
-        Self { issuer: issuer.to_owned(), name: name.to_owned() }
+impl EntryKey {
+    fn new(issuer: &str, id: &str) -> Self {
+        Self { issuer: issuer.to_owned(), id: id.to_owned() }
     }
 }
 
-/// Sets a time, unless a later one is there: revocations may arrive in any order.
-fn raise<K: Eq + std::hash::Hash>(times: &HashMap<K, u64>, key: K, time: u64) {
-    times.pin().update_or_insert(key, |own| time.max(*own), time);
+/// Inserts a time, unless the entry has a later one: revocations may arrive in any order.
+fn insert_latest<K: Eq + std::hash::Hash>(times: &HashMap<K, u64>, key: K, time: u64) {
+    times.pin().update_or_insert(key, |current| time.max(*current), time);
 }

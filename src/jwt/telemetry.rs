@@ -1,19 +1,24 @@
-//! tmp
+//! Span fields and metrics (feature `metrics`) of token verification and key fetches.
+//!
+//! No function here takes a token, so that none can be logged.
+
 use std::sync::Arc;
 #[cfg(feature = "metrics")]
 use std::time::Instant;
+
 use tracing::Span;
 
-/// One verification of a token, and what has become known of it so far.
-pub(crate) struct Verification<'a> {
+/// Telemetry of one verification: collects the issuer and the key while they become known, and
+/// records them once, when the result is known.
+pub(super) struct VerificationRecord<'a> {
     issuer: Option<&'a Arc<str>>,
     key_id: Option<Arc<str>>,
     #[cfg(feature = "metrics")]
     started: Instant,
 }
 
-impl<'a> Verification<'a> {
-    pub(crate) fn start() -> Self {
+impl<'a> VerificationRecord<'a> {
+    pub(super) fn start() -> Self {
         Self {
             issuer: None,
             key_id: None,
@@ -22,34 +27,35 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// The issuer is one that is configured.
-    pub(crate) fn of_issuer(&mut self, issuer: &'a Arc<str>) {
+    /// Sets the issuer. Only a configured one: as a metric label, the `iss` of arbitrary tokens
+    /// would have unbounded cardinality.
+    pub(super) fn set_issuer(&mut self, issuer: &'a Arc<str>) {
         self.issuer = Some(issuer);
     }
 
-    /// The key is one of the issuer's.
-    pub(crate) fn with_key(&mut self, key_id: Option<Arc<str>>) {
+    /// Sets the id of the key that the token is verified with: only that of a key of the issuer.
+    pub(super) fn set_key_id(&mut self, key_id: Option<Arc<str>>) {
         self.key_id = key_id;
     }
 
-    /// The token was found in the cache.
-    pub(crate) fn recalled(self, issuer: &str, key_id: Option<&str>) {
-        record(Some(issuer), key_id, true);
-        self.measure(issuer, "hit", "");
+    /// Records a token that was found in the cache.
+    pub(super) fn record_cache_hit(self, issuer: &str, key_id: Option<&str>) {
+        record_span_fields(Some(issuer), key_id, true);
+        self.record_metrics(issuer, "hit", "");
     }
 
-    /// The token was verified anew: with this error, or none.
-    pub(crate) fn finished(self, error: &'static str) {
+    /// Records a token that was verified. `error` is the name of the error, or empty.
+    pub(super) fn record_cache_miss(self, error: &'static str) {
         let issuer = self.issuer.map(|issuer| &**issuer);
-        record(issuer, self.key_id.as_deref(), false);
-        self.measure(issuer.unwrap_or_default(), "miss", error);
+        record_span_fields(issuer, self.key_id.as_deref(), false);
+        self.record_metrics(issuer.unwrap_or_default(), "miss", error);
     }
 
     #[cfg_attr(
         not(feature = "metrics"),
-        expect(clippy::unused_self, unused_variables, reason = "nothing measures")
+        expect(clippy::unused_self, unused_variables, reason = "only metrics need them")
     )]
-    fn measure(&self, issuer: &str, cache: &'static str, error: &'static str) {
+    fn record_metrics(&self, issuer: &str, cache: &'static str, error: &'static str) {
         #[cfg(feature = "metrics")]
         {
             metrics::counter!(
@@ -66,8 +72,8 @@ impl<'a> Verification<'a> {
     }
 }
 
-/// Records in the current span, where that has such fields.
-fn record(issuer: Option<&str>, key_id: Option<&str>, cache_hit: bool) {
+/// Records the fields in the current span. `tracing` ignores those that the span does not have.
+fn record_span_fields(issuer: Option<&str>, key_id: Option<&str>, cache_hit: bool) {
     let span = Span::current();
     if span.is_disabled() {
         return;
@@ -77,10 +83,10 @@ fn record(issuer: Option<&str>, key_id: Option<&str>, cache_hit: bool) {
     span.record("cache_hit", cache_hit);
 }
 
-/// Counts a fetch of an issuer's keys, and how long it took.
+/// Counts a fetch of an issuer's key set, and records its duration.
 #[cfg(feature = "remote-keys")]
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nothing measures"))]
-pub(crate) fn keys_fetched(issuer: &str, succeeded: bool, duration: std::time::Duration) {
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "only metrics need them"))]
+pub(super) fn record_key_fetch(issuer: &str, succeeded: bool, duration: std::time::Duration) {
     #[cfg(feature = "metrics")]
     {
         let outcome = if succeeded { "succeeded" } else { "failed" };

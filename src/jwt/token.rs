@@ -1,110 +1,113 @@
+//! Verified tokens.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::error::TokenError;
-use super::registered_claims::{Times, time};
+use super::registered_claims::Times;
+use super::time::from_unix_seconds;
 use crate::context::UserContext;
 
-/// What a good token says.
+/// The verified content of a token.
 ///
-/// Cloning it copies a pointer. It does not hold the token itself.
+/// Cloning it copies a pointer. It does not contain the token itself.
 #[derive(Clone)]
 pub struct VerifiedToken {
-    inner: Arc<Inner>,
+    data: Arc<TokenData>,
 }
 
-struct Inner {
+struct TokenData {
     context: UserContext,
-    facts: Facts,
+    info: TokenInfo,
 }
 
-/// What a token says of itself, besides the context.
-pub(super) struct Facts {
+/// Information about the token itself, as opposed to its user.
+pub(super) struct TokenInfo {
     pub(super) issuer: Arc<str>,
-    /// `None`: the context's id.
+    /// `None`: equal to the id of the context.
     pub(super) subject: Option<String>,
     pub(super) token_id: Option<String>,
     pub(super) key_id: Option<Arc<str>>,
     pub(super) times: Times,
-    /// Which version of the issuer's keys the token was verified with.
+    /// The version of the issuer's keys that the token was verified with.
     pub(super) keys_version: u64,
 }
 
 impl VerifiedToken {
-    pub(super) fn new(context: UserContext, facts: Facts) -> Self {
-        Self { inner: Arc::new(Inner { context, facts }) }
+    pub(super) fn new(context: UserContext, info: TokenInfo) -> Self {
+        Self { data: Arc::new(TokenData { context, info }) }
     }
 
-    /// The user that the token speaks of.
+    /// The user that the token identifies.
     pub fn context(&self) -> &UserContext {
-        &self.inner.context
+        &self.data.context
     }
 
-    /// The user that the token speaks of.
+    /// The user that the token identifies.
     pub fn into_context(self) -> UserContext {
-        match Arc::try_unwrap(self.inner) {
-            Ok(inner) => inner.context,
+        match Arc::try_unwrap(self.data) {
+            Ok(data) => data.context,
             Err(shared) => shared.context.clone(),
         }
     }
 
     /// The issuer of the token: `iss`.
     pub fn issuer(&self) -> &str {
-        &self.inner.facts.issuer
+        &self.data.info.issuer
     }
 
-    /// Whom the issuer speaks of: `sub`. The context's id is another one when the
-    /// [mapping](super::ClaimMapping::id) says so.
+    /// The subject of the token: `sub`. It differs from the id of the context when
+    /// [`ClaimMapping::id`](super::ClaimMapping::id) names another claim.
     pub fn subject(&self) -> &str {
-        self.inner.facts.subject.as_deref().unwrap_or_else(|| self.inner.context.id())
+        self.data.info.subject.as_deref().unwrap_or_else(|| self.data.context.id())
     }
 
-    /// The id of the token among those of its issuer: `jti`.
+    /// The id of the token, unique among those of its issuer: `jti`.
     pub fn token_id(&self) -> Option<&str> {
-        self.inner.facts.token_id.as_deref()
+        self.data.info.token_id.as_deref()
     }
 
-    /// The id of the key that the token was signed with.
+    /// The id of the key that the token was verified with.
     pub fn key_id(&self) -> Option<&str> {
-        self.inner.facts.key_id.as_deref()
+        self.data.info.key_id.as_deref()
     }
 
     /// When the token was issued: `iat`, in whole seconds.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.inner.facts.times.issued_at.map(time)
+        self.data.info.times.issued_at.map(from_unix_seconds)
     }
 
     /// When the token expires: `exp`, in whole seconds, without leeway.
     pub fn expires_at(&self) -> SystemTime {
-        time(self.inner.facts.times.expires_at)
+        from_unix_seconds(self.data.info.times.expires_at)
     }
 
     pub(super) fn keys_version(&self) -> u64 {
-        self.inner.facts.keys_version
+        self.data.info.keys_version
     }
 
-    /// Checks once more what depends on the time.
+    /// Repeats the checks whose result depends on the time.
     pub(super) fn check_times(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
-        self.inner.facts.times.check(leeway, now)?;
-        self.inner.facts.times.check_expiry(leeway, now)
+        self.data.info.times.check_start(leeway, now)?;
+        self.data.info.times.check_expiry(leeway, now)
     }
 
-    /// An upper estimate of the bytes that the token's facts and context take up.
+    /// An upper estimate of the memory that the token takes up, in bytes.
     pub(super) fn size(&self) -> usize {
-        let Inner { context, facts } = &*self.inner;
+        let TokenData { context, info } = &*self.data;
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-        size_of::<Inner>() + context.size() + text(&facts.subject) + text(&facts.token_id)
+        size_of::<TokenData>() + context.size() + text(&info.subject) + text(&info.token_id)
     }
 }
 
 impl fmt::Debug for VerifiedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedToken")
-            .field("context", &self.inner.context)
-            .field("issuer", &self.inner.facts.issuer)
-            .field("key_id", &self.inner.facts.key_id)
-            .field("expires_at", &self.inner.facts.times.expires_at)
+            .field("context", &self.data.context)
+            .field("issuer", &self.data.info.issuer)
+            .field("key_id", &self.data.info.key_id)
+            .field("expires_at", &self.data.info.times.expires_at)
             .finish_non_exhaustive()
     }
 }

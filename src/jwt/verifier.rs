@@ -1,153 +1,162 @@
+//! Token verification: the order of the checks, and the cache in front of them.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::cache::TokenCache;
-use super::compact::{Compact, Decoded};
-use super::error::{ConfigError, Part, TokenError, excerpt};
+use super::compact::{self, Compact, Decoded};
+use super::error::{ConfigError, TokenError, excerpt};
 use super::issuer::Issuer;
 use super::json::{Json, Object};
-use super::key_source::Keys;
-use super::registered_claims::{RegisteredClaims, Times, time};
+use super::key_source::IssuerKeys;
+use super::registered_claims::{RegisteredClaims, Times};
 use super::revocation::Revocation;
-use super::telemetry::Verification;
-use super::token::{Facts, VerifiedToken};
+use super::telemetry::VerificationRecord;
+use super::time::from_unix_seconds;
+use super::token::{TokenInfo, VerifiedToken};
 use crate::context::{Clock, UserContext};
 
-/// Header parameters that nobody may use here: extensions that are not implemented (RFC 7515,
-/// section 4.1.11; RFC 7797; RFC 7516), and keys brought along (RFC 8725, section 3.10).
-const REFUSED_PARAMETERS: [&str; 7] = ["crit", "b64", "zip", "jwk", "jku", "x5c", "x5u"];
+/// Header parameters that make a token invalid: extensions that are not implemented (RFC 7515,
+/// section 4.1.11; RFC 7797; RFC 7516), and keys in the token itself, which would let its sender
+/// choose the key (RFC 8725, section 3.10).
+const FORBIDDEN_PARAMETERS: [&str; 7] = ["crit", "b64", "zip", "jwk", "jku", "x5c", "x5u"];
 
-/// Verifies tokens of one or several issuers; see the [module](super) for what it demands.
+/// Verifier for the tokens of one or several issuers. The [module](super) lists its checks.
 ///
-/// Tokens that were found good are [cached](Self::max_cached_tokens), so that one that comes again
-/// is verified without parsing and without cryptography. The cache never changes an answer: each
-/// time, the token is compared byte by byte, its times are checked, it is looked up among the
-/// [revoked](Self::revocation) ones, and it counts as unknown when the issuer's keys are not those
-/// that it was verified with.
+/// Valid tokens are [cached](Self::max_cached_tokens), so that each is parsed and its signature
+/// verified only once. The cache never changes a result. On each lookup:
 ///
-/// Cloning it copies pointers; clones share the cache until a setting of one of them is changed.
+/// - the token is compared byte by byte,
+/// - its times are checked,
+/// - [revocation](Self::revocation) is checked,
+/// - and the entry is ignored when the issuer's keys have changed since it was made.
+///
+/// Cloning it copies pointers. Clones share the cache until a setting of one of them is changed.
 #[derive(Clone)]
 pub struct Verifier {
-    issuers: Arc<HashMap<Arc<str>, KnownIssuer>>,
+    issuers: Arc<HashMap<Arc<str>, IssuerState>>,
     clock: Option<Clock>,
     revocation: Option<Arc<dyn Revocation>>,
     cache: Option<Arc<TokenCache>>,
-    settings: Settings,
+    limits: VerifierLimits,
 }
 
-/// How tokens are read and kept.
+/// Maximum sizes, in bytes, and maximum number of cached tokens.
 #[derive(Clone, Copy)]
-struct Settings {
-    max_token_size: usize,
-    max_context_size: usize,
-    max_cached_tokens: usize,
-    max_cache_size: usize,
+struct VerifierLimits {
+    token_size: usize,
+    context_size: usize,
+    cached_tokens: usize,
+    cache_size: usize,
 }
 
-/// An issuer whose keys are at hand.
-struct KnownIssuer {
-    settings: Issuer,
-    keys: Keys,
+/// A configured issuer, with its started key source.
+struct IssuerState {
+    config: Issuer,
+    keys: IssuerKeys,
 }
 
-/// The keys of an issuer are not at hand.
+/// Error of [`Verifier::check_ready`]: the keys of an issuer are unavailable.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the keys of the issuer {issuer:?} are not at hand")]
+#[error("the keys of the issuer {issuer:?} are unavailable")]
 pub struct KeysUnavailable {
     issuer: String,
 }
 
 impl Verifier {
-    /// The size in bytes that a token may have by default.
+    /// The default maximum size of a token: 8 KiB.
     pub const DEFAULT_MAX_TOKEN_SIZE: usize = 8 * 1024;
 
-    /// How many tokens are cached by default.
+    /// The default maximum number of cached tokens.
     pub const DEFAULT_MAX_CACHED_TOKENS: usize = 10_000;
 
-    /// The size in bytes that the cache may have by default: 32 MiB.
+    /// The default maximum size of the cache: 32 MiB.
     pub const DEFAULT_MAX_CACHE_SIZE: usize = 32 * 1024 * 1024;
 
-    /// Verifies tokens of these issuers.
+    /// Creates a verifier for the tokens of these issuers, and starts fetching remote keys in the
+    /// background. With remote keys, it must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// A [`ConfigError`] that names the issuer and the setting that cannot work.
+    /// A [`ConfigError`] that names the issuer and the invalid setting.
     pub fn new(issuers: impl IntoIterator<Item = Issuer>) -> Result<Self, ConfigError> {
         let error = |issuer: &str, field, problem: &str| ConfigError {
             issuer: issuer.to_owned(),
             field,
             problem: problem.to_owned(),
         };
-        let mut by_name: HashMap<Arc<str>, KnownIssuer> = HashMap::new();
-        for settings in issuers {
-            settings.check()?;
-            let name: Arc<str> = settings.name.as_str().into();
-            let keys = Keys::start(&name, settings.keys.clone())
+        let mut by_name: HashMap<Arc<str>, IssuerState> = HashMap::new();
+        for config in issuers {
+            config.check()?;
+            let name: Arc<str> = config.name.as_str().into();
+            let keys = IssuerKeys::start(&name, config.keys.clone())
                 .map_err(|problem| error(&name, "keys", &problem))?;
-            if by_name.insert(Arc::clone(&name), KnownIssuer { settings, keys }).is_some() {
+            if by_name.insert(Arc::clone(&name), IssuerState { config, keys }).is_some() {
                 return Err(error(&name, "name", "is configured twice"));
             }
         }
         if by_name.is_empty() {
-            return Err(error("", "name", "at least one issuer is needed"));
+            return Err(error("", "name", "at least one issuer is required"));
         }
-        let settings = Settings {
-            max_token_size: Self::DEFAULT_MAX_TOKEN_SIZE,
-            max_context_size: UserContext::DEFAULT_MAX_SIZE,
-            max_cached_tokens: Self::DEFAULT_MAX_CACHED_TOKENS,
-            max_cache_size: Self::DEFAULT_MAX_CACHE_SIZE,
+        let limits = VerifierLimits {
+            token_size: Self::DEFAULT_MAX_TOKEN_SIZE,
+            context_size: UserContext::DEFAULT_MAX_SIZE,
+            cached_tokens: Self::DEFAULT_MAX_CACHED_TOKENS,
+            cache_size: Self::DEFAULT_MAX_CACHE_SIZE,
         };
         let issuers = Arc::new(by_name);
-        let verifier = Self { issuers, clock: None, revocation: None, cache: None, settings };
+        let verifier = Self { issuers, clock: None, revocation: None, cache: None, limits };
         Ok(verifier.with_new_cache())
     }
 
-    /// Sets the size in bytes that a token may have, in place of
+    /// Sets the maximum size of a token in bytes, instead of
     /// [`DEFAULT_MAX_TOKEN_SIZE`](Self::DEFAULT_MAX_TOKEN_SIZE).
     #[must_use]
     pub fn max_token_size(mut self, bytes: usize) -> Self {
-        self.settings.max_token_size = bytes;
+        self.limits.token_size = bytes;
         self.with_new_cache()
     }
 
-    /// Sets the size in bytes that a context may have, in place of
+    /// Sets the maximum size of a user context in bytes, instead of
     /// [`UserContext::DEFAULT_MAX_SIZE`].
     #[must_use]
     pub fn max_context_size(mut self, bytes: usize) -> Self {
-        self.settings.max_context_size = bytes;
+        self.limits.context_size = bytes;
         self.with_new_cache()
     }
 
-    /// Sets how many tokens are cached at most, in place of
-    /// [`DEFAULT_MAX_CACHED_TOKENS`](Self::DEFAULT_MAX_CACHED_TOKENS). With 0, none is.
+    /// Sets the maximum number of cached tokens, instead of
+    /// [`DEFAULT_MAX_CACHED_TOKENS`](Self::DEFAULT_MAX_CACHED_TOKENS). 0 disables the cache.
     ///
-    /// Only good tokens are, so that nobody can fill the cache with others.
+    /// Only valid tokens are cached, so that invalid ones cannot evict them.
     #[must_use]
     pub fn max_cached_tokens(mut self, tokens: usize) -> Self {
-        self.settings.max_cached_tokens = tokens;
+        self.limits.cached_tokens = tokens;
         self.with_new_cache()
     }
 
-    /// Sets the size in bytes that the cache may have at most, in place of
-    /// [`DEFAULT_MAX_CACHE_SIZE`](Self::DEFAULT_MAX_CACHE_SIZE): the first limit that is reached
-    /// counts. A token takes up its own length, that of its context twice, and about a kilobyte.
+    /// Sets the maximum size of the cache in bytes, instead of
+    /// [`DEFAULT_MAX_CACHE_SIZE`](Self::DEFAULT_MAX_CACHE_SIZE). It applies together with
+    /// [`max_cached_tokens`](Self::max_cached_tokens). 0 disables the cache.
+    ///
+    /// An entry takes up the length of the token, twice that of its context, and about a kilobyte.
     #[must_use]
     pub fn max_cache_size(mut self, bytes: usize) -> Self {
-        self.settings.max_cache_size = bytes;
+        self.limits.cache_size = bytes;
         self.with_new_cache()
     }
 
-    /// Refuses tokens that were revoked, as [`TokenError::Revoked`].
+    /// Sets the revocation check. Revoked tokens are refused with [`TokenError::Revoked`].
     #[must_use]
     pub fn revocation(mut self, revocation: impl Revocation) -> Self {
         self.revocation = Some(Arc::new(revocation));
         self
     }
 
-    /// Sets the clock that [`verify`](Self::verify) reads, in place of [`SystemTime::now`]. When
-    /// keys are fetched, and for how long they are used, does not follow it.
+    /// Sets the clock that [`verify`](Self::verify) reads, instead of [`SystemTime::now`]. It does
+    /// not affect when keys are fetched and when they become stale.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(now));
@@ -155,50 +164,49 @@ impl Verifier {
     }
 
     fn with_new_cache(mut self) -> Self {
-        let Settings { max_cached_tokens, max_cache_size, .. } = self.settings;
-        self.cache = TokenCache::new(max_cached_tokens, max_cache_size).map(Arc::new);
+        let VerifierLimits { cached_tokens, cache_size, .. } = self.limits;
+        self.cache = TokenCache::new(cached_tokens, cache_size).map(Arc::new);
         self
     }
 
-    /// Whether the keys of all issuers are at hand: for health checks.
+    /// Checks that the keys of all issuers are available: for health checks.
     ///
     /// # Errors
     ///
-    /// [`KeysUnavailable`], with the name of an issuer whose keys have not been fetched yet, or could not
-    /// be for so long that they are stale.
+    /// [`KeysUnavailable`] with the name of an issuer whose keys have not been fetched yet, or are
+    /// stale.
     pub fn check_ready(&self) -> Result<(), KeysUnavailable> {
-        let missing = self.issuers.values().find(|issuer| issuer.keys.version().is_none());
-        match missing {
-            Some(issuer) => Err(KeysUnavailable { issuer: issuer.settings.name.clone() }),
+        match self.issuers.values().find(|issuer| issuer.keys.version().is_none()) {
+            Some(issuer) => Err(KeysUnavailable { issuer: issuer.config.name.clone() }),
             None => Ok(()),
         }
     }
 
-    /// Waits until the keys of all issuers are at hand.
+    /// Waits until the keys of all issuers are available.
     pub async fn wait_until_ready(&self) {
         for issuer in self.issuers.values() {
-            issuer.keys.until_at_hand().await;
+            issuer.keys.wait_until_available().await;
         }
     }
 
-    /// How many tokens are in the cache at the moment.
+    /// The number of tokens in the cache.
     pub fn cached_tokens(&self) -> usize {
         self.cache.as_ref().map_or(0, |cache| cache.len())
     }
 
-    /// Verifies a token now.
+    /// Verifies a token at the current time of the [clock](Self::clock).
     ///
-    /// Records `issuer`, `key_id` and `cache_hit` in the current tracing span, when that has such
+    /// Records `issuer`, `key_id` and `cache_hit` in the current tracing span, if it has such
     /// fields.
     ///
     /// # Errors
     ///
-    /// A [`TokenError`]. It is [`TokenError::Expired`] only for a token that is good otherwise.
+    /// A [`TokenError`]. It is [`TokenError::Expired`] only for a token that is valid otherwise.
     pub fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         self.verify_at(token, self.now())
     }
 
-    /// What the clock says.
+    /// The current time of the clock.
     fn now(&self) -> SystemTime {
         match &self.clock {
             Some(clock) => clock(),
@@ -206,63 +214,63 @@ impl Verifier {
         }
     }
 
-    /// Verifies a token as of some time.
+    /// Verifies a token at a given time.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify).
+    /// The errors of [`verify`](Self::verify).
     pub fn verify_at(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, TokenError> {
-        let mut verification = Verification::start();
-        let cache = self.cache.as_ref().filter(|_| token.len() <= self.settings.max_token_size);
-        let known = cache.and_then(|cache| cache.get(token));
-        if let Some(verified) = &known
-            && self.is_still_good(verified, now)
+        let mut record = VerificationRecord::start();
+        let cache = self.cache.as_ref().filter(|_| token.len() <= self.limits.token_size);
+        let cached = cache.and_then(|cache| cache.get(token));
+        if let Some(verified) = &cached
+            && self.is_still_valid(verified, now)
         {
-            verification.recalled(verified.issuer(), verified.key_id());
+            record.record_cache_hit(verified.issuer(), verified.key_id());
             return Ok(verified.clone());
         }
-        let answer = self.verify_anew(token, now, &mut verification);
-        match (cache, &answer) {
+        let result = self.verify_uncached(token, now, &mut record);
+        match (cache, &result) {
             (Some(cache), Ok(verified)) => cache.insert(token, verified),
-            // When the keys come back as they were, so does the entry.
+            // The entry is valid again if the next fetch returns the same keys.
             (_, Err(TokenError::KeysUnavailable { .. })) => {}
-            (Some(cache), Err(_)) if known.is_some() => cache.remove(token),
+            (Some(cache), Err(_)) if cached.is_some() => cache.remove(token),
             _ => {}
         }
-        verification.finished(answer.as_ref().map_or_else(TokenError::name, |_| ""));
-        answer
+        record.record_cache_miss(result.as_ref().map_or_else(TokenError::name, |_| ""));
+        result
     }
 
-    /// Whether what was found of a token before is so now.
-    fn is_still_good(&self, verified: &VerifiedToken, now: SystemTime) -> bool {
-        self.issuers.get(verified.issuer()).is_some_and(|KnownIssuer { settings, keys }| {
+    /// Repeats the checks of a cached token whose result can have changed.
+    fn is_still_valid(&self, verified: &VerifiedToken, now: SystemTime) -> bool {
+        self.issuers.get(verified.issuer()).is_some_and(|IssuerState { config, keys }| {
             keys.version() == Some(verified.keys_version())
-                && verified.check_times(settings.leeway, now).is_ok()
+                && verified.check_times(config.leeway, now).is_ok()
                 && !self.is_revoked(verified)
         })
     }
 
-    fn verify_anew<'a>(
+    fn verify_uncached<'a>(
         &'a self,
         token: &str,
         now: SystemTime,
-        verification: &mut Verification<'a>,
+        record: &mut VerificationRecord<'a>,
     ) -> Result<VerifiedToken, TokenError> {
-        let compact = Compact::split(token, self.settings.max_token_size)?;
+        let compact = Compact::split(token, self.limits.token_size)?;
         let mut buffer = compact.buffer();
         let Decoded { header, claims, signature } = compact.decode(&mut buffer)?;
-        let header = parse(Part::Header, header)?;
-        let claims = parse(Part::Claims, claims)?;
+        let header = parse(compact::HEADER, header)?;
+        let claims = parse(compact::CLAIMS, claims)?;
 
-        let registered = RegisteredClaims::of(&claims);
+        let registered = RegisteredClaims::find(&claims);
         let name = registered.issuer()?;
-        let (name, KnownIssuer { settings: issuer, keys }) = self
+        let (name, IssuerState { config: issuer, keys }) = self
             .issuers
             .get_key_value(name)
             .ok_or_else(|| TokenError::UnknownIssuer { issuer: excerpt(name) })?;
-        verification.of_issuer(name);
+        record.set_issuer(name);
 
-        if let Some(name) = REFUSED_PARAMETERS.into_iter().find(|name| header.contains(name)) {
+        if let Some(name) = FORBIDDEN_PARAMETERS.into_iter().find(|name| header.contains(name)) {
             return Err(TokenError::HeaderParameter { name });
         }
         if !issuer.accepts_type(parameter(&header, "typ")?) {
@@ -272,9 +280,9 @@ impl Verifier {
             parameter(&header, "alg")?.ok_or(TokenError::HeaderParameter { name: "alg" })?;
         let key_id = parameter(&header, "kid")?;
         let (key, keys_version) =
-            keys.find(key_id, algorithm, || registered.issued_by(issuer, now), now)?;
-        verification.with_key(key.shared_key_id());
-        if !key.algorithm().is_called(algorithm) {
+            keys.find(key_id, algorithm, || registered.latest_issue_time(issuer, now), now)?;
+        record.set_key_id(key.shared_key_id());
+        if !key.algorithm().has_name(algorithm) {
             return Err(TokenError::AlgorithmMismatch { expected: key.algorithm().as_str() });
         }
         if !key.verify(compact.message.as_bytes(), signature) {
@@ -285,15 +293,12 @@ impl Verifier {
         let token_id = registered.token_id()?;
         registered.check_audience(issuer)?;
         let times = Times::read(issuer, &registered)?;
-        times.check(issuer.leeway, now)?;
-        let expires_at = time(times.expires_at);
-        let context = issuer.claims.apply(
-            &claims,
-            expires_at,
-            self.clock.clone(),
-            self.settings.max_context_size,
-        )?;
-        let facts = Facts {
+        times.check_start(issuer.leeway, now)?;
+        let expires_at = from_unix_seconds(times.expires_at);
+        let clock = self.clock.clone();
+        let max_size = self.limits.context_size;
+        let context = issuer.claims.apply(&claims, expires_at, clock, max_size)?;
+        let info = TokenInfo {
             issuer: Arc::clone(name),
             subject: (subject != context.id()).then(|| subject.to_owned()),
             token_id,
@@ -301,11 +306,11 @@ impl Verifier {
             times,
             keys_version,
         };
-        let verified = VerifiedToken::new(context, facts);
+        let verified = VerifiedToken::new(context, info);
         if self.is_revoked(&verified) {
             return Err(TokenError::Revoked);
         }
-        // Last of all, so that "expired" is said of tokens only that are good otherwise.
+        // The last check, so that `Expired` means that the token is valid otherwise.
         times.check_expiry(issuer.leeway, now)?;
         Ok(verified)
     }
@@ -316,7 +321,7 @@ impl Verifier {
 }
 
 impl KeysUnavailable {
-    /// The issuer whose keys are not at hand.
+    /// The name of the issuer.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -328,11 +333,11 @@ impl fmt::Debug for Verifier {
     }
 }
 
-fn parse(part: Part, bytes: &[u8]) -> Result<Object<'_>, TokenError> {
+fn parse<'a>(part: &'static str, bytes: &'a [u8]) -> Result<Object<'a>, TokenError> {
     Object::parse(bytes).map_err(|_| TokenError::NotJson { part })
 }
 
-/// A header parameter that is a string where it is there.
+/// Reads an optional header parameter that is a string.
 fn parameter<'a>(
     header: &'a Object<'_>,
     name: &'static str,

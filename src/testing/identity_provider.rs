@@ -152,7 +152,7 @@ impl IdentityProvider {
 
     /// As [`issuer`](Self::issuer), with other settings for fetching the keys.
     pub fn issuer_with(&self, keys: RemoteKeys) -> Issuer {
-        Issuer::new(&self.url, keys).audience(&self.audience)
+        Issuer::remote(&self.url, keys).audience(&self.audience)
     }
 
     /// Returns settings that fetch the keys by discovery, allow loopback, and allow a new fetch

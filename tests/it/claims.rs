@@ -1,4 +1,4 @@
-//! The claims of a token become the context of the user it speaks of, or the token is refused.
+//! The claims of a token are mapped to a user context, or the token is refused.
 
 use std::time::SystemTime;
 
@@ -34,7 +34,7 @@ fn invalid(claim: &str, problem: &'static str) -> TokenError {
 }
 
 #[test]
-fn the_usual_claims_are_taken_by_default() {
+fn the_default_mapping_reads_the_usual_claims() {
     let user = by_default(json!({
         "roles": ["buyer", "admin"],
         "permissions": ["orders:create"],
@@ -51,7 +51,7 @@ fn the_usual_claims_are_taken_by_default() {
 }
 
 #[test]
-fn claims_that_are_absent_are_absent_from_the_context() {
+fn absent_claims_are_absent_from_the_context() {
     let user = by_default(json!({ "email": null, "roles": null, "permissions": null })).unwrap();
     assert_eq!(user, UserContext::builder("alice").build().unwrap());
 
@@ -71,7 +71,7 @@ fn a_claim_that_is_null_is_absent() {
 }
 
 #[test]
-fn a_context_says_until_when_it_is_known_to_be_so() {
+fn a_context_expires_with_its_token() {
     let token = verifier().verify(&key().token(&claims_with(json!({})))).unwrap();
     let user = token.context();
     assert_eq!(user.expires_at(), Some(token.expires_at()));
@@ -81,7 +81,7 @@ fn a_context_says_until_when_it_is_known_to_be_so() {
     assert_eq!(builder().expires_at(time).build().unwrap().expires_at(), Some(time));
     assert_eq!(builder().build().unwrap().expires_at(), None);
 
-    // It stays where it is known, and is no part of who the user is.
+    // The expiry is not propagated, and does not affect equality.
     let mut headers = HeaderMap::new();
     user.write_to(&mut headers).unwrap();
     let read = UserContext::read_from(&headers).unwrap().unwrap();
@@ -112,7 +112,7 @@ fn a_path_leads_into_nested_objects() {
         json!({ "resource_access": [{ "shop": { "roles": ["admin"] } }] }),
         json!({ "resource_access": { "shop": ["roles"] } }),
     ] {
-        let error = invalid("resource_access.shop.roles", "not an object on the way");
+        let error = invalid("resource_access.shop.roles", "a parent is not an object");
         assert_eq!(roles(blocked.clone()), Err(error), "{blocked}");
     }
 }
@@ -128,7 +128,7 @@ fn a_name_is_taken_literally() {
 }
 
 #[test]
-fn a_scope_is_split_at_its_blanks() {
+fn a_scope_is_split_at_spaces() {
     let mapping =
         || ClaimMapping::default().permissions(ClaimPath::from("scope").space_delimited());
     let scopes = |scope: Value| {
@@ -230,7 +230,7 @@ fn an_empty_value_is_refused() {
 }
 
 #[test]
-fn a_control_character_is_refused_wherever_it_stands() {
+fn a_control_character_is_refused_at_any_position() {
     for control in ['\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}'] {
         for (claim, key, list) in [
             ("sub", "x-user-id", false),
@@ -249,7 +249,7 @@ fn a_control_character_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn text_of_any_script_stays_as_it_is() {
+fn text_of_any_script_is_kept_unchanged() {
     let texts = [
         "Zoë",
         "Zoe\u{308}",
@@ -305,7 +305,7 @@ fn names_that_look_alike_are_different_names() {
 }
 
 #[test]
-fn a_context_over_its_maximum_size_is_refused_whole() {
+fn a_context_over_the_maximum_size_is_refused() {
     let role = "r".repeat(5 * 1024);
     let error = by_default(json!({ "roles": [role] })).unwrap_err();
     let TokenError::Context(ContextError::TooLarge { size, max_size }) = error else {
@@ -315,10 +315,10 @@ fn a_context_over_its_maximum_size_is_refused_whole() {
     assert_eq!(max_size, UserContext::DEFAULT_MAX_SIZE);
 
     let token = key().token(&claims_with(json!({ "roles": [role] })));
-    let exact = |max_size| verifier().max_context_size(max_size).verify(&token);
-    assert!(exact(size).unwrap().context().roles().eq([role.as_str()]));
+    let verify_up_to = |max_size| verifier().max_context_size(max_size).verify(&token);
+    assert!(verify_up_to(size).unwrap().context().roles().eq([role.as_str()]));
     let error = TokenError::Context(ContextError::TooLarge { size, max_size: size - 1 });
-    assert_eq!(exact(size - 1).err(), Some(error));
+    assert_eq!(verify_up_to(size - 1).err(), Some(error));
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn ten_thousand_roles_are_too_large_a_context() {
 }
 
 #[tokio::test]
-async fn a_caller_whose_context_is_too_large_is_told_so() {
+async fn a_caller_with_a_too_large_context_receives_resource_exhausted() {
     let probe = Probe::default();
     let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier()))).await;
     let token = key().token(&claims_with(json!({ "roles": ["r".repeat(5 * 1024)] })));
@@ -348,7 +348,7 @@ async fn a_caller_whose_context_is_too_large_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_claim_that_makes_no_context_is_an_invalid_token_to_the_caller() {
+async fn a_caller_with_an_invalid_claim_receives_token_invalid() {
     let probe = Probe::default();
     let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(token::verifier()))).await;
     let channel = server.connect().await;
@@ -366,7 +366,7 @@ async fn a_claim_that_makes_no_context_is_an_invalid_token_to_the_caller() {
 }
 
 #[test]
-fn a_path_may_be_known_at_run_time_only() {
+fn a_path_can_be_built_at_run_time() {
     let names = vec!["realm_access".to_owned(), "roles".to_owned()];
     assert_eq!(ClaimPath::nested(names), ClaimPath::from(["realm_access", "roles"]));
     assert_eq!(ClaimPath::from("a.b".to_owned()), ClaimPath::from("a.b"));

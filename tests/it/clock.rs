@@ -1,4 +1,4 @@
-//! What time it is, the verifier's clock says: for every token anew, remembered or not.
+//! The verifier reads its clock for each token, cached or not.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use crate::support::edges::Edges;
 const EXPIRED: (Code, &str) = (Code::Unauthenticated, "TOKEN_EXPIRED");
 const INVALID: (Code, &str) = (Code::Unauthenticated, "TOKEN_INVALID");
 
-/// How far the issuer's clock and ours may differ by default, in seconds.
+/// The default leeway, in seconds.
 const LEEWAY: u64 = 30;
 const LIFETIME: u64 = 60;
 

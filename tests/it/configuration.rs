@@ -1,4 +1,4 @@
-//! A configuration that cannot work is refused when it is made, by the setting that is wrong.
+//! An invalid configuration is refused when it is built, with an error that names the setting.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn key() -> VerificationKey {
     VerificationKey::from_jwk(token::key().jwk().to_string()).unwrap()
 }
 
-/// The issuer with this mapping.
+/// The issuer, with a changed mapping.
 fn claims(change: impl FnOnce(ClaimMapping) -> ClaimMapping) -> Vec<Issuer> {
     vec![issuer().claims(change(ClaimMapping::default()))]
 }
@@ -23,11 +23,11 @@ fn types(types: &[&str]) -> Vec<Issuer> {
 }
 
 #[test]
-fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
-    const EMPTY_NAME: &str = "a claim's name is empty";
+fn an_invalid_setting_is_named_in_the_error() {
+    const EMPTY_NAME: &str = "the name of a claim is empty";
     let no_parents: [&str; 0] = [];
     let cases = [
-        ("no issuer", vec![], "", "name", "at least one issuer is needed"),
+        ("no issuer", vec![], "", "name", "at least one issuer is required"),
         ("no name", vec![Issuer::new("", key()).audience("shop")], "", "name", "is empty"),
         ("one issuer twice", vec![issuer(), issuer()], ISSUER, "name", "is configured twice"),
         (
@@ -35,7 +35,7 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             vec![Issuer::new(ISSUER, key())],
             ISSUER,
             "audience",
-            "at least one is needed",
+            "at least one is required",
         ),
         ("an empty audience", vec![issuer().audience("")], ISSUER, "audience", "is empty"),
         (
@@ -43,37 +43,37 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             vec![issuer(), Issuer::new("https://b.example", key())],
             "https://b.example",
             "audience",
-            "at least one is needed",
+            "at least one is required",
         ),
-        ("no type", types(&[]), ISSUER, "token_types", "at least one is needed"),
+        ("no type", types(&[]), ISSUER, "token_types", "at least one is required"),
         ("an empty type", types(&[""]), ISSUER, "token_types", "is empty"),
         (
             "never an access token",
             types(&["at+jwt", "txntoken+jwt"]),
             ISSUER,
             "token_types",
-            "txntoken+jwt is never an access token",
+            "txntoken+jwt is not a type of access tokens",
         ),
         (
             "never, in another case",
             types(&["DPoP+JWT"]),
             ISSUER,
             "token_types",
-            "DPoP+JWT is never an access token",
+            "DPoP+JWT is not a type of access tokens",
         ),
         (
             "never, in full",
             types(&["application/logout+jwt"]),
             ISSUER,
             "token_types",
-            "logout+jwt is never an access token",
+            "logout+jwt is not a type of access tokens",
         ),
         (
             "never, for events",
             types(&["secevent+jwt"]),
             ISSUER,
             "token_types",
-            "secevent+jwt is never an access token",
+            "secevent+jwt is not a type of access tokens",
         ),
         ("no id", claims(|own| own.id("")), ISSUER, "claims.id", EMPTY_NAME),
         (
@@ -81,7 +81,7 @@ fn a_verifier_that_cannot_work_is_refused_by_its_setting() {
             claims(|own| own.id(ClaimPath::from("sub").space_delimited())),
             ISSUER,
             "claims.id",
-            "is no list, and cannot be space-delimited",
+            "is not a list and cannot be space-delimited",
         ),
         ("no e-mail", claims(|own| own.email("")), ISSUER, "claims.email", EMPTY_NAME),
         ("no path", claims(|own| own.roles(no_parents)), ISSUER, "claims.roles", EMPTY_NAME),
@@ -195,7 +195,7 @@ fn upstream() -> Channel {
 }
 
 #[test]
-fn times_have_sensible_bounds() {
+fn durations_are_bounded() {
     let seconds = Duration::from_secs;
     assert!(Verifier::new([issuer().leeway(seconds(600)).max_lifetime(seconds(1))]).is_ok());
     for (case, issuer, field, problem) in [

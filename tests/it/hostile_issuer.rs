@@ -1,4 +1,4 @@
-//! An issuer that is down, slow or hostile costs no good token its answer.
+//! Valid tokens are accepted while their issuer is down, slow or hostile.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -16,29 +16,29 @@ use crate::support::edges::Edges;
 const KEYS: &str = IdentityProvider::KEYS_PATH;
 const INVALID: (Code, &str) = (Code::Unauthenticated, "TOKEN_INVALID");
 
-/// For how long anything is waited for.
+/// The timeout of each wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often the issuer is asked while it misbehaves, at least.
+/// The minimum number of requests to the issuer while it misbehaves.
 const ATTEMPTS: usize = 3;
 
-/// How many good calls are made of each edge after each attempt.
+/// The number of calls with valid tokens to each edge after each attempt.
 const CALLS: usize = 30;
 
-/// Where an issuer misbehaves.
+/// The endpoint of the issuer that misbehaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
     Discovery,
     Keys,
 }
 
-/// An issuer that is about to misbehave, and edges that have its keys.
+/// An issuer that will misbehave, and edges that have its keys.
 struct Trial {
     provider: IdentityProvider,
     edges: Edges,
     /// The key that the edges know.
     known: SigningKey,
-    /// The key that the issuer publishes when it is well again, or badly before that.
+    /// The key that the issuer publishes after it has recovered, and in malformed sets before.
     new: SigningKey,
 }
 
@@ -53,7 +53,7 @@ impl Trial {
         Self { edges: Edges::start(verifier).await, provider, known, new }
     }
 
-    /// A good token, issued a while ago.
+    /// A valid token, issued a minute ago.
     fn token(&self, key: &SigningKey) -> String {
         let issued = SystemTime::now() - Duration::from_secs(60);
         self.provider.token("alice").issued_at(issued).signed_by(key).sign()
@@ -66,7 +66,7 @@ impl Trial {
         }
     }
 
-    /// Makes good calls: of one edge that has the token in its cache, and of one that has none.
+    /// Calls with a valid token: one edge that has it in its cache, and one that has no cache.
     async fn make_good_calls(&self, case: &str) {
         let known = self.token(&self.known);
         for _ in 0..CALLS {
@@ -74,15 +74,15 @@ impl Trial {
         }
     }
 
-    /// Has the edges ask for a key that they do not know, and waits until the issuer hears of it.
+    /// Makes the edges fetch an unknown key, and waits until the issuer receives the request.
     async fn ask(&self, case: &str) {
         let next = self.provider.received_paths().len() + 1;
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
         self.provider.wait_for_requests(next).await;
     }
 
-    /// Has the edges ask, once, and waits until they are about to be answered there. Tells how
-    /// many requests there were so far.
+    /// Makes the edges fetch once, and waits until this endpoint receives the request. Returns the
+    /// number of requests so far.
     async fn ask_at(&self, place: Place, case: &str) -> usize {
         let asked = self.provider.received_paths().len() + if place == Place::Keys { 2 } else { 1 };
         self.edges.refuse(&self.token(&self.new), INVALID, case).await;
@@ -90,7 +90,7 @@ impl Trial {
         asked
     }
 
-    /// Holds good calls against an issuer that misbehaves like this whenever it is asked.
+    /// Makes calls with valid tokens while the issuer returns this response to each request.
     async fn withstands(&self, place: Place, case: &str, answer: MockResponse) {
         let case = format!("{case}, {place:?}");
         self.misbehave(place, answer);
@@ -102,13 +102,13 @@ impl Trial {
         self.recover();
         self.learn(&case).await;
 
-        // Everything is as it was before, for the next case.
+        // Restores the initial state, for the next case.
         self.provider.publish([&self.known]);
         let fetched = self.provider.fetches() + 2;
         self.provider.wait_for_fetches(fetched).await;
     }
 
-    /// From now on, the issuer answers as it should, and publishes the new key.
+    /// Lets the issuer respond correctly from now on, and publish the new key.
     fn recover(&self) {
         self.provider.publish([&self.known, &self.new]);
         self.provider.reset();
@@ -129,7 +129,7 @@ impl Trial {
     }
 }
 
-/// Often enough for several fetches while a case lasts.
+/// A refresh interval short enough for several fetches in each case.
 fn often(keys: RemoteKeys) -> RemoteKeys {
     keys.refresh_after(Duration::from_millis(20))
 }
@@ -138,10 +138,10 @@ fn set(keys: &[Value]) -> MockResponse {
     MockResponse::body(json!({ "keys": keys }).to_string())
 }
 
-/// The answers that are bad wherever they come from: to a request that this would be good for.
+/// Responses that are invalid at both endpoints, derived from a valid body.
 fn bad_answers(good: &str) -> Vec<(&'static str, MockResponse)> {
     let answer = || MockResponse::body(good);
-    // As long as what may be read, but for a blank.
+    // One byte longer than the maximum.
     let padded = format!("{good}{}", " ".repeat(64 * 1024 + 1 - good.len()));
     let text = [good.as_bytes(), &[0xff]].concat();
     vec![
@@ -164,7 +164,7 @@ fn bad_answers(good: &str) -> Vec<(&'static str, MockResponse)> {
 }
 
 #[tokio::test]
-async fn no_bad_key_set_costs_a_good_token_its_answer() {
+async fn good_tokens_are_accepted_whatever_key_set_the_issuer_returns() {
     let trial = Trial::start(often).await;
     let new = trial.new.jwk();
     let with = |name: &str, value: &str| {
@@ -193,10 +193,10 @@ async fn no_bad_key_set_costs_a_good_token_its_answer() {
 }
 
 #[tokio::test]
-async fn no_bad_discovery_document_costs_a_good_token_its_answer() {
+async fn good_tokens_are_accepted_whatever_discovery_document_the_issuer_returns() {
     let trial = Trial::start(often).await;
     let listener = Listener::bind();
-    // Nobody listens where a port was just given back.
+    // The listener is dropped, so that its port is closed.
     let nowhere = Listener::bind().url("127.0.0.1");
     let issuer = trial.provider.url().to_owned();
     let keys = format!("{issuer}{KEYS}");
@@ -209,18 +209,24 @@ async fn no_bad_discovery_document_costs_a_good_token_its_answer() {
     cases.extend([
         ("has a name twice", MockResponse::body(twice)),
         ("is another issuer's", of("https://id.example.com", &keys)),
-        ("is nobody's", MockResponse::body(json!({ "jwks_uri": keys }).to_string())),
+        ("has no issuer", MockResponse::body(json!({ "jwks_uri": keys }).to_string())),
         ("names no keys", MockResponse::body(json!({ "issuer": issuer }).to_string())),
-        ("names keys where nobody listens", of(&issuer, &nowhere)),
+        ("names keys at a closed port", of(&issuer, &nowhere)),
         ("names keys in a file", of(&issuer, "file:///etc/passwd")),
-        // Allowed is the address, not the name, which leads to this machine.
-        ("names keys next door, in the clear", of(&issuer, &listener.url("localhost"))),
-        ("names keys next door", of(&issuer, &listener.url("localhost").replace("http", "https"))),
+        // The address is allowed; the name, which resolves to it, is not.
+        (
+            "names keys on a host that is not allowed, over http",
+            of(&issuer, &listener.url("localhost")),
+        ),
+        (
+            "names keys on a host that is not allowed",
+            of(&issuer, &listener.url("localhost").replace("http", "https")),
+        ),
     ]);
     for (case, answer) in cases {
         trial.withstands(Place::Discovery, case, answer).await;
     }
-    listener.saw_nobody();
+    listener.assert_no_connection();
 }
 
 #[tokio::test]
@@ -231,28 +237,28 @@ async fn no_redirect_is_followed() {
         for status in [301, 302, 303, 307, 308] {
             let redirect = MockResponse::redirect(&listener.url("127.0.0.1")).with_status(status);
             trial.misbehave(place, redirect);
-            // When the second is asked for, the first is over and done with.
+            // When the second fetch starts, the first has ended.
             for _ in 0..2 {
                 trial.ask("redirects").await;
             }
         }
         trial.provider.reset();
     }
-    listener.saw_nobody();
+    listener.assert_no_connection();
 }
 
 #[tokio::test]
-async fn an_issuer_that_does_not_answer_keeps_no_caller_waiting() {
+async fn an_unresponsive_issuer_keeps_no_caller_waiting() {
     for place in [Place::Discovery, Place::Keys] {
-        // Only a token of a new key has anything fetched.
+        // With the default refresh interval, only the token of a new key triggers a fetch.
         let trial = Trial::start(|keys| keys).await;
-        let case = format!("silent, {place:?}");
+        let case = format!("stalled, {place:?}");
         trial.misbehave(place, MockResponse::stalled());
         let asked = trial.ask_at(place, &case).await;
 
         trial.make_good_calls(&case).await;
         trial.edges.refuse(&trial.token(&trial.new), INVALID, &case).await;
-        // The fetch still waits for its answer, and no other has begun.
+        // The fetch still waits for its response, and no other has started.
         assert_eq!(trial.provider.received_paths().len(), asked, "{case}");
         trial.recover();
         trial.learn(&case).await;
@@ -260,33 +266,33 @@ async fn an_issuer_that_does_not_answer_keeps_no_caller_waiting() {
 }
 
 #[tokio::test]
-async fn an_answer_that_drips_is_given_up() {
-    let given_up = async |place: Place| {
+async fn a_response_that_trickles_times_out() {
+    let times_out = async |place: Place| {
         let trial = Trial::start(|keys| keys).await;
         let url = trial.provider.url();
         let good = match place {
             Place::Discovery => json!({ "issuer": url, "jwks_uri": format!("{url}{KEYS}") }),
             Place::Keys => json!({ "keys": [trial.new.jwk()] }),
         };
-        // To its end, it would take longer than anyone here waits.
+        // The complete response would take longer than the timeout.
         let pause = Duration::from_millis(500);
-        let case = format!("dripping, {place:?}");
+        let case = format!("throttled, {place:?}");
         trial.misbehave(place, MockResponse::body(good.to_string()).throttled(pause));
         let asked = trial.ask_at(place, &case).await;
 
         trial.make_good_calls(&case).await;
         trial.edges.refuse(&trial.token(&trial.new), INVALID, &case).await;
         assert_eq!(trial.provider.received_paths().len(), asked, "{case}");
-        // What began goes on dripping. It is given up after five seconds, and the next is good.
+        // The fetch in progress times out after five seconds. The next one succeeds.
         trial.recover();
         trial.learn(&case).await;
     };
-    tokio::join!(given_up(Place::Discovery), given_up(Place::Keys));
+    tokio::join!(times_out(Place::Discovery), times_out(Place::Keys));
 }
 
 #[tokio::test]
-async fn an_address_that_accepts_no_connection_is_given_up_sooner() {
-    // With its queue full, a listener lets those who come wait at the door.
+async fn an_address_that_accepts_no_connection_times_out_sooner() {
+    // A listener whose backlog is full accepts no connection.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -310,12 +316,12 @@ async fn an_address_that_accepts_no_connection_is_given_up_sooner() {
         began.elapsed()
     };
     let (waited, ()) = tokio::join!(asks_again, trial.make_good_calls("no connection"));
-    // After two seconds; an answer would have had five.
+    // The connect timeout is two seconds; the timeout of the whole fetch is five.
     assert!(waited < Duration::from_millis(4500), "{waited:?}");
     trial.learn("no connection").await;
 }
 
-/// A place that nobody must connect to.
+/// A listener that expects no connection.
 struct Listener(TcpListener);
 
 impl Listener {
@@ -325,12 +331,12 @@ impl Listener {
         Self(listener)
     }
 
-    /// A URL that leads here by this name.
+    /// A URL of this listener, with this host.
     fn url(&self, host: &str) -> String {
         format!("http://{host}:{}{KEYS}", self.0.local_addr().unwrap().port())
     }
 
-    fn saw_nobody(&self) {
+    fn assert_no_connection(&self) {
         assert_eq!(self.0.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 }

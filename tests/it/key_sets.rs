@@ -1,4 +1,4 @@
-//! Keys that an issuer publishes are at hand when a token comes, whatever the issuer does.
+//! Published keys are fetched in the background, and are available whatever the issuer does.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,12 +32,12 @@ async fn provider_of(key: &SigningKey) -> IdentityProvider {
     provider
 }
 
-/// Keys that are found by discovery, with the times that are so by default.
+/// Keys that are found by discovery, with the default intervals.
 fn by_default() -> RemoteKeys {
     RemoteKeys::discovery().allow_host("127.0.0.1")
 }
 
-/// A good token of this provider's, issued a while ago.
+/// A valid token of this provider, issued an hour ago.
 fn token(provider: &IdentityProvider, key: &SigningKey) -> String {
     issued(provider, key, SystemTime::now() - Duration::from_secs(3600)).sign()
 }
@@ -52,7 +52,7 @@ async fn ready(issuer: Issuer) -> Verifier {
     verifier
 }
 
-/// Waits until the verifier answers so.
+/// Waits until verification has this result.
 async fn eventually(verifier: &Verifier, token: &str, expected: Result<(), TokenError>) {
     let mut ticks = interval(Duration::from_millis(5));
     let answered = async {
@@ -93,13 +93,13 @@ async fn keys_are_found_by_discovery_and_by_their_url() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_new_is_fetched_when_a_token_names_it() {
+async fn a_new_key_is_fetched_when_a_token_names_it() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let verifier = ready(provider.issuer()).await;
     provider.publish([&old, &new]);
 
-    // The token that brings it up is answered at once.
+    // The token that triggers the refetch is refused without waiting.
     assert_eq!(verifier.verify(&token(&provider, &new)).err(), Some(unknown("new")));
     eventually(&verifier, &token(&provider, &new), Ok(())).await;
     assert!(verifier.verify(&token(&provider, &old)).is_ok());
@@ -107,7 +107,7 @@ async fn a_key_that_is_new_is_fetched_when_a_token_names_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_withdrawn_verifies_no_more() {
+async fn a_withdrawn_key_no_longer_verifies() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let verifier = ready(provider.issuer()).await;
@@ -117,7 +117,7 @@ async fn a_key_that_was_withdrawn_verifies_no_more() {
 }
 
 #[tokio::test]
-async fn a_token_that_may_be_signed_with_a_newer_key_may_be_good() {
+async fn a_token_issued_after_the_fetch_is_refused_as_pending() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let often = provider.remote_keys().min_interval(Duration::from_secs(30));
@@ -134,7 +134,7 @@ async fn a_token_that_may_be_signed_with_a_newer_key_may_be_good() {
     assert_eq!(verifier.verify(&token(&provider, &new)).err(), Some(unknown("new")));
 }
 
-/// On several threads, so that the keys could be fetched while tokens are verified.
+/// On several threads, so that keys can be fetched while tokens are verified.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_unknown_keys_cause_one_fetch_in_thirty_seconds() {
     let key = key("one");
@@ -165,7 +165,7 @@ async fn a_hundred_thousand_unknown_keys_cause_one_fetch_in_thirty_seconds() {
 }
 
 #[tokio::test]
-async fn after_a_failure_too_the_next_fetch_waits_for_its_time() {
+async fn the_minimum_interval_also_applies_after_a_failed_fetch() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let keys = provider.remote_keys().min_interval(Duration::from_secs(1));
@@ -185,7 +185,7 @@ async fn after_a_failure_too_the_next_fetch_waits_for_its_time() {
         provider.wait_for_fetches(3).await;
         failed.elapsed()
     };
-    // Nothing but a slow test makes it less than a second.
+    // The measured time is shorter than the minimum interval, as the test notices a fetch late.
     tokio::select! {
         waited = fetches => assert!(waited > Duration::from_millis(500), "{waited:?}"),
         () = flood => {}
@@ -214,7 +214,7 @@ async fn a_key_id_is_never_sent_to_the_issuer() {
         requests
     });
     let keys = RemoteKeys::at(url).allow_host("127.0.0.1").min_interval(Duration::from_millis(10));
-    let verifier = ready(Issuer::new(issuer.name(), keys).audience("test")).await;
+    let verifier = ready(Issuer::remote(issuer.name(), keys).audience("test")).await;
     let past = SystemTime::now() - Duration::from_secs(60);
     let strange = issuer.token("alice").issued_at(past).header("kid", "c4ff31").sign();
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("c4ff31")));
@@ -225,7 +225,7 @@ async fn a_key_id_is_never_sent_to_the_issuer() {
 }
 
 #[tokio::test]
-async fn the_set_is_refreshed_before_anyone_asks() {
+async fn the_set_is_refreshed_in_the_background() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let often = provider.remote_keys().refresh_after(Duration::from_millis(60));
@@ -233,12 +233,12 @@ async fn the_set_is_refreshed_before_anyone_asks() {
     provider.publish([&old, &new]);
     let next = provider.fetches() + 2;
     provider.wait_for_fetches(next).await;
-    // The fetch before the last is done, or the last would not have begun.
+    // The last fetch started after the one before had ended.
     assert!(verifier.verify(&token(&provider, &new)).is_ok());
 }
 
 #[tokio::test]
-async fn an_edge_starts_when_the_issuer_is_down_and_heals_by_itself() {
+async fn a_verifier_starts_while_the_issuer_is_down_and_recovers() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let good = token(&provider, &key);
@@ -256,7 +256,7 @@ async fn an_edge_starts_when_the_issuer_is_down_and_heals_by_itself() {
 }
 
 #[tokio::test]
-async fn what_is_no_good_never_replaces_a_good_set() {
+async fn an_invalid_response_never_replaces_a_good_set() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let symmetric = SigningKey::hmac(Algorithm::HS256, "secret", [7; 32]).jwk();
@@ -281,14 +281,14 @@ async fn what_is_no_good_never_replaces_a_good_set() {
     let verifier = ready(provider.issuer_with(often)).await;
     for answer in bad {
         provider.set_keys_response(answer.clone());
-        // The first of them may have begun before; the second has seen this answer.
+        // The first of them may have started before; the second got this response.
         let next = provider.fetches() + 2;
         provider.wait_for_fetches(next).await;
         assert!(verifier.verify(&token(&provider, &old)).is_ok(), "{answer:?}");
         let refused = verifier.verify(&token(&provider, &new)).err();
         assert_eq!(refused, Some(unknown("new")), "{answer:?}");
 
-        // After a success, the next is due soon again.
+        // After a success, the backoff is reset.
         provider.publish([&old]);
         let next = provider.fetches() + 1;
         provider.wait_for_fetches(next).await;
@@ -303,7 +303,7 @@ async fn what_is_no_good_never_replaces_a_good_set() {
 }
 
 #[tokio::test]
-async fn a_set_is_used_until_it_is_stale_and_no_longer() {
+async fn a_set_is_used_only_until_it_is_stale() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let often = provider.remote_keys().refresh_after(Duration::from_millis(50));
@@ -330,7 +330,7 @@ async fn a_set_is_used_until_it_is_stale_and_no_longer() {
 }
 
 #[tokio::test]
-async fn no_token_waits_for_an_issuer_that_does_not_answer() {
+async fn no_token_waits_for_an_issuer_that_does_not_respond() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let verifier = ready(provider.issuer()).await;
@@ -338,13 +338,13 @@ async fn no_token_waits_for_an_issuer_that_does_not_answer() {
     let (good, strange) = (token(&provider, &key), token(&provider, &self::key("two")));
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
     provider.wait_for_fetches(2).await;
-    // A fetch is under way now, and will be for a while.
+    // The fetch is now in progress, and stays so until its timeout.
     assert!(verifier.verify(&good).is_ok());
     assert_eq!(verifier.verify(&strange).err(), Some(unknown("two")));
 }
 
 #[tokio::test]
-async fn a_discovery_document_speaks_for_its_own_issuer_only() {
+async fn a_discovery_document_is_valid_for_its_own_issuer_only() {
     let key = key("one");
     let provider = provider_of(&key).await;
     let jwks_uri = format!("{}{KEYS}", provider.url());
@@ -378,13 +378,13 @@ async fn only_public_addresses_are_connected_to_unless_a_host_is_allowed() {
     let accepted = tokio::spawn(async move { listener.accept().await.map(drop) });
 
     let never = [
-        (format!("http://127.0.0.1:{port}/jwks.json"), "only https is fetched"),
-        (format!("https://127.0.0.1:{port}/jwks.json"), "not an address of the public network"),
-        (format!("https://[::1]:{port}/jwks.json"), "not an address of the public network"),
-        (format!("https://2130706433:{port}/"), "not an address of the public network"),
-        ("https://169.254.169.254/latest".to_owned(), "not an address of the public network"),
-        ("http://id.example.com/jwks.json".to_owned(), "only https is fetched"),
-        ("ftp://id.example.com/jwks.json".to_owned(), "only https is fetched"),
+        (format!("http://127.0.0.1:{port}/jwks.json"), "not https"),
+        (format!("https://127.0.0.1:{port}/jwks.json"), "not a public address"),
+        (format!("https://[::1]:{port}/jwks.json"), "not a public address"),
+        (format!("https://2130706433:{port}/"), "not a public address"),
+        ("https://169.254.169.254/latest".to_owned(), "not a public address"),
+        ("http://id.example.com/jwks.json".to_owned(), "not https"),
+        ("ftp://id.example.com/jwks.json".to_owned(), "not https"),
         ("keys".to_owned(), "relative URL without a base"),
     ];
     for (url, problem) in never {
@@ -396,14 +396,14 @@ async fn only_public_addresses_are_connected_to_unless_a_host_is_allowed() {
     // What a name resolves to is known later only: this one to this machine.
     let url = format!("https://localhost:{port}/jwks.json");
     let keys = RemoteKeys::at(url).min_interval(Duration::from_millis(10));
-    let issuer = Issuer::new("https://id.example.com", keys).audience("shop");
+    let issuer = Issuer::remote("https://id.example.com", keys).audience("shop");
     let verifier = Verifier::new([issuer]).unwrap();
     assert!(timeout(Duration::from_millis(300), verifier.wait_until_ready()).await.is_err());
     assert!(!accepted.is_finished(), "a private address was connected to");
 }
 
 #[test]
-fn fetching_needs_a_runtime_and_says_so() {
+fn fetching_outside_of_a_runtime_is_a_configuration_error() {
     let issuer = Issuer::oidc("https://id.example.com").audience("shop");
     let error = Verifier::new([issuer]).unwrap_err();
     assert_eq!((error.issuer(), error.field()), ("https://id.example.com", "keys"));
@@ -411,7 +411,7 @@ fn fetching_needs_a_runtime_and_says_so() {
 }
 
 #[tokio::test]
-async fn times_have_sensible_bounds() {
+async fn durations_are_bounded() {
     let at = || RemoteKeys::at("https://id.example.com/jwks.json");
     for (setting, keys) in [
         ("refresh_after is less", at().refresh_after(Duration::ZERO)),
@@ -422,7 +422,7 @@ async fn times_have_sensible_bounds() {
         ("min_interval is more", at().min_interval(Duration::MAX)),
         ("refresh_after is not less than", at().refresh_after(Duration::from_secs(60 * 60))),
     ] {
-        let issuer = Issuer::new("https://id.example.com", keys).audience("shop");
+        let issuer = Issuer::remote("https://id.example.com", keys).audience("shop");
         let error = Verifier::new([issuer]).unwrap_err();
         assert_eq!(error.field(), "keys", "{setting}");
         assert!(error.to_string().contains(setting), "{error}");
@@ -458,7 +458,7 @@ async fn a_set_of_64_kib_is_read() {
 }
 
 #[tokio::test]
-async fn a_bad_key_does_not_spoil_the_set_that_it_comes_in() {
+async fn an_unusable_key_does_not_invalidate_its_set() {
     let key = key("one");
     let with = |name: &str, value: &str| {
         let mut jwk = self::key(value).jwk();
@@ -498,7 +498,7 @@ async fn keys_without_an_algorithm_need_a_configured_one() {
 }
 
 #[tokio::test]
-async fn a_caller_is_told_when_to_try_again() {
+async fn a_caller_receives_a_retry_delay() {
     let key = key("one");
     let provider = provider_of(&key).await;
     provider.set_keys_response(MockResponse::status(503));
@@ -518,7 +518,7 @@ async fn a_caller_is_told_when_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_token_of_an_issuer_whose_clock_is_behind_may_be_good() {
+async fn a_token_issued_within_the_leeway_before_the_fetch_is_pending() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let verifier = ready(provider.issuer_with(by_default())).await;
@@ -530,7 +530,7 @@ async fn a_token_of_an_issuer_whose_clock_is_behind_may_be_good() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_to_come_back_at_once() {
+async fn a_retry_delay_is_never_zero() {
     let (old, new) = (key("old"), key("new"));
     for answer in [MockResponse::stalled(), MockResponse::status(503)] {
         let provider = provider_of(&old).await;
@@ -549,7 +549,7 @@ async fn nobody_is_told_to_come_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_would_be_refused_in_any_case_waits_for_no_key() {
+async fn a_token_that_no_key_can_make_valid_is_never_pending() {
     let (old, new) = (key("old"), key("new"));
     let provider = provider_of(&old).await;
     let verifier = ready(provider.issuer_with(by_default())).await;
@@ -563,15 +563,15 @@ async fn a_token_that_would_be_refused_in_any_case_waits_for_no_key() {
         .sign();
     assert!(is_pending(&verifier, &fraction));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let hopeless = [
+    let invalid = [
         ("from the future", fresh().claim("iat", 253_402_300_799_u64)),
         ("expired", fresh().claim("exp", now - 60)),
         ("not valid yet", fresh().claim("nbf", now + 600)),
-        ("for somebody else", fresh().claim("aud", "another")),
-        ("of nobody", fresh().without_claim("sub")),
+        ("another audience", fresh().claim("aud", "another")),
+        ("no subject", fresh().without_claim("sub")),
         ("undated", fresh().without_claim("iat")),
     ];
-    for (case, token) in hopeless {
+    for (case, token) in invalid {
         assert_eq!(verifier.verify(&token.sign()).err(), Some(unknown("new")), "{case}");
     }
 }

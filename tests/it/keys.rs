@@ -1,4 +1,4 @@
-//! A key that is weak, private or not for verifying is refused when it is loaded.
+//! Keys that are weak, private or not for verification are refused when they are loaded.
 
 use serde_json::{Value, json};
 use tonic_passport::jwt::{Algorithm, KeyError, KeySet, VerificationKey};
@@ -24,7 +24,7 @@ fn mismatch(algorithm: Algorithm, key_type: &str) -> KeyError {
     KeyError::AlgorithmMismatch { algorithm: algorithm.as_str(), key_type: key_type.to_owned() }
 }
 
-/// The issuer's JWK for this algorithm, with some members changed; `null` takes one away.
+/// The issuer's JWK for this algorithm, with some members changed; `null` removes one.
 fn jwk_with(algorithm: Algorithm, changes: Value) -> Value {
     let mut jwk = key_for(algorithm).jwk();
     token::merge(&mut jwk, changes);
@@ -63,13 +63,13 @@ fn a_public_key_of_every_algorithm_is_loaded_from_pem() {
 #[test]
 fn an_rsa_key_is_loaded_from_pkcs1_pem() {
     let key = key_for(Algorithm::RS256);
-    // Its SubjectPublicKeyInfo is 24 bytes about the algorithm, and then this.
+    // A SubjectPublicKeyInfo is 24 bytes about the algorithm, followed by the PKCS #1 key.
     let pem = token::pem("RSA PUBLIC KEY", &key.public_key_der()[24..]);
     assert!(VerificationKey::from_pem(Algorithm::RS256, pem).is_ok());
 }
 
 #[test]
-fn a_secret_as_long_as_its_hash_is_enough_and_a_byte_less_is_not() {
+fn a_secret_must_be_as_long_as_its_hash() {
     for (algorithm, bytes) in SYMMETRIC {
         assert!(VerificationKey::from_secret(algorithm, vec![7; bytes]).is_ok(), "{algorithm}");
 
@@ -90,7 +90,7 @@ fn a_secret_as_long_as_its_hash_is_enough_and_a_byte_less_is_not() {
 }
 
 #[test]
-fn a_secret_is_for_no_public_algorithm() {
+fn a_secret_is_refused_for_a_public_key_algorithm() {
     for key in KEYS.iter() {
         let loaded = VerificationKey::from_secret(key.algorithm(), [7; 64]);
         assert_eq!(loaded.unwrap_err(), mismatch(key.algorithm(), "secret"));
@@ -98,7 +98,7 @@ fn a_secret_is_for_no_public_algorithm() {
 }
 
 #[test]
-fn a_public_key_in_pem_is_for_no_symmetric_algorithm() {
+fn a_pem_key_is_refused_for_a_symmetric_algorithm() {
     for (algorithm, _) in SYMMETRIC {
         for key in KEYS.iter() {
             let loaded = VerificationKey::from_pem(algorithm, key.public_key_pem());
@@ -108,7 +108,7 @@ fn a_public_key_in_pem_is_for_no_symmetric_algorithm() {
 }
 
 #[test]
-fn an_algorithm_goes_with_keys_of_its_type_and_curve_only() {
+fn an_algorithm_accepts_only_keys_of_its_type_and_curve() {
     let key_types = [
         (Algorithm::RS256, "RSA"),
         (Algorithm::ES256, "EC P-256"),
@@ -165,7 +165,7 @@ fn a_jwk_without_algorithm_is_loaded_only_for_a_configured_one() {
     let set = json!({ "keys": set }).to_string();
     let first = Box::new(KeyError::AlgorithmMissing);
     let error = KeySet::from_jwks(&set).unwrap_err();
-    assert_eq!(error.to_string(), format!("keys: none can be used; of the first, {first}"));
+    assert_eq!(error.to_string(), format!("keys: none is usable; the first was rejected: {first}"));
     assert_eq!(error, KeyError::NoneUsable { first });
     assert_eq!(KeySet::from_jwks_for(Algorithm::ES256, &set).unwrap().keys().count(), 1);
     let first = Box::new(mismatch(Algorithm::RS256, "EC P-256"));
@@ -182,7 +182,7 @@ fn a_jwk_without_algorithm_is_loaded_only_for_a_configured_one() {
 }
 
 #[test]
-fn the_algorithm_that_a_jwk_names_is_not_changed_by_a_configured_one() {
+fn a_configured_algorithm_does_not_override_that_of_a_jwk() {
     let jwk = key_for(Algorithm::RS256).jwk().to_string();
     assert!(VerificationKey::from_jwk_for(Algorithm::RS256, &jwk).is_ok());
     assert_eq!(
@@ -234,7 +234,7 @@ fn an_rsa_key_below_2048_bits_is_refused() {
 }
 
 #[test]
-fn an_rsa_key_that_costs_more_than_it_protects_is_refused() {
+fn an_rsa_key_above_8192_bits_is_refused() {
     let jwk = jwk_with(Algorithm::RS256, json!({ "n": base64url(vec![0xff; 1025]) }));
     assert_eq!(from_jwk(&jwk).unwrap_err(), malformed("n", "more than 8192 bits"));
 }
@@ -285,7 +285,7 @@ fn a_private_key_is_refused() {
 fn pem_that_is_not_one_public_key_is_refused() {
     let pem = token::key().public_key_pem();
     let blocks = malformed("pem", "not exactly one PEM block");
-    let unfit = malformed("pem", "not a public key in PEM that goes with the algorithm");
+    let unfit = malformed("pem", "not a PEM public key of the algorithm's type");
     let cases: [(&str, Vec<u8>, KeyError); 9] = [
         ("empty", vec![], blocks.clone()),
         ("garbage", b"garbage".to_vec(), blocks.clone()),
@@ -294,7 +294,7 @@ fn pem_that_is_not_one_public_key_is_refused() {
         (
             "a certificate",
             token::pem("CERTIFICATE", &[0x30, 0]).into(),
-            malformed("pem", "a certificate; give the public key in it"),
+            malformed("pem", "a certificate; extract its public key"),
         ),
         ("an empty block", token::pem("PUBLIC KEY", &[]).into(), unfit.clone()),
         ("not DER", token::pem("PUBLIC KEY", b"garbage").into(), unfit.clone()),
@@ -345,7 +345,7 @@ fn an_ed25519_key_of_another_length_is_refused() {
 }
 
 #[test]
-fn an_ed25519_key_that_anyone_can_sign_for_is_refused() {
+fn an_ed25519_key_of_small_order_is_refused() {
     let ends = |first: u8, middle: u8, last: u8| {
         let mut y = [middle; 32];
         (y[0], y[31]) = (first, last);
@@ -382,9 +382,9 @@ fn an_ed25519_key_that_anyone_can_sign_for_is_refused() {
 }
 
 #[test]
-fn a_jwk_that_is_not_one_is_refused() {
+fn a_malformed_jwk_is_refused() {
     let jwk = token::key().jwk();
-    let object = malformed("jwk", "not a JSON object, or a name is there twice");
+    let object = malformed("jwk", "not a JSON object without duplicate names");
     let not_text = |field| malformed(field, "not a string");
     let with = |changes| jwk_with(Algorithm::ES256, changes).to_string();
     let cases = [
@@ -419,8 +419,8 @@ fn a_jwk_that_is_not_one_is_refused() {
 }
 
 #[test]
-fn a_key_set_that_is_not_one_is_refused() {
-    let object = malformed("keys", "not a JSON object, or a name is there twice");
+fn a_malformed_key_set_is_refused() {
+    let object = malformed("keys", "not a JSON object without duplicate names");
     let cases = [
         ("nothing", "", object.clone()),
         ("garbage", "garbage", object.clone()),
@@ -442,7 +442,7 @@ fn a_key_set_that_is_not_one_is_refused() {
 }
 
 #[test]
-fn a_bad_key_is_left_out_of_its_set_and_told() {
+fn an_unusable_key_is_skipped_and_listed_as_rejected() {
     let secret = SigningKey::hmac(Algorithm::HS256, "oct", [7; 32]).jwk();
     let bad = [
         (secret, KeyError::Symmetric),
@@ -474,7 +474,7 @@ fn a_bad_key_is_left_out_of_its_set_and_told() {
 }
 
 #[test]
-fn two_keys_between_which_a_token_could_not_choose_are_refused() {
+fn ambiguous_keys_are_refused() {
     let duplicate = |key_id: &str| KeyError::DuplicateKeyId { key_id: key_id.to_owned() };
     let es256 = token::key().jwk();
     let eddsa = |kid: Value| jwk_with(Algorithm::EdDSA, json!({ "kid": kid }));
@@ -494,7 +494,7 @@ fn two_keys_between_which_a_token_could_not_choose_are_refused() {
 }
 
 #[test]
-fn every_message_begins_with_the_field_that_is_wrong() {
+fn every_message_begins_with_the_invalid_field() {
     let cases = [
         ("alg", KeyError::AlgorithmMissing),
         ("alg", mismatch(Algorithm::ES256, "EC P-384")),

@@ -1,4 +1,4 @@
-//! The claims of issuers that are in wide use become a context without any code.
+//! Claims of widely used issuers are mapped to a context by configuration alone.
 
 use serde_json::{Value, json};
 use tonic_passport::UserContext;
@@ -6,7 +6,7 @@ use tonic_passport::jwt::{ClaimMapping, ClaimPath, Issuer, VerificationKey, Veri
 
 use crate::support::token::{key, now};
 
-/// What the verifier makes of these claims, with the times that every token has.
+/// The context of a token with these claims, and with `iat` and `exp`.
 fn context(name: &str, audience: &str, mapping: ClaimMapping, mut claims: Value) -> UserContext {
     claims["iat"] = now().into();
     claims["exp"] = (now() + 300).into();

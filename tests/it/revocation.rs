@@ -1,4 +1,4 @@
-//! A token that was revoked is refused, whatever else is good about it.
+//! Revoked tokens are refused.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Some time, to the second.
+/// An arbitrary time in whole seconds.
 fn noon() -> SystemTime {
     UNIX_EPOCH + seconds(1_800_000_000)
 }
@@ -26,7 +26,7 @@ fn issued(issuer: &TestIssuer, subject: &str, at: SystemTime) -> String {
     issuer.token(subject).claim("jti", format!("{subject}'s")).issued_at(at).sign()
 }
 
-/// Whether the verifier, a minute after noon, says that the token was revoked.
+/// Whether the verifier refuses the token as revoked, a minute after noon.
 #[track_caller]
 fn is_revoked(verifier: &Verifier, token: &str) -> bool {
     match verifier.verify_at(token, noon() + seconds(60)) {
@@ -37,7 +37,7 @@ fn is_revoked(verifier: &Verifier, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_caller_is_told_that_the_token_was_revoked() {
+async fn the_caller_receives_token_revoked() {
     let issuer = TestIssuer::new(ISSUER);
     let revocations = RevocationList::new();
     let verifier = issuer.verifier().revocation(revocations.clone());
@@ -78,7 +78,7 @@ fn a_token_is_revoked_by_its_id_and_its_issuer() {
 }
 
 #[test]
-fn an_id_that_is_no_text_is_refused_since_it_could_not_be_revoked() {
+fn a_token_id_that_is_not_a_string_is_refused() {
     let issuer = TestIssuer::new(ISSUER);
     for id in [serde_json::json!(1), serde_json::Value::Null, serde_json::json!(["1"])] {
         let token = issuer.token("alice").claim("jti", id).sign();
@@ -89,7 +89,7 @@ fn an_id_that_is_no_text_is_refused_since_it_could_not_be_revoked() {
 }
 
 #[test]
-fn all_tokens_up_to_some_time_are_revoked_by_subject_or_issuer() {
+fn tokens_issued_up_to_a_time_are_revoked_by_subject_or_issuer() {
     type Revoke = fn(&RevocationList);
     let by_subject: Revoke = |list| list.revoke_subject(ISSUER, "alice", noon());
     let by_issuer: Revoke = |list| list.revoke_issuer(ISSUER, noon());
@@ -99,7 +99,7 @@ fn all_tokens_up_to_some_time_are_revoked_by_subject_or_issuer() {
         let verifier = Verifier::new([one.issuer(), other.issuer()]).unwrap();
         let verifier = verifier.revocation(revocations.clone());
         let before = issued(&one, "alice", noon() - seconds(1));
-        // Within that second, nobody can tell what came first.
+        // Times are in whole seconds, so that the order within one is unknown.
         let then = issued(&one, "alice", noon());
         let after = issued(&one, "alice", noon() + seconds(1));
         let undated = one.token("alice").issued_at(noon() - seconds(1)).without_claim("iat").sign();
@@ -121,7 +121,7 @@ fn all_tokens_up_to_some_time_are_revoked_by_subject_or_issuer() {
 }
 
 #[test]
-fn a_subject_is_the_tokens_whatever_the_users_id_is_taken_from() {
+fn a_subject_is_revoked_by_sub_whatever_claim_the_id_is_read_from() {
     let issuer = TestIssuer::new(ISSUER);
     let mapping = tonic_passport::jwt::ClaimMapping::default().id("oid");
     let revocations = RevocationList::new();
@@ -138,7 +138,7 @@ fn a_subject_is_the_tokens_whatever_the_users_id_is_taken_from() {
 }
 
 #[test]
-fn of_two_revocations_the_later_time_counts_in_whatever_order_they_come() {
+fn the_later_of_two_revocations_wins_in_either_order() {
     let issuer = TestIssuer::new(ISSUER);
     let revocations = RevocationList::new();
     let verifier = issuer.verifier().revocation(revocations.clone());
@@ -150,7 +150,7 @@ fn of_two_revocations_the_later_time_counts_in_whatever_order_they_come() {
 }
 
 #[test]
-fn what_has_no_effect_any_more_is_removed_and_nothing_else() {
+fn only_expired_revocations_are_removed() {
     let issuer = TestIssuer::new(ISSUER);
     let revocations = RevocationList::new();
     let clock = Clock::at(noon());
@@ -167,7 +167,7 @@ fn what_has_no_effect_any_more_is_removed_and_nothing_else() {
     revocations.revoke_issuer(ISSUER, noon());
     assert_eq!(revocations.len(), 3);
 
-    // To the last second in which the token would pass.
+    // The last second in which the token is valid.
     clock.set(expires_at + leeway - seconds(1));
     revocations.remove_expired(clock.now(), lifetime);
     assert_eq!(revocations.len(), 3);
@@ -180,7 +180,7 @@ fn what_has_no_effect_any_more_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn a_revocation_of_ones_own_is_asked_for_every_token_cached_or_not() {
+fn a_custom_revocation_check_is_called_for_every_token_cached_or_not() {
     struct Everyone;
     impl Revocation for Everyone {
         fn is_revoked(&self, _: &VerifiedToken) -> bool {
@@ -211,7 +211,7 @@ fn a_revocation_of_ones_own_is_asked_for_every_token_cached_or_not() {
 }
 
 #[test]
-fn a_list_does_not_show_who_is_on_it() {
+fn the_debug_output_of_a_list_shows_no_entries() {
     let revocations = RevocationList::new();
     revocations.revoke_subject(ISSUER, "alice", noon());
     let shown = format!("{revocations:?}");
@@ -227,7 +227,7 @@ fn a_clock_before_1970_removes_no_revocation() {
 }
 
 #[test]
-fn a_revocation_holds_while_others_come_and_go() {
+fn a_revocation_holds_during_concurrent_writes() {
     let issuer = TestIssuer::new(ISSUER);
     let token = issued(&issuer, "alice", noon());
     let verified = issuer.verifier().verify_at(&token, noon()).unwrap();

@@ -1,5 +1,4 @@
-//! Keys change while thousands of calls are made: every good token has its answer, and a key that
-//! was withdrawn has none.
+//! Key rotation under load: every valid token is accepted, and no token of a withdrawn key is.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,48 +21,48 @@ const INVALID: (Code, &str) = (Code::Unauthenticated, "TOKEN_INVALID");
 
 const ROTATIONS: usize = 6;
 
-/// How many calls are made after each step of a rotation, at least.
+/// The minimum number of calls after each step of a rotation.
 const CALLS: usize = 200;
 
 const CLIENTS: usize = 8;
 
-/// How many calls a client makes with a token before it gets another.
+/// The number of calls that a client makes with one token.
 const CALLS_PER_TOKEN: usize = 5;
 
-/// For how long anything is waited for.
+/// The timeout of each wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An issuer, two edges that fetch its keys, and clients that call them without a pause.
 struct Load {
     provider: Arc<IdentityProvider>,
     edges: Edges,
-    /// Clients make calls for as long as it is there.
+    /// Clients make calls until it is dropped.
     signing: watch::Sender<Arc<Signing>>,
     tally: Arc<watch::Sender<Tally>>,
     clients: JoinSet<()>,
     keys_made: usize,
 }
 
-/// The key that signs, and who has tokens of it.
+/// The signing key, and a marker for the clients that have tokens of it.
 struct Signing {
     key: SigningKey,
-    /// Closed when nobody holds this any more.
+    /// Closed when all clones are dropped.
     _in_use: mpsc::Sender<Infallible>,
 }
 
-/// Ends when nobody uses a token of a key any more: they have all expired.
+/// Completes when no client uses a token of a key any more, as if all had expired.
 struct AllExpired(mpsc::Receiver<Infallible>);
 
-/// What the clients were answered.
+/// Counts of the clients' responses.
 #[derive(Default)]
 struct Tally {
     accepted: usize,
-    /// How often one was told to come back.
+    /// The number of `UNAVAILABLE` responses.
     retries: usize,
 }
 
 impl Load {
-    /// Starts with a key that the edges know already.
+    /// Starts with a key that the edges have fetched.
     async fn start(settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> (Self, AllExpired) {
         let provider = IdentityProvider::start().await;
         let key = SigningKey::generate(Algorithm::ES256, "key-0");
@@ -85,7 +84,7 @@ impl Load {
         (Self { provider, edges, signing, tally, clients, keys_made: 1 }, all_expired)
     }
 
-    /// The key that signs at the moment.
+    /// The current signing key.
     fn key(&self) -> SigningKey {
         self.signing.borrow().key.clone()
     }
@@ -99,14 +98,14 @@ impl Load {
         self.provider.publish(keys.iter().copied());
     }
 
-    /// From now on, clients get tokens of this key.
+    /// Changes the signing key of new tokens.
     fn sign_with(&self, key: &SigningKey) -> AllExpired {
         let (next, all_expired) = Signing::with(key);
         self.signing.send_replace(next);
         all_expired
     }
 
-    /// A token that was issued a minute ago, and that the edges have seen already.
+    /// A token that was issued a minute ago, and that the edges have accepted.
     async fn known_token(&self) -> String {
         let issued = SystemTime::now() - Duration::from_secs(60);
         let token = self.provider.token("alice").signed_by(&self.key()).issued_at(issued).sign();
@@ -115,25 +114,25 @@ impl Load {
         token
     }
 
-    /// Waits until the edges have what is published now.
-    async fn fetched_anew(&self) {
-        // The first of them may have begun before; when the second begins, the first is done.
+    /// Waits until the edges have the keys that are published now.
+    async fn wait_for_refetch(&self) {
+        // The first may have started before; when the second starts, the first has ended.
         self.provider.wait_for_fetches(self.provider.fetches() + 2).await;
     }
 
-    /// Waits until the clients were accepted this often again.
-    async fn accepted(&mut self, more: usize) {
+    /// Waits for this number of further accepted calls.
+    async fn wait_for_accepted(&mut self, more: usize) {
         let mut tally = self.tally.subscribe();
         let enough = tally.borrow().accepted + more;
         tokio::select! {
             reached = timeout(PATIENCE, tally.wait_for(|tally| tally.accepted >= enough)) => {
-                assert!(reached.is_ok(), "no answers");
+                assert!(reached.is_ok(), "no responses");
             }
             Some(ended) = self.clients.join_next() => panic!("a client gave up: {ended:?}"),
         }
     }
 
-    /// Lets the clients come to their end. Tells what they were answered in all.
+    /// Stops the clients, and returns the counts.
     async fn end(self) -> Tally {
         let Self { signing, tally, mut clients, edges, .. } = self;
         drop(signing);
@@ -160,7 +159,7 @@ impl AllExpired {
     }
 }
 
-/// Makes calls, with one token after the other.
+/// Client that makes calls with one token after another.
 async fn client(
     edge: Channel,
     provider: Arc<IdentityProvider>,
@@ -180,7 +179,8 @@ async fn client(
     }
 }
 
-/// Calls with a good token, and comes back for as long as it is told when to. Tells how often.
+/// Calls with a valid token, and retries after the delay in each `UNAVAILABLE` response. Returns
+/// the number of retries.
 async fn call_until_accepted(edge: &Channel, token: &str) -> usize {
     let accepted = async {
         let mut retries = 0;
@@ -198,12 +198,12 @@ async fn call_until_accepted(edge: &Channel, token: &str) -> usize {
     timeout(PATIENCE, accepted).await.expect("a good token is not accepted")
 }
 
-/// When a good token may have a better answer. Any other refusal is wrong.
+/// The retry delay of an `UNAVAILABLE` response. No other error is expected.
 fn retry_delay(status: &Status) -> Duration {
     assert_eq!((status.code(), &*reason(status)), UNAVAILABLE, "{status:?}");
     let details = status.get_error_details();
-    let retry = details.retry_info().expect("it says when to come back");
-    retry.retry_delay.expect("it says when to come back")
+    let retry = details.retry_info().expect("the status has a retry delay");
+    retry.retry_delay.expect("the status has a retry delay")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,16 +216,16 @@ async fn no_good_call_is_refused_when_a_key_is_published_before_it_signs() {
         let (old, new) = (load.key(), load.new_key());
         let known = load.known_token().await;
         load.publish(&[&old, &new]);
-        load.fetched_anew().await;
+        load.wait_for_refetch().await;
 
         let expired = std::mem::replace(&mut all_expired, load.sign_with(&new));
-        load.accepted(CALLS).await;
+        load.wait_for_accepted(CALLS).await;
         expired.wait().await;
 
         load.publish(&[&new]);
-        load.fetched_anew().await;
+        load.wait_for_refetch().await;
         load.edges.refuse_under_load(&known, INVALID, "its key was withdrawn").await;
-        load.accepted(CALLS).await;
+        load.wait_for_accepted(CALLS).await;
     }
     let tally = load.end().await;
     assert!(tally.accepted >= 2 * ROTATIONS * CALLS);
@@ -234,21 +234,21 @@ async fn no_good_call_is_refused_when_a_key_is_published_before_it_signs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_signs_when_it_is_published_costs_a_good_call_a_retry_at_most() {
-    // Nothing but tokens has the keys fetched again.
+    // With the default refresh interval, only tokens of a new key trigger a refetch.
     let (mut load, mut all_expired) = Load::start(|keys| keys).await;
-    let mut of_the_last = None;
+    let mut token_of_previous_key = None;
     for _ in 0..ROTATIONS {
         let (old, new) = (load.key(), load.new_key());
         let known = load.known_token().await;
         // The key before these two is withdrawn.
         load.publish(&[&old, &new]);
         let expired = std::mem::replace(&mut all_expired, load.sign_with(&new));
-        load.accepted(CALLS).await;
+        load.wait_for_accepted(CALLS).await;
         expired.wait().await;
 
-        // The clients have none but tokens of the new key now, so its set was fetched.
-        load.accepted(CALLS).await;
-        if let Some(withdrawn) = of_the_last.replace(known) {
+        // All clients now use tokens of the new key, so the new set was fetched.
+        load.wait_for_accepted(CALLS).await;
+        if let Some(withdrawn) = token_of_previous_key.replace(known) {
             load.edges.refuse_under_load(&withdrawn, INVALID, "its key was withdrawn").await;
         }
     }

@@ -396,12 +396,12 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
     let cases = [
         ("expired", &edge, token(json!({ "exp": 1 })), "the token has expired"),
         ("another issuer's", &edge, token(json!({ "iss": "https://x" })), "the issuer"),
-        ("another audience's", &edge, token(json!({ "aud": "x" })), "aud does not hold"),
+        ("another audience's", &edge, token(json!({ "aud": "x" })), "aud does not contain"),
         (
             "another's signature",
             &edge,
             format!("{message}.{}", "A".repeat(86)),
-            "signature is wrong",
+            "signature is invalid",
         ),
         ("cut", &edge, message.to_owned(), "not a compact JWS"),
         ("not a token", &edge, "hunter2hunter2".to_owned(), "not a compact JWS"),

@@ -154,13 +154,13 @@ async fn each_request_tells_how_it_was_answered_and_why() {
         ),
         (
             issuer.token("alice").sign_with(|_| vec![1; 64]),
-            refused("TOKEN_INVALID", "invalid token: the signature is wrong", &known),
+            refused("TOKEN_INVALID", "invalid token: the signature is invalid", &known),
         ),
         (
             issuer.token("alice").header("kid", "\u{1b}[31m\nother").sign(),
             refused(
                 "TOKEN_INVALID",
-                r#"invalid token: the key "\u{1b}[31m\nother" is none of the issuer's"#,
+                r#"invalid token: the issuer has no key with the id "\u{1b}[31m\nother""#,
                 &known[..2],
             ),
         ),

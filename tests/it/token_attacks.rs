@@ -1,8 +1,8 @@
-//! What attackers try on tokens, by name. None of it passes a verifier, whatever that has seen
-//! before, and none of it reaches a handler, authentication being required or optional.
+//! Known attacks on tokens, by name. None passes a verifier, with a cold or a warm cache, and none
+//! reaches a handler, whether authentication is required or optional.
 //!
-//! Many rows are signed by the issuer, which no attacker could have done: they are about one rule
-//! alone, and must not be refused for their signature.
+//! Many of the tokens are signed by the issuer, which an attacker could not do: they test a single
+//! rule, and must not be refused for their signature.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ use http::HeaderValue;
 use serde_json::Value;
 use tokio::time::{interval, timeout};
 use tonic::Code;
-use tonic_passport::jwt::{Algorithm, Issuer, KeySet, Part, RevocationList, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, Issuer, KeySet, RevocationList, TokenError, Verifier};
 use tonic_passport::testing::{Clock, IdentityProvider, TokenBuilder};
 use tonic_passport::{JwtAuthenticator, ServerLayer};
 
@@ -35,17 +35,17 @@ mod signatures;
 
 use history::Past;
 
-/// When everything is tried, in seconds since 1970.
+/// The current time of all attacks, in seconds since 1970.
 const NOW: u64 = 1_800_000_000;
 
-/// When the good tokens were issued.
+/// The issue time of the valid tokens.
 const ISSUED: u64 = NOW - 120;
 
-/// A second issuer, whose key has the id of the first one's. It knows a secret, and its tokens may
-/// live for ten minutes.
+/// A second issuer, whose key has the same id as that of the first. It also has a shared secret,
+/// and a maximum lifetime of ten minutes.
 const PARTNER: &str = "https://partner.example.com";
 
-/// The second issuer's keys.
+/// The keys of the second issuer.
 static PARTNER_KEYS: LazyLock<[SigningKey; 2]> = LazyLock::new(|| {
     [
         SigningKey::generate(Algorithm::ES256, key().key_id()),
@@ -53,11 +53,11 @@ static PARTNER_KEYS: LazyLock<[SigningKey; 2]> = LazyLock::new(|| {
     ]
 });
 
-/// The attacker's key. It has the id of the issuer's.
+/// The key of the attacker, with the id of the issuer's key.
 static MALLORY: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::generate(Algorithm::ES256, key().key_id()));
 
-/// A token that must be refused, and why.
+/// A token that must be refused, and the expected error.
 struct Attack {
     name: String,
     token: String,
@@ -68,7 +68,7 @@ fn attack(name: impl Into<String>, token: impl Into<String>, error: TokenError) 
     Attack { name: name.into(), token: token.into(), error }
 }
 
-/// All of them. The attacker listens at `url`.
+/// All attacks. The attacker listens at `url`.
 fn attacks(url: &str) -> Vec<Attack> {
     [
         compact::serializations(),
@@ -98,13 +98,13 @@ fn attacks(url: &str) -> Vec<Attack> {
     .collect()
 }
 
-/// Verifiers that know three issuers, at the time when everything is tried.
+/// Verifiers for three issuers, at the time of the attacks.
 struct Scene {
-    /// Remembers no token.
+    /// A verifier without a cache.
     cold: Verifier,
-    /// Remembers the good tokens that the attacks are made of.
+    /// A verifier with the valid tokens, which the attacks are derived from, in its cache.
     warm: Verifier,
-    /// Where the attacker waits for somebody to fetch a key.
+    /// The listener of the attacker, for requests that fetch a key.
     listener: TcpListener,
     attacks: Vec<Attack>,
     _provider: IdentityProvider,
@@ -150,7 +150,7 @@ impl Scene {
         Self { cold, warm, listener, attacks, _provider: provider }
     }
 
-    /// Demands that the good tokens are good still, and that nobody came to fetch a key.
+    /// Asserts that the valid tokens are still accepted, and that no key was fetched.
     #[track_caller]
     fn is_as_before(&self) {
         for verifier in [&self.cold, &self.warm] {
@@ -162,7 +162,7 @@ impl Scene {
     }
 }
 
-/// Waits until the keys that this token is signed with have been fetched.
+/// Waits until the key of this token has been fetched.
 async fn eventually_accepts(verifier: &Verifier, token: &str) {
     let mut ticks = interval(Duration::from_millis(5));
     let accepted = async {
@@ -177,7 +177,7 @@ fn refusal(verifier: &Verifier, token: &str) -> Option<TokenError> {
     verifier.verify(token).err()
 }
 
-/// What a caller is told of such a token; `None` when HTTP does not carry it that far.
+/// The response to a caller with such a token; `None` if it is not a valid HTTP header.
 fn told(attack: &Attack) -> Option<(Code, &'static str)> {
     const MOST_HEADERS: usize = 16 * 1024;
     let Attack { token, error, .. } = attack;
@@ -217,14 +217,14 @@ async fn no_attack_passes_a_verifier() {
 }
 
 #[tokio::test]
-async fn no_attack_passes_a_verifier_that_remembers_the_good_tokens() {
+async fn no_attack_passes_a_verifier_with_a_warm_cache() {
     let scene = Scene::set().await;
     for Attack { name, token, error } in &scene.attacks {
         assert_eq!(refusal(&scene.warm, token).as_ref(), Some(error), "{name}");
-        // Nor was anything learnt from the first time.
+        // The first attempt must not have changed the cache.
         assert_eq!(refusal(&scene.warm, token).as_ref(), Some(error), "{name}, once more");
     }
-    // What the past left is gone, and nothing else came but the token that the scene waited for.
+    // Revoked and expired entries are gone, and only the token that the scene waited for was added.
     assert_eq!(scene.warm.cached_tokens(), GOOD.len() + 1);
     scene.is_as_before();
 }
@@ -269,45 +269,45 @@ fn time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// A good token of alice's, to be changed.
+/// A valid token of alice, to be changed.
 fn alice() -> TokenBuilder {
     token::token("alice").issued_at(time(ISSUED))
 }
 
-/// A good token of the second issuer's, to be changed.
+/// A valid token of the second issuer, to be changed.
 fn partners() -> TokenBuilder {
     alice().claim("iss", PARTNER).claim("aud", "billing").signed_by(&PARTNER_KEYS[0])
 }
 
-/// The good token that is signed by the issuer's key for this algorithm: the same each time.
+/// The valid token that is signed with the issuer's key for this algorithm: always the same.
 fn good(algorithm: Algorithm) -> &'static str {
     let index = KEYS.iter().position(|key| key.algorithm() == algorithm).unwrap();
     &GOOD[index]
 }
 
-/// The tokens that the attacks are made of, and that stay good: ours, and then the partner's.
+/// The valid tokens that the attacks are derived from: of the issuer, then of the partner.
 static GOOD: LazyLock<Vec<String>> = LazyLock::new(|| {
     let ours = KEYS.iter().map(|key| alice().signed_by(key).sign());
     let partners = PARTNER_KEYS.iter().map(|key| partners().signed_by(key).sign());
     ours.chain(partners).collect()
 });
 
-/// The parts of the good token for ES256.
+/// The parts of the valid token for ES256.
 fn parts() -> [&'static str; 3] {
     good(Algorithm::ES256).split('.').collect::<Vec<_>>().try_into().unwrap()
 }
 
-/// What the header of the good token for ES256 says.
+/// The header of the valid token for ES256.
 fn header() -> Value {
     decoded(good(Algorithm::ES256), 0)
 }
 
-/// What the claims of the good tokens say.
+/// The claims of the valid tokens.
 fn claims() -> Value {
     decoded(good(Algorithm::ES256), 1)
 }
 
-/// Header and claims that are encoded already, as the issuer would sign them.
+/// A token of an encoded header and encoded claims, signed by the issuer.
 fn sealed(header: &str, claims: &str) -> String {
     let message = format!("{header}.{claims}");
     let signature = base64url(key().sign(message.as_bytes()));
@@ -326,11 +326,11 @@ fn mismatch(expected: Algorithm) -> TokenError {
     TokenError::AlgorithmMismatch { expected: expected.as_str() }
 }
 
-fn not_base64url(part: Part) -> TokenError {
+fn not_base64url(part: &'static str) -> TokenError {
     TokenError::NotBase64Url { part }
 }
 
-fn not_json(part: Part) -> TokenError {
+fn not_json(part: &'static str) -> TokenError {
     TokenError::NotJson { part }
 }
 
@@ -338,7 +338,7 @@ fn unknown_issuer(name: &str) -> TokenError {
     TokenError::UnknownIssuer { issuer: name.to_owned() }
 }
 
-/// What is said of a key id; of a long one, the beginning.
+/// The error for an unknown key id.
 fn unknown_key(key_id: &str) -> TokenError {
     TokenError::KeyUnknown { key_id: Some(key_id.chars().take(120).collect()) }
 }

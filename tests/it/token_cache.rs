@@ -1,4 +1,4 @@
-//! The cache of verified tokens never changes an answer.
+//! The cache of verified tokens never changes a result.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tonic_passport::jwt::{Algorithm, Issuer, RevocationList, TokenError, VerifiedToken, Verifier};
 use tonic_passport::testing::{Clock, IdentityProvider, MockResponse, SigningKey, TestIssuer};
 
-/// The issuer's key is a shared secret, with which a good many tokens are soon made.
+/// An issuer with a shared secret, as signing many tokens is fast with it.
 fn issuer() -> TestIssuer {
     let key = SigningKey::generate(Algorithm::HS256, "one");
     TestIssuer::new("https://id.example.com").signed_by(&key)
@@ -19,14 +19,14 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Where the encoded id of a token's user lies in memory.
+/// The memory address of the encoded user id of a token.
 fn encoded(verifier: &Verifier, token: &str) -> *const u8 {
     let mut headers = HeaderMap::new();
     verifier.verify(token).unwrap().context().write_to(&mut headers).unwrap();
     headers["x-user-id"].as_bytes().as_ptr()
 }
 
-/// Demands that these answer alike.
+/// Asserts that both verifiers have the same result.
 #[track_caller]
 fn assert_same(cached: &Verifier, uncached: &Verifier, token: &str, now: SystemTime) {
     let answer = |verifier: &Verifier| {
@@ -36,7 +36,7 @@ fn assert_same(cached: &Verifier, uncached: &Verifier, token: &str, now: SystemT
     assert_eq!(answer(cached), answer(uncached), "{token}");
 }
 
-/// Numbers that look random, and are the same each time (Marsaglia's xorshift).
+/// Deterministic pseudo-random numbers (Marsaglia's xorshift).
 struct Random(u64);
 
 impl Random {
@@ -49,7 +49,7 @@ impl Random {
 }
 
 #[test]
-fn a_token_that_comes_again_is_neither_verified_nor_encoded_again() {
+fn a_cached_token_is_neither_verified_nor_encoded_again() {
     let issuer = issuer();
     let token = issuer.token("alice").sign();
     let verifier = issuer.verifier();
@@ -65,7 +65,7 @@ fn a_token_that_comes_again_is_neither_verified_nor_encoded_again() {
 }
 
 #[test]
-fn only_good_tokens_are_cached() {
+fn only_valid_tokens_are_cached() {
     let issuer = issuer();
     let revocations = RevocationList::new();
     revocations.revoke_subject(issuer.name(), "mallory", SystemTime::now() + seconds(60));
@@ -107,7 +107,7 @@ fn no_bit_of_a_cached_token_can_be_flipped() {
 }
 
 #[test]
-fn a_million_random_tokens_get_nothing_from_the_cache() {
+fn a_million_random_tokens_never_hit_the_cache() {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let issuer = issuer();
     let verifier = issuer.verifier();
@@ -119,7 +119,7 @@ fn a_million_random_tokens_get_nothing_from_the_cache() {
     let mut random = Random(0x5eed);
     let signature = |token: &str| token.rfind('.').map(|dot| dot + 1).unwrap();
     for round in 0..1_000_000 {
-        // The end of a good one is as near as a guess can come.
+        // Half of the guesses differ from a valid token only in the signature.
         let mut token = good[round % good.len()].clone().into_bytes();
         let start = if round % 2 == 0 { signature(&good[round % good.len()]) } else { 0 };
         let number = random.next();
@@ -136,7 +136,7 @@ fn a_million_random_tokens_get_nothing_from_the_cache() {
 }
 
 #[test]
-fn a_cached_token_counts_for_as_long_as_it_lives() {
+fn the_times_of_a_cached_token_are_checked_on_each_lookup() {
     let (issuer, clock) = (issuer(), Clock::new());
     let verifier = issuer.verifier().clock(clock.source());
     let start = clock.now();
@@ -146,14 +146,14 @@ fn a_cached_token_counts_for_as_long_as_it_lives() {
     let answer = |token: &str| verifier.verify(token).map(|verified| verified.expires_at()).err();
 
     assert_eq!((answer(&token), answer(&later)), (None, None));
-    // Both are cached, and the leeway of 30 seconds holds in the cache too.
+    // Both are cached. The leeway of 30 seconds applies to cached tokens too.
     clock.set(start + seconds(88));
     assert_eq!(answer(&token), None);
     clock.set(start + seconds(90));
     assert_eq!(answer(&token), Some(TokenError::Expired));
     assert_eq!(verifier.cached_tokens(), 1);
 
-    // A clock may be set back, too.
+    // The clock may also be set back.
     clock.set(start - seconds(25));
     assert_eq!(answer(&later), Some(TokenError::NotYetValid));
     clock.set(start);
@@ -165,7 +165,7 @@ fn a_cached_token_counts_for_as_long_as_it_lives() {
 }
 
 #[test]
-fn a_revocation_ends_an_entry() {
+fn a_revocation_removes_the_entry() {
     let issuer = issuer();
     let revocations = RevocationList::new();
     let verifier = issuer.verifier().revocation(revocations.clone());
@@ -179,7 +179,7 @@ fn a_revocation_ends_an_entry() {
 }
 
 #[tokio::test]
-async fn a_rotation_ends_the_entries_of_the_keys_that_were() {
+async fn a_rotation_invalidates_the_entries_of_withdrawn_keys() {
     let provider = IdentityProvider::start().await;
     let verifier = Verifier::new([provider.issuer()]).unwrap();
     verifier.wait_until_ready().await;
@@ -204,7 +204,7 @@ async fn a_rotation_ends_the_entries_of_the_keys_that_were() {
 }
 
 #[tokio::test]
-async fn fetching_the_same_keys_again_ends_no_entry() {
+async fn refetching_the_same_keys_keeps_the_entries() {
     let provider = IdentityProvider::start().await;
     let key = SigningKey::generate(Algorithm::ES256, "one");
     let other = SigningKey::generate(Algorithm::ES256, "other");
@@ -215,8 +215,8 @@ async fn fetching_the_same_keys_again_ends_no_entry() {
     let token = provider.token("alice").sign();
     let before = encoded(&verifier, &token);
 
-    // In another order, they are the same keys. When a fourth fetch begins, the set of the third
-    // has been taken.
+    // The same keys in another order. When the third further fetch starts, the set of the second
+    // has been stored.
     provider.publish([&key, &other]);
     let fetches = provider.fetches();
     provider.wait_for_fetches(fetches + 3).await;
@@ -224,7 +224,7 @@ async fn fetching_the_same_keys_again_ends_no_entry() {
 }
 
 #[tokio::test]
-async fn keys_that_went_stale_verify_no_cached_token() {
+async fn a_cached_token_is_refused_while_the_keys_are_stale() {
     let provider = IdentityProvider::start().await;
     let keys = provider
         .remote_keys()
@@ -244,7 +244,7 @@ async fn keys_that_went_stale_verify_no_cached_token() {
     timeout(seconds(10), stale).await.unwrap();
     assert!(matches!(verifier.verify(&token).err(), Some(TokenError::KeysUnavailable { .. })));
 
-    // When they are back as they were, so are the tokens that they verified.
+    // When the same keys are fetched again, the entry is valid again.
     assert_eq!(verifier.cached_tokens(), 1);
     provider.reset();
     let back = async {
@@ -256,11 +256,11 @@ async fn keys_that_went_stale_verify_no_cached_token() {
 }
 
 #[test]
-fn the_cache_holds_no_more_tokens_and_bytes_than_allowed() {
+fn the_cache_is_limited_by_tokens_and_by_bytes() {
     let issuer = issuer();
     let tokens: Vec<String> = (0..2_000).map(|n| issuer.token(format!("{n}")).sign()).collect();
     let kilobyte: usize = 1024;
-    // An entry takes up its token, and more than half a kilobyte besides.
+    // An entry takes up the size of its token and more than half a kilobyte.
     let cases = [(1_000_000, 100 * kilobyte, 100), (100, 1_000 * kilobyte, 100), (40, 5_000, 5)];
     for (max_tokens, max_bytes, most) in cases {
         let verifier = issuer.verifier().max_cached_tokens(max_tokens).max_cache_size(max_bytes);
@@ -273,7 +273,7 @@ fn the_cache_holds_no_more_tokens_and_bytes_than_allowed() {
 }
 
 #[test]
-fn a_setting_that_changes_answers_begins_another_cache() {
+fn settings_apply_to_cached_tokens() {
     let issuer = issuer();
     let token = issuer.token("alice").sign();
     let verifier = issuer.verifier();
@@ -287,7 +287,7 @@ fn a_setting_that_changes_answers_begins_another_cache() {
 }
 
 #[test]
-fn issuers_share_the_cache_and_nothing_in_it() {
+fn issuers_share_the_cache_but_no_entries() {
     let (one, other) = (issuer(), SigningKey::hmac(Algorithm::HS256, "one", [9; 32]));
     let other = TestIssuer::new("https://other.example.com").signed_by(&other);
     let both: [Issuer; 2] = [one.issuer(), other.issuer()];
@@ -302,10 +302,10 @@ fn issuers_share_the_cache_and_nothing_in_it() {
     assert_eq!(verifier.verify(&crossed).err(), Some(TokenError::SignatureInvalid));
 }
 
-/// What may happen while tokens come and go.
+/// An event between verifications.
 #[derive(Clone, Debug)]
 enum Event {
-    /// The clock moves, by seconds, either way.
+    /// The clock moves by this number of seconds, in either direction.
     Move(i8),
     Present(usize),
     RevokeSubject(usize),
@@ -325,7 +325,7 @@ const TOKENS: usize = 12;
 
 proptest! {
     #[test]
-    fn whatever_happens_a_cached_answer_is_the_uncached_one(
+    fn cached_and_uncached_results_are_always_equal(
         events in prop::collection::vec(event(), 1..60),
     ) {
         let (issuer, clock) = (issuer(), Clock::new());
@@ -338,7 +338,7 @@ proptest! {
             })
             .collect();
         let revocations = RevocationList::new();
-        // Few enough that some are driven out.
+        // Fewer than there are tokens, so that some are evicted.
         let cached = issuer.verifier().max_cached_tokens(8).revocation(revocations.clone());
         let uncached = issuer.verifier().max_cached_tokens(0).revocation(revocations.clone());
         for event in events {

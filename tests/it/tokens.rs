@@ -1,4 +1,4 @@
-//! A token that is not exactly as it must be never reaches a handler.
+//! An invalid token never reaches a handler.
 
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -20,10 +20,10 @@ mod json;
 mod registered_claims;
 mod signatures;
 
-/// The method that is called here.
+/// The method that the tests call.
 const METHOD: &str = "/shop.v1.OrderService/CreateOrder";
 
-/// What a caller is told: the reason, the message, and the value of `www-authenticate`.
+/// The response to the caller: reason, message, and the value of `www-authenticate`.
 type Told = (&'static str, &'static str, &'static str);
 
 const EXPIRED: Told = (
@@ -54,14 +54,14 @@ impl Edge {
         Self::behind(layer, verifier).await
     }
 
-    /// An edge where authentication is optional for the method that is called here.
+    /// An edge where authentication is optional for the method.
     async fn start_optional(verifier: Verifier) -> Self {
         let layer =
             ServerLayer::new(JwtAuthenticator::new(verifier.clone())).policy(optional([METHOD]));
         Self::behind(layer, verifier).await
     }
 
-    /// An edge where the method that is called here is public.
+    /// An edge where the method is public.
     async fn start_public(verifier: Verifier) -> Self {
         let layer =
             ServerLayer::new(JwtAuthenticator::new(verifier.clone())).policy(public([METHOD]));
@@ -85,15 +85,14 @@ impl Edge {
         self.probe.take_one();
     }
 
-    /// Expects this error of the verifier, and of the server that it tells no more than that.
+    /// Asserts that the verifier returns this error, and the server a generic response.
     async fn refuses(&self, case: &str, token: &str, error: TokenError) {
         let told = if error == TokenError::Expired { EXPIRED } else { INVALID };
         assert_eq!(self.verifier.verify(token).err(), Some(error), "{case}");
         self.turns_away(case, &[&format!("Bearer {token}")], told).await;
     }
 
-    /// Expects that the call fails, that its status holds this and nothing else, and that no
-    /// handler saw it.
+    /// Asserts that the call fails with this response and nothing else, before the handler.
     async fn turns_away(&self, case: &str, authorization: &[&str], told: Told) {
         let status = self.call(authorization).await.expect_err(case);
         let challenges: Vec<_> = status.metadata().get_all("www-authenticate").iter().collect();

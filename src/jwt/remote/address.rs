@@ -1,12 +1,12 @@
-//! Which addresses a key set may come from.
+//! Public addresses: protection against server-side request forgery (SSRF).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Whether an address is one of the public network: not of this machine, of its network, or of
-/// what clouds put there, such as metadata services (RFC 6890).
+/// Whether an address is globally reachable: not one of the special-purpose addresses of RFC 6890,
+/// such as those of this machine, its network, and cloud metadata services.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -35,15 +35,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Global unicast is 2000::/3; of it, documentation, benchmarking and the like are not.
+    // Global unicast is 2000::/3, except for documentation, benchmarking and protocol assignments.
     let segments = address.segments();
     let global = segments[0] & 0xe000 == 0x2000;
     let special = segments[0] == 0x2001 && (segments[1] < 0x200 || segments[1] == 0xdb8);
     global && !special
 }
 
-/// The address behind one of the forms that carry an IPv4 address: mapped and compatible
-/// (RFC 4291), NAT64 (RFC 6052) and 6to4 (RFC 3056).
+/// The IPv4 address that is embedded in an IPv6 address: mapped and compatible (RFC 4291), NAT64
+/// (RFC 6052) and 6to4 (RFC 3056).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let join = |high: u16, low: u16| {
@@ -59,8 +59,10 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Resolves names, and leaves out addresses that are not public unless the name is allowed. The
-/// connection is made to what was checked, so a name that changes its mind gains nothing.
+/// DNS resolver that drops addresses that are not public, unless the host is allowed.
+///
+/// The connection is made to the addresses that were checked. So DNS rebinding, a second lookup
+/// with another result, has no effect.
 pub(super) struct PublicResolver {
     pub(super) allowed: Arc<[String]>,
 }
@@ -73,7 +75,7 @@ impl Resolve for PublicResolver {
             let usable: Vec<SocketAddr> =
                 found.filter(|address| allowed || is_public(address.ip())).collect();
             if usable.is_empty() {
-                let problem = "has no public address (RemoteKeys::allow_host exempts a host)";
+                let problem = "has no public address (RemoteKeys::allow_host allows a host)";
                 return Err(format!("{} {problem}", name.as_str()).into());
             }
             Ok(Box::new(usable.into_iter()) as Addrs)
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_of_the_public_network_are_public() {
+    fn special_purpose_addresses_are_not_public() {
         for address in
             ["1.1.1.1", "93.184.216.34", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101"]
         {

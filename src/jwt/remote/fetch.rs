@@ -1,4 +1,4 @@
-//! One fetch of a key set.
+//! Fetching of a key set over HTTP, by discovery or from its URL.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,20 +8,21 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use tokio::time::timeout;
 
-use super::RemoteKeys;
 use super::address::{PublicResolver, is_public};
+use super::config::RemoteKeys;
 use crate::jwt::algorithm::Algorithm;
-use crate::jwt::error::KeyError;
+use crate::jwt::error::{KeyError, excerpt};
 use crate::jwt::json::{Json, Object};
 use crate::jwt::key_set::KeySet;
-use crate::util;
+use crate::util::describe;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The timeout of a whole fetch, discovery included.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How many bytes of an answer are read.
-const MAX_SIZE: usize = 64 * 1024;
+/// The maximum size of a response body in bytes.
+const MAX_BODY_SIZE: usize = 64 * 1024;
 
-/// Fetches the key set of one issuer.
+/// Client for the key set of one issuer.
 pub(super) struct Fetcher {
     client: Client,
     issuer: String,
@@ -31,36 +32,37 @@ pub(super) struct Fetcher {
 }
 
 enum Source {
-    /// The URL of a discovery document.
+    /// The URL of the discovery document.
     Discovery(Url),
+    /// The URL of the key set.
     Jwks(Url),
 }
 
-/// Why a key set could not be fetched.
+/// Reason why a fetch failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("{url}: not an address of the public network (RemoteKeys::allow_host exempts a host)")]
+    #[error("{url}: not a public address (RemoteKeys::allow_host allows a host)")]
     Address { url: Url },
-    #[error("the discovery document is of the issuer {issuer:?}")]
+    #[error("the discovery document is that of the issuer {issuer:?}")]
     ForeignIssuer { issuer: String },
-    #[error("no answer")]
+    #[error("no response")]
     Http(#[from] reqwest::Error),
-    #[error("the key set cannot be used")]
+    #[error("the key set is unusable")]
     Keys(#[from] KeyError),
     #[error("the discovery document is malformed: {0}")]
     Malformed(&'static str),
-    #[error("{url}: only https is fetched (RemoteKeys::allow_host exempts a host)")]
+    #[error("{url}: not https (RemoteKeys::allow_host allows a host)")]
     Scheme { url: Url },
-    #[error("{url}: answered {status}")]
+    #[error("{url}: the response status is {status}")]
     Status { url: Url, status: StatusCode },
-    #[error("not done within {} seconds", TIMEOUT.as_secs())]
+    #[error("timed out after {} seconds", TIMEOUT.as_secs())]
     Timeout,
-    #[error("{url}: more than {MAX_SIZE} bytes")]
+    #[error("{url}: the response is longer than {MAX_BODY_SIZE} bytes")]
     TooLarge { url: Url },
 }
 
 impl Fetcher {
-    /// Checks the configuration.
+    /// Checks the URL, and creates the HTTP client.
     pub(super) fn new(issuer: &str, keys: &RemoteKeys) -> Result<Self, String> {
         let allowed: Arc<[String]> = keys.allowed_hosts.as_slice().into();
         let parse = |url: &str| Url::parse(url).map_err(|error| format!("{url:?}: {error}"));
@@ -72,12 +74,11 @@ impl Fetcher {
         };
         let (Source::Discovery(url) | Source::Jwks(url)) = &source;
         check(url, &allowed).map_err(|error| error.to_string())?;
-        let client = client(url, &allowed).map_err(|error| util::describe(&error))?;
+        let client = client(url, &allowed).map_err(|error| describe(&error))?;
         Ok(Self { client, issuer: issuer.to_owned(), source, algorithm: keys.algorithm, allowed })
     }
 
-    /// Fetches the set, discovery included, in five seconds. What is no good is an error, and
-    /// replaces nothing.
+    /// Fetches the set, after discovery if configured.
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
         timeout(TIMEOUT, self.fetch_set()).await.unwrap_or(Err(FetchError::Timeout))
     }
@@ -101,7 +102,7 @@ impl Fetcher {
         let text = |name| document.get(name).and_then(Json::as_str);
         let issuer = text("issuer").ok_or(FetchError::Malformed("issuer is missing"))?;
         if issuer != self.issuer {
-            return Err(FetchError::ForeignIssuer { issuer: issuer.chars().take(120).collect() });
+            return Err(FetchError::ForeignIssuer { issuer: excerpt(issuer) });
         }
         let url = text("jwks_uri").ok_or(FetchError::Malformed("jwks_uri is missing"))?;
         Url::parse(url).map_err(|_| FetchError::Malformed("jwks_uri is not a URL"))
@@ -115,7 +116,7 @@ impl Fetcher {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > MAX_SIZE {
+            if body.len() + chunk.len() > MAX_BODY_SIZE {
                 return Err(FetchError::TooLarge { url: url.clone() });
             }
             body.extend_from_slice(&chunk);
@@ -124,7 +125,7 @@ impl Fetcher {
     }
 }
 
-/// What can be told of a URL before its name is resolved.
+/// Checks the scheme, and the host if it is an address. [`PublicResolver`] checks names.
 fn check(url: &Url, allowed: &[String]) -> Result<(), FetchError> {
     let host = url.host_str().unwrap_or_default();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -149,7 +150,7 @@ fn client(url: &Url, allowed: &Arc<[String]>) -> Result<Client, reqwest::Error> 
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
     };
     match builder().build() {
-        // On a system without any certificates, plain http can be had all the same.
+        // On a system without root certificates the builder fails. Plain http needs none.
         Err(_) if url.scheme() == "http" => builder().tls_certs_only([]).build(),
         built => built,
     }

@@ -1,7 +1,6 @@
-//! The keys at hand, and the task that keeps them fresh.
+//! Store of fetched keys, and the background task that refreshes it.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -12,77 +11,77 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::RemoteKeys;
+use super::backoff::{min_interval, refresh_delay, retry_delay};
+use super::config::RemoteKeys;
 use super::fetch::Fetcher;
 use crate::jwt::error::{TokenError, excerpt};
 use crate::jwt::key::VerificationKey;
 use crate::jwt::key_set::KeySet;
-use crate::jwt::registered_claims::seconds;
 use crate::jwt::telemetry;
-use crate::util;
+use crate::jwt::time::to_unix_seconds;
+use crate::util::describe;
 
-/// The longest that a failed fetch is followed by the next, with keys at hand and without: then
-/// nobody is served.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
-const MAX_BACKOFF_WITHOUT_KEYS: Duration = Duration::from_secs(10);
-
-/// The last good key set of an issuer. Reading it takes no lock and waits for nothing.
+/// The last fetched key set of an issuer. Reads take no lock.
+///
+/// Dropping it stops the background task.
 pub(in crate::jwt) struct KeyStore {
     shared: Arc<Shared>,
-    /// The least time that callers are told to wait.
-    least_wait: Duration,
+    /// The minimum of `retry_after` in errors.
+    min_retry_after: Duration,
     task: AbortHandle,
 }
 
+/// State that is shared with the background task.
 struct Shared {
     issuer: String,
     snapshot: ArcSwapOption<Snapshot>,
-    /// Set when a token named a key that is not there.
-    wanted: AtomicBool,
-    /// Told when `wanted` is set.
-    want: Notify,
-    /// Told when a snapshot was stored.
+    /// Set when a token had an unknown `kid`.
+    refetch_requested: AtomicBool,
+    /// Notifies the background task that `refetch_requested` was set.
+    refetch: Notify,
+    /// Notifies waiting tasks that a snapshot was stored.
     stored: Notify,
-    /// When the next fetch begins, if a token needs it.
+    /// The earliest start of the next fetch.
     next_fetch: ArcSwap<Instant>,
 }
 
 struct Snapshot {
     keys: KeySet,
-    /// Another number whenever they are not the same keys as before.
+    /// Changes whenever the keys do.
     version: u64,
-    /// When the fetch began.
+    /// When the fetch started.
     fetched_at: Instant,
     stale_at: Instant,
 }
 
 impl KeyStore {
-    /// Starts fetching. Fails on a configuration that cannot work, and outside of a runtime.
-    pub(in crate::jwt) fn start(issuer: &str, keys: &RemoteKeys) -> Result<Self, String> {
-        keys.check()?;
-        let fetcher = Fetcher::new(issuer, keys)?;
+    /// Starts the background task. Fails on invalid settings, and outside of a Tokio runtime.
+    pub(in crate::jwt) fn start(issuer: &str, config: &RemoteKeys) -> Result<Self, String> {
+        config.check()?;
+        let fetcher = Fetcher::new(issuer, config)?;
         let runtime = Handle::try_current().map_err(|error| error.to_string())?;
         let shared = Arc::new(Shared {
             issuer: issuer.to_owned(),
             snapshot: ArcSwapOption::empty(),
-            wanted: AtomicBool::new(false),
-            want: Notify::new(),
+            refetch_requested: AtomicBool::new(false),
+            refetch: Notify::new(),
             stored: Notify::new(),
             next_fetch: ArcSwap::from_pointee(Instant::now()),
         });
-        let task =
-            runtime.spawn(refresh(Arc::clone(&shared), fetcher, keys.clone())).abort_handle();
-        Ok(Self { shared, least_wait: eager(keys), task })
+        let task = runtime
+            .spawn(refresh_periodically(Arc::clone(&shared), fetcher, config.clone()))
+            .abort_handle();
+        Ok(Self { shared, min_retry_after: min_interval(config, false), task })
     }
 
-    /// The version of the keys, if there are any: the set was fetched, and not too long ago.
+    /// The version of the keys; `None` if they have not been fetched yet, or are stale.
     pub(in crate::jwt) fn version(&self) -> Option<u64> {
         let snapshot = self.shared.snapshot.load();
         snapshot.as_ref().filter(|snapshot| snapshot.is_usable()).map(|snapshot| snapshot.version)
     }
 
-    /// Waits until there are keys.
-    pub(in crate::jwt) async fn wait_until_ready(&self) {
+    /// Waits until there are usable keys.
+    pub(in crate::jwt) async fn wait_until_available(&self) {
         loop {
             let stored = self.shared.stored.notified();
             if self.shared.has_keys() {
@@ -92,17 +91,18 @@ impl KeyStore {
         }
     }
 
-    /// The key for a token, and the version of the keys. `issued_by` tells when the token was
-    /// issued at the latest, in seconds since 1970; nothing of one that is refused in any case.
+    /// Finds the key for a token, and the version of the keys.
     ///
-    /// When the set does not have it, it is fetched anew as soon as that is due again. A token that
-    /// was issued before the set was fetched is refused; one that was issued after may be signed
-    /// with a newer key.
+    /// If the set does not contain it, a refetch is requested. A token that was issued before the
+    /// set was fetched is then refused as invalid. One that can have been issued later
+    /// (`latest_issue_time`, in seconds since 1970) may be signed with a newer key, and is refused
+    /// with [`TokenError::KeyPending`]. `latest_issue_time` returns `None` for a token that no key
+    /// can make valid.
     pub(in crate::jwt) fn find(
         &self,
         key_id: Option<&str>,
         algorithm: &str,
-        issued_by: impl FnOnce() -> Option<u64>,
+        latest_issue_time: impl FnOnce() -> Option<u64>,
         now: SystemTime,
     ) -> Result<(VerificationKey, u64), TokenError> {
         let snapshot = self.shared.snapshot.load();
@@ -112,25 +112,26 @@ impl KeyStore {
         if let Some(key) = snapshot.keys.find(key_id, algorithm) {
             return Ok((key.clone(), snapshot.version));
         }
-        self.want();
-        let fetched_at = now.checked_sub(snapshot.fetched_at.elapsed()).map_or(0, seconds);
-        if issued_by().is_some_and(|issued_by| issued_by >= fetched_at) {
+        self.request_refetch();
+        let fetched_at = now.checked_sub(snapshot.fetched_at.elapsed()).map_or(0, to_unix_seconds);
+        if latest_issue_time().is_some_and(|issued_at| issued_at >= fetched_at) {
             let key_id = key_id.map(excerpt);
             return Err(TokenError::KeyPending { key_id, retry_after: self.retry_after() });
         }
         Err(TokenError::unknown_key(key_id))
     }
 
-    /// When another attempt may have a better answer. While a fetch is under way, soon.
+    /// The time until the next fetch. It has a minimum, as that fetch then takes a while.
     fn retry_after(&self) -> Duration {
         let next_fetch = **self.shared.next_fetch.load();
-        next_fetch.saturating_duration_since(Instant::now()).max(self.least_wait)
+        next_fetch.saturating_duration_since(Instant::now()).max(self.min_retry_after)
     }
 
-    /// Has the set fetched anew. Costs next to nothing, however often it is called.
-    fn want(&self) {
-        if !self.shared.wanted.swap(true, Ordering::Relaxed) {
-            self.shared.want.notify_one();
+    /// Requests a refetch as soon as the minimum interval allows one. Requests until then are
+    /// merged into one; each costs an atomic operation.
+    fn request_refetch(&self) {
+        if !self.shared.refetch_requested.swap(true, Ordering::Relaxed) {
+            self.shared.refetch.notify_one();
         }
     }
 }
@@ -140,19 +141,23 @@ impl Shared {
         self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.is_usable())
     }
 
-    /// When the keys at hand are none any more.
+    /// When the usable keys become stale.
     fn stale_at(&self) -> Option<Instant> {
         let snapshot = self.snapshot.load();
         snapshot.as_ref().filter(|snapshot| snapshot.is_usable()).map(|snapshot| snapshot.stale_at)
     }
 
-    /// The version of these keys, which come after those that are there.
-    fn version_of(&self, keys: &KeySet) -> u64 {
-        match &*self.snapshot.load() {
+    /// Stores the keys of a fetch that started at `fetched_at`.
+    fn store(&self, keys: KeySet, fetched_at: Instant, stale_after: Duration) {
+        let version = match &*self.snapshot.load() {
             None => 0,
-            Some(last) if last.keys.has_same_keys(keys) => last.version,
+            Some(last) if last.keys.has_same_keys(&keys) => last.version,
             Some(last) => last.version + 1,
-        }
+        };
+        let stale_at = fetched_at + stale_after;
+        let snapshot = Snapshot { keys, version, fetched_at, stale_at };
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.stored.notify_waiters();
     }
 }
 
@@ -174,68 +179,39 @@ impl fmt::Debug for KeyStore {
     }
 }
 
-/// Fetches for as long as the store lives: one at a time, and with keys at hand never sooner after
-/// the last than the least interval, whether that one succeeded or not.
-async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: RemoteKeys) {
-    let mut failures = 0;
+/// Fetches until the task is aborted: one fetch at a time, with the minimum interval between the
+/// starts of two.
+async fn refresh_periodically(shared: Arc<Shared>, fetcher: Fetcher, config: RemoteKeys) {
+    let mut failures: u32 = 0;
     loop {
-        shared.wanted.store(false, Ordering::Relaxed);
+        shared.refetch_requested.store(false, Ordering::Relaxed);
         let started = Instant::now();
-        let answer = fetcher.fetch().await;
-        telemetry::keys_fetched(&shared.issuer, answer.is_ok(), started.elapsed());
-        let pause = match answer {
+        let result = fetcher.fetch().await;
+        telemetry::record_key_fetch(&shared.issuer, result.is_ok(), started.elapsed());
+        let delay = match result {
             Ok(keys) => {
                 failures = 0;
-                let snapshot = Snapshot {
-                    version: shared.version_of(&keys),
-                    keys,
-                    fetched_at: started,
-                    stale_at: started + settings.stale_after,
-                };
-                shared.snapshot.store(Some(Arc::new(snapshot)));
-                shared.stored.notify_waiters();
+                shared.store(keys, started, config.stale_after);
                 tracing::debug!(issuer = shared.issuer, "keys fetched");
-                jittered(settings.refresh_after)
+                refresh_delay(&config)
             }
             Err(error) => {
-                failures += 1;
-                let error = util::describe(&error);
-                tracing::warn!(issuer = shared.issuer, error, failures, "keys not fetched");
-                let first = least_interval(&shared, &settings);
-                let backoff = first.saturating_mul(2u32.saturating_pow(failures.min(16) - 1));
-                let most = if shared.has_keys() {
-                    MAX_BACKOFF.max(settings.min_interval)
-                } else {
-                    MAX_BACKOFF_WITHOUT_KEYS
-                };
-                jittered(backoff.min(most))
+                failures = failures.saturating_add(1);
+                let error = describe(&error);
+                tracing::warn!(issuer = shared.issuer, error, failures, "fetching keys failed");
+                retry_delay(&config, shared.has_keys(), failures)
             }
         };
-        let earliest = started + least_interval(&shared, &settings);
-        let next = (started + pause).min(shared.stale_at().unwrap_or(started + pause));
+        let earliest = started + min_interval(&config, shared.has_keys());
+        let next = (started + delay).min(shared.stale_at().unwrap_or(started + delay));
         let next = next.max(earliest);
-        // Without keys, no token can tell that one is missing.
+        // Only a lookup in usable keys can request a refetch.
         let soonest = if shared.has_keys() { earliest } else { next };
         shared.next_fetch.store(Arc::new(soonest));
         let _ = timeout_at(next, async {
-            shared.want.notified().await;
+            shared.refetch.notified().await;
             tokio::time::sleep_until(earliest).await;
         })
         .await;
     }
-}
-
-fn least_interval(shared: &Shared, settings: &RemoteKeys) -> Duration {
-    if shared.has_keys() { settings.min_interval } else { eager(settings) }
-}
-
-/// Without keys, nobody is served: the next attempt comes soon.
-fn eager(settings: &RemoteKeys) -> Duration {
-    settings.min_interval.min(Duration::from_secs(1))
-}
-
-/// The time less up to a fifth of it, so that not all do the same at the same time.
-fn jittered(time: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish() % 1000;
-    time.saturating_sub(time * u32::try_from(random).unwrap_or_default() / 5000)
 }

@@ -39,7 +39,7 @@ export const REFUSED_HERE = [
   {
     name: "base64url with padding, blanks or stray bits",
     reason: "RFC 7515, section 2; one token has one spelling, so that it can be revoked and cached",
-    explains: is(/ is not base64url$/),
+    explains: is(/ is not base64url without padding$/),
   },
   {
     name: "a byte order mark",
@@ -91,12 +91,12 @@ export const REFUSED_HERE = [
   {
     name: "typ of another kind of token",
     reason: "RFC 8725, section 3.11; jose was not told which types to take",
-    explains: is(/^typ is not accepted$/),
+    explains: is(/^typ is not an accepted token type$/),
   },
   {
     name: "iat ahead of the clock",
     reason: "one of both clocks is wrong; jose looks at iat only with maxTokenAge",
-    explains: is(/^iat is ahead of the clock$/),
+    explains: is(/^iat is in the future$/),
   },
   {
     name: "exp past by less than a second, leeway included",
@@ -131,12 +131,12 @@ export const REFUSED_HERE = [
   {
     name: "values that make no context",
     reason: "control characters, empty items, more than fits into metadata",
-    explains: is(/^the claims make no user context$/),
+    explains: is(/^the claims do not form a valid user context$/),
   },
   {
     name: "more than 8 KiB",
     reason: "bounds what one request costs",
-    explains: is(/^more than 8192 bytes$/),
+    explains: is(/^the token is longer than 8192 bytes$/),
   },
 ];
 

@@ -147,7 +147,7 @@ test("while the provider is down, its last keys are used", async () => {
   // A token of a key that is not there has the set fetched, which fails and changes nothing.
   const before = logged("gateway").length;
   await assertRefused(ofFirstKey, "TOKEN_INVALID");
-  const failed = () => logged("gateway").slice(before).includes("keys not fetched");
+  const failed = () => logged("gateway").slice(before).includes("fetching keys failed");
   await until("a fetch to fail", failed);
   assert.equal((await whoAmI(ofThirdKey)).code, OK);
   await assertRefused(ofFirstKey, "TOKEN_INVALID");

@@ -1,5 +1,5 @@
-//! Each key has exactly one algorithm, and a token does not choose it (RFC 8725, sections 2.1 and
-//! 3.1).
+//! Algorithm confusion: each key is bound to one algorithm, and a token does not choose it (RFC
+//! 8725, sections 2.1 and 3.1).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use tonic_passport::jwt::{Algorithm, TokenError};
 use super::{Attack, PARTNER_KEYS, alice, attack, header_parameter, mismatch, partners};
 use crate::support::token::{SigningKey, base64url, key, key_for};
 
-/// RFC 7518, section 3.6: what is not signed has the algorithm `none` (CVE-2018-1000531,
+/// Unsigned tokens, with the algorithm `none` (RFC 7518, section 3.6; CVE-2018-1000531,
 /// CVE-2022-23540).
 pub(super) fn unsigned() -> Vec<Attack> {
     let unsigned = |alg: &str| alice().header("alg", alg).sign_with(|_| Vec::new());
     let mut attacks: Vec<_> = [
         ("none", "none"),
-        // What is compared is in another case than what is used.
+        // Implementations that compare one spelling and use another.
         ("None", "None"),
         ("NONE", "NONE"),
         ("nOnE", "nOnE"),
@@ -52,7 +52,7 @@ pub(super) fn unsigned() -> Vec<Attack> {
     attacks
 }
 
-/// What is public, in every form that a program may have it in, as the secret of an HMAC
+/// Public keys, in each form that a program may have them in, used as the secret of an HMAC
 /// (CVE-2015-9235, CVE-2016-5431, CVE-2016-10555, CVE-2017-11424, CVE-2022-29217, CVE-2024-54150).
 pub(super) fn public_keys_as_secrets() -> Vec<Attack> {
     let mut attacks = Vec::new();
@@ -78,20 +78,20 @@ pub(super) fn public_keys_as_secrets() -> Vec<Attack> {
         ));
     }
 
-    // Our keys without a name: there is no secret of ours to be found.
+    // Without kid: the issuer has no secret that could be found.
     let pem = SigningKey::hmac(Algorithm::HS256, "", key().public_key_pem());
     let unnamed = alice().signed_by(&pem).without_header("kid").sign();
     let no_key = TokenError::KeyUnknown { key_id: None };
     attacks.push(attack("HS256 with a PEM and no kid", unnamed, no_key));
 
-    // The partner has a secret, which must be another one.
+    // The partner has a secret, which is another one.
     let [public, secret] = &*PARTNER_KEYS;
     let guesses = [
         ("PEM", public.public_key_pem().into_bytes()),
         ("DER", public.public_key_der()),
         ("JWK", public.jwk().to_string().into_bytes()),
         ("kid", secret.key_id().as_bytes().to_vec()),
-        // CVE-2019-20933: what is not configured is an empty secret.
+        // CVE-2019-20933: an unset secret was an empty one.
         ("emptiness", Vec::new()),
         ("ones", vec![0xff; 32]),
         ("most popular secret", b"secret".to_vec()),
@@ -127,7 +127,7 @@ fn forms(key: &SigningKey) -> Vec<(&'static str, Vec<u8>)> {
         _ => json!({ "e": jwk["e"], "kty": "RSA", "n": jwk["n"] }),
     };
     let thumbprint = digest(&SHA256, thumbprint.to_string().as_bytes());
-    // A SubjectPublicKeyInfo begins with what it says about the algorithm.
+    // A SubjectPublicKeyInfo begins with the algorithm.
     let about = match key.algorithm() {
         Algorithm::EdDSA => 12,
         Algorithm::ES256 => 26,
@@ -154,7 +154,7 @@ fn forms(key: &SigningKey) -> Vec<(&'static str, Vec<u8>)> {
 
 pub(super) fn other_algorithms() -> Vec<Attack> {
     let mut attacks = Vec::new();
-    // The issuer's key is made to sign by another scheme, and the token says so, or does not.
+    // The issuer's key signs with another scheme, and alg names that scheme, or not.
     for (own, used) in [
         (Algorithm::RS256, Algorithm::PS256),
         (Algorithm::PS256, Algorithm::RS256),
@@ -168,7 +168,7 @@ pub(super) fn other_algorithms() -> Vec<Attack> {
         let silent = turned.header("alg", own.as_str()).sign();
         attacks.push(attack(format!("{name}, in silence"), silent, TokenError::SignatureInvalid));
     }
-    // A key's id with the name of another's algorithm, signed by the other.
+    // The id of one key and the algorithm of another, signed with the other.
     for (named, signs) in [
         (Algorithm::ES256, Algorithm::ES384),
         (Algorithm::ES384, Algorithm::ES256),
@@ -195,8 +195,8 @@ pub(super) fn other_algorithms() -> Vec<Attack> {
         "SHA256withECDSA",
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
         "1.2.840.10045.4.3.2",
-        // RFC 7518, section 4: these encrypt. The last makes who believes it hash for minutes
-        // (CVE-2022-36083, CVE-2023-52428).
+        // RFC 7518, section 4: encryption algorithms. The last makes an implementation hash for
+        // minutes (CVE-2022-36083, CVE-2023-52428).
         "dir",
         "RSA-OAEP",
         "PBES2-HS512+A256KW",

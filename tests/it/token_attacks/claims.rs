@@ -1,4 +1,4 @@
-//! A token is for us, now, and of somebody (RFC 7519, section 4.1; RFC 8725, sections 3.8 and 3.9).
+//! Checks of the claims (RFC 7519, section 4.1; RFC 8725, sections 3.8 and 3.9).
 
 use serde_json::{Value, json};
 use tonic_passport::ContextError;
@@ -12,7 +12,7 @@ fn missing(claim: &'static str) -> TokenError {
     TokenError::ClaimMissing { claim }
 }
 
-/// A token of alice's with another value for a claim.
+/// A token of alice with another value of a claim.
 fn with(claim: &str, value: impl Into<Value>) -> String {
     alice().claim(claim, value).sign()
 }
@@ -51,7 +51,7 @@ pub(super) fn audience() -> Vec<Attack> {
         ("another's", json!("billing")),
         ("another's, in an array", json!(["billing", "search"])),
         ("empty", json!("")),
-        // CVE-2020-26160: an empty list was as good as ours.
+        // CVE-2020-26160: an empty list was accepted.
         ("an empty array", json!([])),
         ("an array of nothing", json!([""])),
         ("ours and more", json!("shop2")),
@@ -111,7 +111,7 @@ pub(super) fn times() -> Vec<Attack> {
         }
     }
 
-    // 30 seconds are allowed for.
+    // The leeway is 30 seconds.
     let early = TokenError::NotYetValid;
     let ahead = TokenError::IssuedInFuture;
     let too_long = TokenError::LifetimeTooLong;
@@ -173,7 +173,7 @@ pub(super) fn about_the_user() -> Vec<Attack> {
     }
     let empty = |key: &str| ContextError::Empty { key: key.to_owned() }.into();
     let control = |key: &str| ContextError::ControlCharacter { key: key.to_owned() }.into();
-    // What goes into metadata must not become more metadata.
+    // A value must not inject further metadata.
     let lines = "alice\r\nx-user-roles: admin";
     attacks.extend([
         attack("email, empty", with("email", ""), empty("x-user-email")),

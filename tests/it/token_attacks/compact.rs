@@ -1,8 +1,8 @@
-//! Compact JWS only (RFC 7515, section 3.1; RFC 7516 is for tokens that are encrypted;
-//! CVE-2022-3102, CVE-2022-39227 and CVE-2023-51774 mixed them up).
+//! Only compact JWS is accepted (RFC 7515, section 3.1), not JWE (RFC 7516). CVE-2022-3102,
+//! CVE-2022-39227 and CVE-2023-51774 confused them.
 
 use serde_json::json;
-use tonic_passport::jwt::{Algorithm, Part, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
 
 use super::{Attack, alice, attack, claims, good, header, not_base64url, not_json, parts, sealed};
 use crate::support::token::base64url;
@@ -46,17 +46,17 @@ pub(super) fn serializations() -> Vec<Attack> {
         .map(|(name, token)| attack(name, token, TokenError::NotCompact))
         .collect();
 
-    let (in_header, in_signature) = (not_base64url(Part::Header), not_base64url(Part::Signature));
+    let (in_header, in_signature) = (not_base64url("header"), not_base64url("signature"));
     attacks.extend([
-        attack("two dots", "..", not_json(Part::Header)),
-        attack("no header", format!(".{claims}.{signature}"), not_json(Part::Header)),
+        attack("two dots", "..", not_json("header")),
+        attack("no header", format!(".{claims}.{signature}"), not_json("header")),
         // RFC 7515, appendix F.
-        attack("a detached payload", format!("{header}..{signature}"), not_json(Part::Claims)),
+        attack("a detached payload", format!("{header}..{signature}"), not_json("claims")),
         attack("a token in quotes", format!("\"{token}\""), in_header.clone()),
         attack("a token in JSON", format!("{{\"access_token\":\"{token}\"}}"), in_header.clone()),
         attack("the scheme twice", format!("Bearer {token}"), in_header.clone()),
         attack("a query parameter", format!("access_token={token}"), in_header.clone()),
-        // RFC 9901: an SD-JWT ends in a tilde, or goes on with disclosures.
+        // RFC 9901: an SD-JWT ends with a tilde, or with disclosures.
         attack("an SD-JWT", format!("{token}~"), in_signature.clone()),
         attack("an SD-JWT with a disclosure", format!("{token}~{claims}~"), in_signature),
         attack("a PASETO", format!("v4.public.{claims}{signature}"), in_header),
@@ -64,14 +64,14 @@ pub(super) fn serializations() -> Vec<Attack> {
     attacks
 }
 
-/// Texts that a lenient decoder takes for the same as another (RFC 7515, section 2; RFC 4648,
-/// section 3). Where one is of a header or of claims, the issuer signed it as it is.
+/// Encodings that a lenient decoder accepts as equal to another (RFC 7515, section 2; RFC 4648,
+/// section 3). Where a header or claims are encoded so, the issuer signed that text.
 pub(super) fn alphabet() -> Vec<Attack> {
     let [header, claims] = [header(), claims()].map(|object| with_room(object.to_string()));
     let [.., signature] = parts();
     let with_part = |part, text: &str| match part {
-        Part::Header => sealed(text, &claims),
-        Part::Claims => sealed(&header, text),
+        "header" => sealed(text, &claims),
+        "claims" => sealed(&header, text),
         _ => format!("{}.{text}", good(Algorithm::ES256).rsplit_once('.').unwrap().0),
     };
     let middle = |text: &str, letters: &str| {
@@ -79,9 +79,7 @@ pub(super) fn alphabet() -> Vec<Attack> {
         format!("{before}{letters}{after}")
     };
     let mut attacks = Vec::new();
-    for (part, text) in
-        [(Part::Header, &*header), (Part::Claims, &claims), (Part::Signature, signature)]
-    {
+    for (part, text) in [("header", &*header), ("claims", &claims), ("signature", signature)] {
         let mut add = |what: &str, text: String| {
             let name = format!("{what} in the {part}");
             attacks.push(attack(name, with_part(part, &text), not_base64url(part)));
@@ -93,7 +91,7 @@ pub(super) fn alphabet() -> Vec<Attack> {
         add("a slash", middle(text, "////"));
         add("a blank", middle(text, " "));
         add("a tab", middle(text, "\t"));
-        // MIME wraps its lines (RFC 2045, section 6.8), and decoders that know it skip the breaks.
+        // MIME wraps lines (RFC 2045, section 6.8), and its decoders skip the line breaks.
         add("a wrapped line", middle(text, "\r\n"));
         add("a newline", format!("{text}\n"));
         add("NUL", format!("{text}\0"));
@@ -105,7 +103,7 @@ pub(super) fn alphabet() -> Vec<Attack> {
     attacks
 }
 
-/// The text in base64url, with blanks behind it so that the last letter has unused bits.
+/// The text in base64url, padded with spaces so that the last character has unused bits.
 fn with_room(mut text: String) -> String {
     while text.len().is_multiple_of(3) {
         text.push(' ');
@@ -113,7 +111,7 @@ fn with_room(mut text: String) -> String {
     base64url(text)
 }
 
-/// The text with a bit set that decodes to nothing, which it must have room for.
+/// The text with an unused bit of its last character set.
 fn with_unused_bits(text: &str) -> String {
     let mut text = text.to_owned();
     let last = text.pop().unwrap();
@@ -122,11 +120,11 @@ fn with_unused_bits(text: &str) -> String {
     text
 }
 
-/// CVE-2025-22868, CVE-2025-27144, CVE-2025-30204: memory was used for each dot.
+/// CVE-2025-22868, CVE-2025-27144, CVE-2025-30204: memory was allocated for each dot.
 pub(super) fn sizes() -> Vec<Attack> {
-    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
-    let too_long = TokenError::TooLong { limit };
-    let filled = alice().claim("filler", "x".repeat(limit)).sign();
+    let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    let too_long = TokenError::TooLong { max_size };
+    let filled = alice().claim("filler", "x".repeat(max_size)).sign();
     vec![
         attack("more than the cap", filled, too_long.clone()),
         attack("a megabyte of dots", ".".repeat(1 << 20), too_long.clone()),

@@ -1,8 +1,8 @@
-//! Nothing in the header chooses a key from outside, or changes how the token is read (RFC 8725,
-//! sections 3.10 and 3.11; RFC 7515, sections 4.1.11 and 10.7).
+//! No header parameter provides a key, or changes how the token is parsed (RFC 8725, sections 3.10
+//! and 3.11; RFC 7515, sections 4.1.11 and 10.7).
 
 use serde_json::{Value, json};
-use tonic_passport::jwt::{Algorithm, Part, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
 
 use super::{
     Attack, MALLORY, alice, attack, claims, good, header_parameter, not_base64url, not_json,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::token::{SigningKey, base64url, key, sign_raw, with_member};
 
-/// CVE-2018-0114 and its kind: the token brings its key along, or says where it is.
+/// Keys in the token itself, or at a URL in it (such as CVE-2018-0114).
 pub(super) fn keys_from_outside(url: &str) -> Vec<Attack> {
     let mallory = &*MALLORY;
     let der = base64url(mallory.public_key_der());
@@ -37,7 +37,7 @@ pub(super) fn keys_from_outside(url: &str) -> Vec<Attack> {
     for (name, parameter, value) in brought {
         let token = alice().signed_by(mallory).header(parameter, value.clone()).sign();
         attacks.push(attack(name, token, header_parameter(parameter)));
-        // An issuer that does so wants a verifier that follows; this one is none.
+        // Issuers may use them; this verifier does not support it.
         let token = alice().header(parameter, value).sign();
         attacks.push(attack(
             format!("{name}, signed by the issuer"),
@@ -62,7 +62,7 @@ pub(super) fn keys_from_outside(url: &str) -> Vec<Attack> {
     attacks
 }
 
-/// A `kid` is compared, and nothing else is done with it.
+/// Injection by `kid`, which is only ever compared.
 pub(super) fn key_ids(url: &str) -> Vec<Attack> {
     let long = "k".repeat(5 * 1024);
     let lookup = format!("${{jndi:ldap://{}/a}}", url.trim_start_matches("http://"));
@@ -97,7 +97,7 @@ pub(super) fn key_ids(url: &str) -> Vec<Attack> {
             attack(format!("kid, {name}"), alice().header("kid", kid).sign(), unknown_key(kid))
         })
         .collect();
-    // The secret that a careless program finds there.
+    // The secret that a program which reads this file finds.
     for (name, kid, secret) in [
         ("a path to an empty file", "../../../../../../dev/null", ""),
         ("SQL that makes a secret", "x' UNION SELECT 'secret' --", "secret"),
@@ -106,9 +106,9 @@ pub(super) fn key_ids(url: &str) -> Vec<Attack> {
         let token = alice().signed_by(&secret).sign();
         attacks.push(attack(format!("kid, {name}, and its secret"), token, unknown_key(kid)));
     }
-    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
     let too_long = alice().header("kid", "k".repeat(10 * 1024)).sign();
-    attacks.push(attack("kid, ten kilobytes", too_long, TokenError::TooLong { limit }));
+    attacks.push(attack("kid, ten kilobytes", too_long, TokenError::TooLong { max_size }));
     for (name, kid) in [
         ("null", Value::Null),
         ("a number", json!(256)),
@@ -124,7 +124,7 @@ pub(super) fn key_ids(url: &str) -> Vec<Attack> {
     attacks
 }
 
-/// What is critical is not known here, and so refused (CVE-2025-59420).
+/// Critical extensions, which are not supported, and so refused (CVE-2025-59420).
 pub(super) fn extensions() -> Vec<Attack> {
     let critical = [
         ("unknown", json!(["http://example.com/unknown"])),
@@ -146,27 +146,27 @@ pub(super) fn extensions() -> Vec<Attack> {
             attack(format!("crit, {name}"), token, header_parameter("crit"))
         })
         .collect();
-    // RFC 7797: claims that are signed as they are. RFC 7516, section 4.1.3: compressed claims.
+    // RFC 7797: unencoded claims. RFC 7516, section 4.1.3: compressed claims.
     let unencoded = json!({ "alg": "ES256", "kid": "es256", "b64": false, "crit": ["b64"] });
     let unencoded = sealed(&base64url(unencoded.to_string()), r#"{"sub":"admin"}"#);
     attacks.extend([
         attack("b64 false", alice().header("b64", false).sign(), header_parameter("b64")),
         attack("b64 true", alice().header("b64", true).sign(), header_parameter("b64")),
         attack("b64 a string", alice().header("b64", "false").sign(), header_parameter("b64")),
-        attack("claims that are not encoded", unencoded, not_base64url(Part::Claims)),
-        // CVE-2024-28176: a few kilobytes become gigabytes.
+        attack("claims that are not encoded", unencoded, not_base64url("claims")),
+        // CVE-2024-28176: a few kilobytes decompress to gigabytes.
         attack("zip", alice().header("zip", "DEF").sign(), header_parameter("zip")),
         attack("zip null", alice().header("zip", Value::Null).sign(), header_parameter("zip")),
         attack(
             "a token in a token",
             alice().header("cty", "JWT").raw_claims(good(Algorithm::ES256)).sign(),
-            not_json(Part::Claims),
+            not_json("claims"),
         ),
     ]);
     attacks
 }
 
-/// The issuer signs with the same key what is no access token (RFC 8725, section 2.8).
+/// Other tokens that the issuer signs with the same key (RFC 8725, section 2.8).
 pub(super) fn types() -> Vec<Attack> {
     let mut attacks: Vec<_> = [
         "txntoken+jwt",

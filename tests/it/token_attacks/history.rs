@@ -1,4 +1,4 @@
-//! Tokens that were good once. Verifiers have seen all of them then, and some remember them.
+//! Tokens that were valid once, and are in the cache of the warm verifier.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Has the provider publish its old keys.
+    /// Makes the provider publish its old keys.
     pub(super) fn begin(provider: &IdentityProvider) -> Self {
         let [kept, withdrawn, replaced] = ["kept", "withdrawn", "replaced"].map(key);
         provider.publish([&kept, &withdrawn, &replaced]);
         let of_provider = |key| provider.token("alice").issued_at(time(ISSUED)).signed_by(key);
-        // Not revoked with the others: nothing but the key is wrong with them.
+        // Not revoked, so that the withdrawn key is the only reason.
         let later = |key| of_provider(key).issued_at(time(ISSUED + 10));
         let bob = || token::token("bob").issued_at(time(ISSUED));
         let seconds = Duration::from_secs;
@@ -45,7 +45,7 @@ impl Past {
         Self { attacks: attacks.into(), kept }
     }
 
-    /// Ends it. Answers with a good token that is signed with the provider's newest key.
+    /// Rotates the keys and revokes tokens. Returns a valid token of the provider's newest key.
     pub(super) fn end(&self, provider: &IdentityProvider, revocations: &RevocationList) -> String {
         revocations.revoke_token(ISSUER, "stolen", time(NOW + 300));
         revocations.revoke_token(PARTNER, "lost", time(NOW + 300));

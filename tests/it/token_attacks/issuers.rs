@@ -1,4 +1,4 @@
-//! Issuers do not mix (RFC 8725, section 3.8; RFC 9207 is about clients that let them).
+//! Confusion of issuers (RFC 8725, section 3.8; for clients, RFC 9207).
 
 use serde_json::json;
 use tonic_passport::jwt::{Algorithm, TokenError};
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::support::token::{AUDIENCE, ISSUER, key, key_for};
 
-/// Names that are not the issuer's. One that issues tokens of its own may have such a name.
+/// Names that resemble that of the issuer. An attacker may own an issuer of such a name.
 pub(super) fn names(url: &str) -> Vec<Attack> {
     [
         ("with a slash", "https://id.example.com/"),
@@ -24,7 +24,7 @@ pub(super) fn names(url: &str) -> Vec<Attack> {
         ("in capitals", "HTTPS://ID.EXAMPLE.COM"),
         ("without its scheme", "id.example.com"),
         ("by another scheme", "http://id.example.com"),
-        // CVE-2024-53861: a part of the name was as good as the name.
+        // CVE-2024-53861: a substring of the name was accepted.
         ("a part of it", "https://id.example.co"),
         ("a letter", "h"),
         ("a name below another's", "https://id.example.com.evil.example"),
@@ -38,7 +38,7 @@ pub(super) fn names(url: &str) -> Vec<Attack> {
         ("a pattern", "https://*.example.com"),
         ("both names", "https://id.example.com https://partner.example.com"),
         ("the audience", AUDIENCE),
-        // Its discovery document and its keys are the attacker's.
+        // The attacker serves its discovery document and its keys.
         ("the attacker's own", url),
     ]
     .map(|(name, iss)| {
@@ -48,7 +48,7 @@ pub(super) fn names(url: &str) -> Vec<Attack> {
     .into()
 }
 
-/// Good keys and good names, but not of the same issuer.
+/// The name of one issuer, and the key of another.
 pub(super) fn signed_across() -> Vec<Attack> {
     let [partners_key, secret] = &*PARTNER_KEYS;
     let eddsa = key_for(Algorithm::EdDSA);

@@ -1,23 +1,22 @@
-//! Header and claims are objects, parsed once, duplicates refused (RFC 8725, sections 2.4 and 3.7;
-//! RFC 7515, section 4; RFC 7519, section 4).
+//! Header and claims are strict JSON objects, without duplicate names (RFC 8725, sections 2.4 and
+//! 3.7; RFC 7515, section 4; RFC 7519, section 4).
 
 use serde_json::{Value, json};
-use tonic_passport::jwt::Part;
 
 use super::{Attack, attack, claims, header, not_json};
 use crate::support::token::{key, sign_raw, with_member};
 
-/// A token with this text for a part, signed by the issuer.
-fn with(part: Part, text: Vec<u8>) -> String {
+/// A token with this text as a part, signed by the issuer.
+fn with(part: &str, text: Vec<u8>) -> String {
     match part {
-        Part::Header => sign_raw(key(), text, claims().to_string()),
+        "header" => sign_raw(key(), text, claims().to_string()),
         _ => sign_raw(key(), header().to_string(), text),
     }
 }
 
 pub(super) fn objects() -> Vec<Attack> {
     let mut attacks = Vec::new();
-    for (part, object) in [(Part::Header, header()), (Part::Claims, claims())] {
+    for (part, object) in [("header", header()), ("claims", claims())] {
         for (what, text) in not_objects(&object) {
             attacks.push(attack(
                 format!("{what} for the {part}"),
@@ -29,12 +28,12 @@ pub(super) fn objects() -> Vec<Attack> {
     attacks
 }
 
-/// Texts that are not an object, though a lenient parser may find this one in them.
+/// Texts that are not a strict object, but that a lenient parser reads as this one.
 fn not_objects(object: &Value) -> Vec<(&'static str, Vec<u8>)> {
     let text = object.to_string();
     let around = |before: &[u8], after: &[u8]| [before, text.as_bytes(), after].concat();
     let with = |value: &[u8]| [b"{\"x\":", value, b",", &text.as_bytes()[1..]].concat();
-    // serde_json alone would go 128 deep; stacks have overflowed in parsers without such a limit.
+    // serde_json limits the depth to 128. Parsers without a limit overflow the stack.
     let deep = "[".repeat(1000) + &"]".repeat(1000);
     vec![
         ("a blank", b" ".to_vec()),
@@ -69,8 +68,8 @@ fn not_objects(object: &Value) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Parsers differ in whether the first or the last of two counts (RFC 8259, section 4), so what one
-/// checks is not what the other uses.
+/// Duplicate names. Parsers differ in whether they use the first or the last (RFC 8259, section 4),
+/// so that one could check a value that another does not use.
 pub(super) fn duplicates() -> Vec<Attack> {
     let (header, claims) = (header(), claims());
     let before = |object: &Value, name: &str, value: &str| with_member(object, name, value);
@@ -107,8 +106,8 @@ pub(super) fn duplicates() -> Vec<Attack> {
         ("a name twice in an array", before(&claims, "realms", r#"[{"a":1,"a":2}]"#)),
         ("an empty name twice", before(&claims, "", r#"1,"":2"#)),
     ];
-    let header = in_header.map(|(name, text)| (name, Part::Header, text));
-    let claims = in_claims.map(|(name, text)| (name, Part::Claims, text));
+    let header = in_header.map(|(name, text)| (name, "header", text));
+    let claims = in_claims.map(|(name, text)| (name, "claims", text));
     let all = header.into_iter().chain(claims);
     all.map(|(name, part, text)| attack(name, with(part, text.into()), not_json(part))).collect()
 }

@@ -1,5 +1,4 @@
-//! What an attacker can do about the keys that an issuer publishes: ask for many, hold the answer
-//! back, have one bad key among them.
+//! Attacks on published key sets: many unknown keys, stalled responses, unusable keys in a set.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,7 +15,7 @@ fn key(id: &str) -> SigningKey {
 }
 
 #[tokio::test]
-async fn a_bad_key_does_not_spoil_a_set_that_is_fetched() {
+async fn an_unusable_key_does_not_invalidate_a_fetched_set() {
     let good = key("good");
     let provider = IdentityProvider::start().await;
     let shared = SigningKey::hmac(Algorithm::HS256, "oct", [7; 32]);
@@ -55,7 +54,7 @@ async fn a_bad_key_does_not_spoil_a_set_that_is_fetched() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_fails_counts_as_one() {
+async fn a_failed_fetch_counts_towards_the_minimum_interval() {
     const PAUSE: Duration = Duration::from_millis(200);
     let provider = IdentityProvider::start().await;
     let begun = Instant::now();
@@ -77,7 +76,7 @@ async fn a_fetch_that_fails_counts_as_one() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_holds_its_answer_back_is_given_up() {
+async fn a_stalled_response_times_out() {
     let drop_by_drop = || {
         let document = json!({ "keys": [key("late").jwk()] }).to_string();
         MockResponse::body(document).throttled(Duration::from_millis(100))
@@ -87,7 +86,7 @@ async fn an_issuer_that_holds_its_answer_back_is_given_up() {
         provider.set_keys_response(answer);
         let begun = Instant::now();
         let verifier = Verifier::new([provider.issuer()]).unwrap();
-        // The second time, for the first has been given up.
+        // The second request, as the first has timed out.
         provider.wait_for_fetches(2).await;
         assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
         let token = provider.token("alice").sign();

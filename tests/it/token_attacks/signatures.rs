@@ -1,10 +1,9 @@
-//! A signature is right to the last bit, and of this token (RFC 7518, section 3; RFC 8725, section
-//! 2.1).
+//! Changed and transplanted signatures (RFC 7518, section 3; RFC 8725, section 2.1).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tonic_passport::jwt::{Algorithm, Part, TokenError};
+use tonic_passport::jwt::{Algorithm, TokenError};
 
 use super::{Attack, MALLORY, alice, attack, not_json, parts};
 use crate::support::token::{self, base64url, key, key_for};
@@ -27,7 +26,7 @@ const ED25519_ORDER: [u8; 32] = *b"\
     \xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14\
     \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10";
 
-/// A token that is signed by this algorithm, with what `change` makes of the signature.
+/// A token of this algorithm, with its signature changed by `change`.
 fn resigned(algorithm: Algorithm, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     let key = key_for(algorithm);
     alice().signed_by(key).sign_with(|message| change(key.sign(message)))
@@ -43,7 +42,7 @@ pub(super) fn lengths_and_forms() -> Vec<Attack> {
         let mut add = |what: &str, change: fn(Vec<u8>) -> Vec<u8>| {
             attacks.push(wrong(format!("{algorithm}, {what}"), resigned(algorithm, change)));
         };
-        // CVE-2020-28042: nothing was compared with nothing.
+        // CVE-2020-28042: an empty signature was compared with an empty one.
         add("empty", |_| Vec::new());
         add("a byte short", |own| own[..own.len() - 1].to_vec());
         add("a byte long", |own| [&*own, &[0]].concat());
@@ -86,7 +85,7 @@ fn asn1(signature: &[u8]) -> Vec<u8> {
     [&[0x30], long, &[u8::try_from(content.len()).unwrap()], &*content].concat()
 }
 
-/// Numbers that no signer makes, and some verifier took.
+/// Numbers out of range, which some verifiers accepted.
 pub(super) fn numbers() -> Vec<Attack> {
     let n = P256_ORDER;
     let (zero, mut one) = ([0; 32], [0; 32]);
@@ -98,7 +97,7 @@ pub(super) fn numbers() -> Vec<Attack> {
             [r.unwrap_or(&own[..32]), s.unwrap_or(&own[32..])].concat()
         })
     };
-    // CVE-2022-21449, "psychic signatures": zeros verified for every key.
+    // CVE-2022-21449, "psychic signatures": zeros verified with every key.
     let mut attacks = vec![
         wrong("ES256, r = s = 0", of_es256(Some(&zero), Some(&zero))),
         wrong("ES256, r = 0", of_es256(Some(&zero), None)),
@@ -118,8 +117,8 @@ pub(super) fn numbers() -> Vec<Attack> {
             resigned(Algorithm::ES256, |own| [&own[32..], &own[..32]].concat()),
         ),
     ];
-    // What is the same modulo n is another text for the same signature. Only the curve whose n is
-    // short of whole bytes has room for it.
+    // Numbers that are equal modulo n encode the same signature. Only P-521 has unused bits for
+    // the larger one.
     let of_es512 = |change: fn(&[u8], &[u8]) -> Vec<u8>| {
         resigned(Algorithm::ES512, |own| change(&own[..66], &own[66..]))
     };
@@ -157,7 +156,7 @@ pub(super) fn numbers() -> Vec<Attack> {
     attacks
 }
 
-/// A right signature of something else.
+/// Valid signatures of other texts.
 pub(super) fn other_messages() -> Vec<Attack> {
     let [header, claims, signature] = parts();
     let over = |name: &str, message: &[u8]| {
@@ -187,7 +186,7 @@ pub(super) fn other_messages() -> Vec<Attack> {
             format!("{claims}.{header}.{signature}"),
             TokenError::ClaimMissing { claim: "iss" },
         ),
-        attack("parts backwards", format!("{signature}.{claims}.{header}"), not_json(Part::Header)),
+        attack("parts backwards", format!("{signature}.{claims}.{header}"), not_json("header")),
     ]
 }
 
@@ -197,7 +196,7 @@ fn modulus() -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap()
 }
 
-/// The sum of two numbers, big-endian and of the same length, which it has, too.
+/// The sum of two big-endian numbers of the same length, in that length.
 fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut sum = a.to_vec();
     let mut carry = 0;
@@ -206,11 +205,11 @@ fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
         *byte = total.to_le_bytes()[0];
         carry = total >> 8;
     }
-    assert_eq!(carry, 0, "there is no room for it");
+    assert_eq!(carry, 0, "the sum is too long");
     sum
 }
 
-/// The difference of two such numbers, of which the first is the greater.
+/// The difference of two such numbers. The first must be greater.
 fn minus(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut difference = a.to_vec();
     let mut borrow = false;
@@ -220,7 +219,7 @@ fn minus(a: &[u8], b: &[u8]) -> Vec<u8> {
         *byte = less;
         borrow = first || second;
     }
-    assert!(!borrow, "less than nothing");
+    assert!(!borrow, "the difference is negative");
     difference
 }
 
@@ -230,10 +229,10 @@ fn plus_l(s: &[u8]) -> Vec<u8> {
     reversed(&plus(&reversed(s), &reversed(&ED25519_ORDER)))
 }
 
-/// JWS wants no low s, as some ledgers do: both are signatures of the key's owner, and nothing here
-/// goes by the bytes of a token alone.
+/// JWS does not require a low s. Both forms are valid signatures of the owner of the key, and
+/// revocation does not depend on the bytes of a token.
 #[test]
-fn the_other_s_of_an_ecdsa_signature_is_as_good() {
+fn a_high_s_ecdsa_signature_is_accepted() {
     for (algorithm, order) in
         [(Algorithm::ES256, &P256_ORDER[..]), (Algorithm::ES512, &P521_ORDER[..])]
     {

@@ -1,4 +1,4 @@
-//! Each key has exactly one algorithm, whatever a token's header says.
+//! Each key is bound to one algorithm, whatever the header of a token says.
 
 use serde_json::{Value, json};
 use tonic_passport::jwt::{Algorithm, Issuer, KeySet, TokenError, VerificationKey, Verifier};
@@ -81,7 +81,7 @@ async fn an_unsigned_token_is_refused_in_every_spelling_of_none() {
 }
 
 #[tokio::test]
-async fn a_public_key_is_never_taken_for_a_secret() {
+async fn a_public_key_is_never_used_as_a_secret() {
     let keys = [
         key_for(Algorithm::RS256).jwk(),
         key_for(Algorithm::ES256).jwk(),
@@ -145,7 +145,7 @@ async fn a_key_of_one_algorithm_verifies_no_other() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_not_the_named_keys_is_refused() {
+async fn an_algorithm_other_than_that_of_the_named_key_is_refused() {
     let edge = Edge::start(token::verifier()).await;
     for alg in ["EdDSA", "ES384", "RS256", "HS256", "ES256K", "es256", "ES256 ", "Ed25519"] {
         let header = header_with(json!({ "alg": alg }));
@@ -158,7 +158,7 @@ async fn an_algorithm_that_is_not_the_named_keys_is_refused() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_missing_or_no_text_is_refused() {
+async fn an_algorithm_that_is_missing_or_not_a_string_is_refused() {
     let edge = Edge::start(token::verifier()).await;
     let without = header_with(json!({ "alg": null }));
     let headers = [

@@ -1,14 +1,14 @@
-//! Only the compact serialization is a token, in exactly one spelling.
+//! Only the compact serialization is accepted, in exactly one encoding.
 
 use serde_json::json;
-use tonic_passport::jwt::{Part, TokenError, Verifier};
+use tonic_passport::jwt::{TokenError, Verifier};
 
 use super::{Edge, MALFORMED};
 use crate::support::token::{self, base64url, claims, claims_with, good, header, key, sign_raw};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-const PARTS: [Part; 3] = [Part::Header, Part::Claims, Part::Signature];
+const PARTS: [&str; 3] = ["header", "claims", "signature"];
 
 fn split(token: &str) -> [&str; 3] {
     token.split('.').collect::<Vec<_>>().try_into().unwrap()
@@ -29,9 +29,9 @@ async fn a_token_has_three_parts() {
         ("two dots", format!("{header}..{claims}.{signature}"), TokenError::NotCompact),
         ("five parts", format!("{token}.{claims}.{signature}"), TokenError::NotCompact),
         ("a dot", ".".to_owned(), TokenError::NotCompact),
-        ("three empty parts", "..".to_owned(), not_json(Part::Header)),
-        ("no header", format!(".{claims}.{signature}"), not_json(Part::Header)),
-        ("no claims", format!("{header}..{signature}"), not_json(Part::Claims)),
+        ("three empty parts", "..".to_owned(), not_json("header")),
+        ("no header", format!(".{claims}.{signature}"), not_json("header")),
+        ("no claims", format!("{header}..{signature}"), not_json("claims")),
         ("no signature", format!("{header}.{claims}."), TokenError::SignatureInvalid),
     ];
     for (case, token, error) in cases {
@@ -57,7 +57,7 @@ async fn a_token_in_json_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_base64url_is_refused_in_every_part() {
+async fn invalid_base64url_is_refused_in_every_part() {
     let edge = Edge::start(token::verifier()).await;
     let token = good("alice");
     for (index, part) in PARTS.into_iter().enumerate() {
@@ -92,17 +92,17 @@ fn insert(token: &str, index: usize, place: &str, letter: char) -> String {
 }
 
 #[tokio::test]
-async fn bits_that_decode_to_nothing_are_refused_in_every_part() {
+async fn unused_bits_that_are_set_are_refused_in_every_part() {
     let edge = Edge::start(token::verifier()).await;
     for unused in [2, 4] {
-        // Of the signature's 64 bytes, the last character holds two bits.
+        // 64 bytes leave four unused bits in the last character of the signature.
         let header = padded(&header(key()), unused);
         let claims = padded(&claims("alice"), unused);
         let token = sign_raw(key(), header, claims);
         edge.accepts("no such bits", &token).await;
 
         for (index, part) in PARTS.into_iter().enumerate() {
-            let unused = if part == Part::Signature { 4 } else { unused };
+            let unused = if part == "signature" { 4 } else { unused };
             for bits in 1..1 << unused {
                 let mut parts = split(&token).map(str::to_owned);
                 let last = parts[index].pop().unwrap();
@@ -117,7 +117,8 @@ async fn bits_that_decode_to_nothing_are_refused_in_every_part() {
     }
 }
 
-/// The JSON text with blanks behind it, so that this many bits of its last character are unused.
+/// The JSON text padded with spaces, so that the last base64url character has this many unused
+/// bits.
 fn padded(object: &serde_json::Value, unused: usize) -> String {
     let mut text = object.to_string();
     while text.len() * 8 % 6 + unused != 6 {
@@ -127,28 +128,28 @@ fn padded(object: &serde_json::Value, unused: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_token_over_the_limit_is_refused_unseen() {
+async fn a_token_over_the_maximum_size_is_refused_unread() {
     let edge = Edge::start(token::verifier()).await;
-    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
-    let token = key().token(&claims_with(json!({ "padding": "x".repeat(limit) })));
-    edge.refuses("over 8 KiB", &token, TokenError::TooLong { limit }).await;
+    let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    let token = key().token(&claims_with(json!({ "padding": "x".repeat(max_size) })));
+    edge.refuses("over 8 KiB", &token, TokenError::TooLong { max_size }).await;
 }
 
 #[test]
-fn the_limit_is_counted_to_the_byte() {
+fn the_maximum_size_is_exact() {
     let token = good("alice");
-    let with_limit = |limit| token::verifier().max_token_size(limit).verify(&token);
-    assert!(with_limit(token.len()).is_ok());
+    let verify_up_to = |max_size| token::verifier().max_token_size(max_size).verify(&token);
+    assert!(verify_up_to(token.len()).is_ok());
 
-    let limit = token.len() - 1;
-    assert_eq!(with_limit(limit).err(), Some(TokenError::TooLong { limit }));
+    let max_size = token.len() - 1;
+    assert_eq!(verify_up_to(max_size).err(), Some(TokenError::TooLong { max_size }));
 }
 
 #[test]
 fn a_megabyte_of_dots_is_refused() {
     let dots = ".".repeat(1 << 20);
-    let limit = Verifier::DEFAULT_MAX_TOKEN_SIZE;
-    assert_eq!(token::verifier().verify(&dots).err(), Some(TokenError::TooLong { limit }));
+    let max_size = Verifier::DEFAULT_MAX_TOKEN_SIZE;
+    assert_eq!(token::verifier().verify(&dots).err(), Some(TokenError::TooLong { max_size }));
 
     let verifier = token::verifier().max_token_size(usize::MAX);
     assert_eq!(verifier.verify(&dots).err(), Some(TokenError::NotCompact));
@@ -158,6 +159,6 @@ fn a_megabyte_of_dots_is_refused() {
 fn a_token_is_not_decoded_twice() {
     let [header, claims, signature] = split(&good("alice")).map(base64url);
     let token = format!("{header}.{claims}.{signature}");
-    let error = TokenError::NotJson { part: Part::Header };
+    let error = TokenError::NotJson { part: "header" };
     assert_eq!(token::verifier().verify(&token).err(), Some(error));
 }

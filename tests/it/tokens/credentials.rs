@@ -1,4 +1,4 @@
-//! A credential that is there and bad is never an anonymous caller.
+//! A caller with an invalid credential is never treated as anonymous.
 
 use serde_json::json;
 use tonic_passport::jwt::TokenError;
@@ -8,7 +8,7 @@ use crate::support::token::{
     self, base64url, claims, claims_with, good, header_with, key, now, token_with,
 };
 
-/// What is no bearer token, each with how it is told.
+/// Values that are not a bearer token, each with the response to it.
 fn bad_credentials() -> Vec<(&'static str, Vec<String>, Told)> {
     let token = good("alice");
     let bearer = format!("Bearer {token}");
@@ -75,13 +75,13 @@ async fn no_credential_is_refused_unless_authentication_is_optional() {
 }
 
 #[tokio::test]
-async fn a_good_credential_counts_where_authentication_is_optional() {
+async fn a_valid_credential_is_used_where_authentication_is_optional() {
     let edge = Edge::start_optional(token::verifier()).await;
     edge.accepts("good", &good("alice")).await;
 }
 
 #[tokio::test]
-async fn a_public_method_takes_no_notice_of_any_credential() {
+async fn a_public_method_ignores_credentials() {
     let edge = Edge::start_public(token::verifier()).await;
     let good = ("good", vec![format!("Bearer {}", good("alice"))], MISSING);
     for (case, values, _) in bad_credentials().into_iter().chain([good]) {
@@ -94,7 +94,7 @@ async fn a_public_method_takes_no_notice_of_any_credential() {
 }
 
 #[tokio::test]
-async fn the_scheme_is_read_in_any_case() {
+async fn the_scheme_is_case_insensitive() {
     let edge = Edge::start(token::verifier()).await;
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         let user = edge.call(&[&format!("{scheme} {}", good("alice"))]).await;
@@ -104,7 +104,7 @@ async fn the_scheme_is_read_in_any_case() {
 }
 
 #[tokio::test]
-async fn callers_are_told_the_same_whatever_is_wrong_with_a_token() {
+async fn every_invalid_token_gets_the_same_response() {
     let edge = Edge::start(token::verifier()).await;
     let token = good("alice");
     let (message, _) = token.rsplit_once('.').unwrap();
@@ -135,7 +135,7 @@ async fn callers_are_told_the_same_whatever_is_wrong_with_a_token() {
 }
 
 #[test]
-fn no_error_holds_the_token_or_a_part_of_it() {
+fn no_error_contains_a_part_of_the_token() {
     let verifier = token::verifier();
     let changed = format!("{}A", good("alice"));
     let expired = token::token("alice").expired().sign();

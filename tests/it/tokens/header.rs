@@ -1,10 +1,10 @@
-//! Nothing in a token's header brings a key along, or changes how the token is read.
+//! No header parameter provides a key, or changes how the token is parsed.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
-use tonic_passport::jwt::{Algorithm, Part, TokenError, Verifier};
+use tonic_passport::jwt::{Algorithm, TokenError, Verifier};
 
 use super::Edge;
 use crate::support::token::{
@@ -19,14 +19,14 @@ fn with(changes: Value) -> String {
     token_with(key(), &header_with(changes), &claims("alice"))
 }
 
-/// A token whose header holds this parameter as well, as JSON text.
+/// A token with this further header parameter, as JSON text.
 fn with_raw(name: &str, value: &str) -> String {
     let header = with_member(&header_with(json!({ (name): null })), name, value);
     sign_raw(key(), header, claims("alice").to_string())
 }
 
 #[tokio::test]
-async fn a_key_that_a_token_brings_along_is_not_used() {
+async fn a_key_inside_a_token_is_never_used() {
     let edge = Edge::start(token::verifier()).await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -57,7 +57,7 @@ async fn a_key_that_a_token_brings_along_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_thumbprint_chooses_no_key() {
+async fn a_thumbprint_selects_no_key() {
     let edge = Edge::start(token::verifier()).await;
     let attacker = SigningKey::generate(Algorithm::ES256, "es256");
     for name in ["x5t", "x5t#S256"] {
@@ -107,7 +107,7 @@ fn a_key_id_of_ten_kilobytes_is_shown_shortened() {
 }
 
 #[tokio::test]
-async fn a_key_id_that_is_no_text_is_refused() {
+async fn a_key_id_that_is_not_a_string_is_refused() {
     let edge = Edge::start(token::verifier()).await;
     for value in ["null", "1", "true", r#"["es256"]"#, r#"{"es256":1}"#] {
         edge.refuses(value, &with_raw("kid", value), refused("kid")).await;
@@ -115,7 +115,7 @@ async fn a_key_id_that_is_no_text_is_refused() {
 }
 
 #[tokio::test]
-async fn an_extension_is_refused_however_it_is_asked_for() {
+async fn an_extension_is_refused_in_every_form() {
     let edge = Edge::start(token::verifier()).await;
     let cases = [
         ("crit", r#"["exp"]"#),
@@ -146,17 +146,17 @@ async fn an_unencoded_payload_is_refused() {
     let header = header_with(json!({ "b64": false, "crit": ["b64"] }));
     edge.refuses("encoded", &token_with(key(), &header, &claims("alice")), refused("crit")).await;
 
-    // RFC 7797: what is signed is the encoded header, and the claims as they are.
+    // RFC 7797: the signed text is the encoded header and the unencoded claims.
     let header = base64url(header.to_string());
     let claims = r#"{"sub":"alice"}"#;
     let signature = base64url(key().sign(format!("{header}.{claims}").as_bytes()));
     let token = format!("{header}.{claims}.{signature}");
-    let error = TokenError::NotBase64Url { part: Part::Claims };
+    let error = TokenError::NotBase64Url { part: "claims" };
     edge.refuses("not encoded", &token, error).await;
 }
 
 #[tokio::test]
-async fn an_access_token_is_known_by_its_type() {
+async fn the_types_of_access_tokens_are_accepted() {
     let edge = Edge::start(token::verifier()).await;
     edge.accepts("none", &with(json!({ "typ": null }))).await;
     for typ in ["JWT", "jwt", "Jwt", "at+jwt", "AT+JWT", "application/at+jwt", "application/jwt"] {
@@ -204,7 +204,7 @@ async fn a_token_of_another_type_is_refused() {
 }
 
 #[tokio::test]
-async fn configured_types_take_the_place_of_the_usual_ones() {
+async fn configured_types_replace_the_default_ones() {
     let issuer = token::issuer().token_types(["application/example+jwt"]);
     let edge = Edge::start(Verifier::new([issuer]).unwrap()).await;
     for typ in ["example+jwt", "application/example+jwt", "EXAMPLE+JWT"] {

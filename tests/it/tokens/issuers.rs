@@ -1,4 +1,4 @@
-//! An issuer's tokens are verified with its own keys, and no other's.
+//! Tokens of an issuer are verified with its own keys only.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -54,7 +54,7 @@ async fn one_issuers_audience_is_not_the_others() {
 }
 
 #[tokio::test]
-async fn an_issuer_is_known_by_its_exact_name_only() {
+async fn an_issuer_is_matched_by_its_exact_name() {
     let edge = Edge::start(token::verifier()).await;
     let names = [
         "https://id.example.com/",
@@ -107,7 +107,7 @@ async fn a_token_without_a_key_id_is_verified_with_the_only_key_of_its_algorithm
 }
 
 #[tokio::test]
-async fn a_key_without_an_id_is_for_tokens_that_no_other_key_is_meant_for() {
+async fn a_key_without_an_id_verifies_tokens_that_match_no_other_key() {
     let named = SigningKey::generate(Algorithm::ES256, "named");
     let other = SigningKey::generate(Algorithm::ES256, "other");
     let unnamed = VerificationKey::from_pem(Algorithm::ES256, other.public_key_pem()).unwrap();
@@ -124,7 +124,7 @@ async fn a_key_without_an_id_is_for_tokens_that_no_other_key_is_meant_for() {
 }
 
 #[test]
-fn a_verified_token_tells_who_issued_it_with_which_key_and_until_when() {
+fn a_verified_token_has_its_issuer_key_id_and_expiry() {
     let token = key().token(&claims_with(json!({ "exp": 253_402_300_799_u64 })));
     let verified = token::verifier().verify(&token).unwrap();
     assert_eq!(verified.issuer(), ISSUER);

@@ -1,9 +1,9 @@
-//! A signature is right to the last bit, or wrong.
+//! A signature with any change is refused.
 
 use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use tonic_passport::jwt::{Algorithm, Part, TokenError};
+use tonic_passport::jwt::{Algorithm, TokenError};
 
 use super::Edge;
 use crate::support::token::{self, KEYS, base64url, claims, good, key_for};
@@ -23,7 +23,7 @@ const ED25519_ORDER: [u8; 32] = *b"\
 
 type Change = fn(Vec<u8>) -> Vec<u8>;
 
-/// A token of this algorithm, with the signature that `change` makes of the right one.
+/// A token of this algorithm, with its signature changed by `change`.
 fn resigned(algorithm: Algorithm, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     let key = key_for(algorithm);
     token::token("alice").signed_by(key).sign_with(|message| change(key.sign(message)))
@@ -133,7 +133,7 @@ fn asn1(signature: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn parts_of_different_tokens_make_no_token() {
+async fn parts_of_different_tokens_form_no_valid_token() {
     let edge = Edge::start(token::verifier()).await;
     for key in KEYS.iter() {
         let (alice, admin) = (key.token(&claims("alice")), key.token(&claims("admin")));
@@ -145,17 +145,17 @@ async fn parts_of_different_tokens_make_no_token() {
 }
 
 #[tokio::test]
-async fn parts_in_another_order_make_no_token() {
+async fn parts_in_another_order_form_no_valid_token() {
     let edge = Edge::start(token::verifier()).await;
     let token = good("alice");
     let parts: Vec<&str> = token.split('.').collect();
     let not_json = |part| TokenError::NotJson { part };
     let cases = [
-        ([0, 2, 1], not_json(Part::Claims)),
+        ([0, 2, 1], not_json("claims")),
         ([1, 0, 2], TokenError::ClaimMissing { claim: "iss" }),
-        ([1, 2, 0], not_json(Part::Claims)),
-        ([2, 0, 1], not_json(Part::Header)),
-        ([2, 1, 0], not_json(Part::Header)),
+        ([1, 2, 0], not_json("claims")),
+        ([2, 0, 1], not_json("header")),
+        ([2, 1, 0], not_json("header")),
     ];
     for (order, error) in cases {
         let token = order.map(|index| parts[index]).join(".");
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_text_is_no_token(header in ".*", claims in ".*", signature: Vec<u8>) {
+    fn arbitrary_text_is_refused(header in ".*", claims in ".*", signature: Vec<u8>) {
         let verifier = token::verifier();
         let token = format!("{}.{}.{}", base64url(&header), base64url(&claims), base64url(signature));
         prop_assert!(verifier.verify(&token).is_err());
