@@ -17,23 +17,10 @@ mod job;
 #[allow(dead_code, reason = "more is measured than is counted here")]
 #[path = "../../benches/support/layers.rs"]
 mod layers;
-/// The parts of the sample shop.
-#[allow(dead_code, reason = "programs do more than these tests")]
-#[path = "../../examples/shop"]
-mod sample {
-    pub mod access_log;
-    pub mod behind_gateway;
-    pub mod gateway;
-    pub mod identity_provider;
-    pub mod inventory_service;
-    pub mod operations;
-    pub mod order_service;
-    pub mod proto;
-    pub mod shop;
-    pub mod startup;
-    pub mod user_service;
-}
 mod support;
+
+// The parts of the sample shop. Not `shop`: this is the name of a module of tests.
+use ::shop as sample;
 
 mod allocations;
 mod ambient;
@@ -46,7 +33,6 @@ mod configuration;
 mod corpora;
 mod deadlines;
 mod destinations;
-
 mod gateway;
 mod hostile_issuer;
 mod http1;

@@ -8,7 +8,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_passport::policy::PolicyError;
 use tower::BoxError;
 
-use crate::sample::shop::Shop;
+use crate::sample::in_process::Shop;
 use crate::sample::{inventory_service, order_service, user_service};
 use crate::support::descriptors::{compile, proto};
 use crate::support::passport::{check, written};

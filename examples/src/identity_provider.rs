@@ -1,8 +1,9 @@
-//! An identity provider for development: whoever asks gets a token.
+//! Identity provider for development, which issues a token to every caller.
 //!
-//! To a verifier it looks like a real one: it has a discovery document (OpenID Connect Discovery
-//! 1.0) and a key set. Unlike a real one, it asks for no password and no consent.
+//! It serves a discovery document (OpenID Connect Discovery 1.0) and a key set, as a real one does.
+//! Unlike a real one, it asks for no password and no consent.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,17 +21,23 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::BoxError;
 
-use super::startup;
+use crate::startup;
 
 const KEY_ID: &str = "shop";
 
 /// Issues tokens, signed with a key that lives as long as the process.
-pub(crate) struct IdentityProvider {
+pub struct IdentityProvider {
     issuer: String,
     audience: String,
     signing_key: EncodingKey,
     /// A JWK Set (RFC 7517).
     jwks: Vec<u8>,
+}
+
+impl fmt::Debug for IdentityProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityProvider").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize)]
@@ -45,7 +52,7 @@ struct Claims<'a> {
     permissions: &'a [&'a str],
 }
 
-/// What is told of a path that is not there.
+/// Response for an unknown path.
 const PATHS: &str = "there are /token/ACCOUNT?expires_in=SECONDS, /jwks.json and \
                      /.well-known/openid-configuration\n";
 
@@ -63,7 +70,7 @@ const ACCOUNTS: [Account; 3] = [
 
 #[derive(Deserialize)]
 struct TokenQuery {
-    /// In seconds. Not above zero: the token has expired already.
+    /// Lifetime of the token in seconds. Zero or less issues a token that has expired.
     #[serde(default = "five_minutes")]
     expires_in: i32,
 }
@@ -73,9 +80,9 @@ fn five_minutes() -> i32 {
 }
 
 impl IdentityProvider {
-    /// An identity provider that calls itself `issuer`, the URL it is served under, and makes its
-    /// tokens for `audience`.
-    pub(crate) fn new(issuer: String, audience: String) -> Result<Self, BoxError> {
+    /// Creates an identity provider with a new key. `issuer` is the URL it is served under, and
+    /// `audience` the `aud` of its tokens.
+    pub fn new(issuer: String, audience: String) -> Result<Self, BoxError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
         let signing_key = EncodingKey::from_ec_der(pair.to_pkcs8v1()?.as_ref());
         let mut jwk = Jwk::from_encoding_key(&signing_key, Algorithm::ES256)?;
@@ -85,13 +92,13 @@ impl IdentityProvider {
         Ok(Self { issuer, audience, signing_key, jwks })
     }
 
-    /// The key set that verifies the tokens.
-    pub(crate) fn jwks(&self) -> &[u8] {
+    /// Returns the key set that verifies the tokens.
+    pub fn jwks(&self) -> &[u8] {
         &self.jwks
     }
 
-    /// Serves discovery, the key set, and tokens.
-    pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), BoxError> {
+    /// Serves discovery, the key set and tokens, until the program is stopped.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), BoxError> {
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(configuration))
             .route("/jwks.json", get(jwks))

@@ -1,7 +1,7 @@
 //! The whole shop in one process: an identity provider, the gateway, and three services.
 //!
 //! ```text
-//! cargo run --example shop
+//! cargo run --bin shop
 //! ```
 //!
 //! It listens on five ports of loopback, and prints the calls to try once everything answers. Each
@@ -9,20 +9,9 @@
 
 use clap::Parser;
 
-mod access_log;
-mod behind_gateway;
-mod gateway;
-mod identity_provider;
-mod inventory_service;
-mod operations;
-mod order_service;
-mod proto;
-mod shop;
-mod startup;
-mod user_service;
-
-use shop::{Addresses, Shop};
-use startup::Failure;
+use shop::in_process::{Addresses, Shop};
+use shop::proto;
+use shop::startup::{self, Failure};
 
 /// Runs a sample shop on loopback: an identity provider, a gateway, and the order, inventory and
 /// user services behind it.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The object in this text, unless it is none, or a name appears twice in it, at any depth.
-pub fn plain_object(text: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn plain_object(text: &[u8]) -> Option<Map<String, Value>> {
     let object: Map<String, Value> = serde_json::from_slice(text).ok()?;
     // Of two members of one name, the parser has kept one.
     let kept = members_of(&object);

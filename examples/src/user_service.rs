@@ -10,13 +10,13 @@ use tonic_passport::policy::Guarded;
 use tonic_passport::{AccessDenied, Authorized, ForwardedContext, ServerLayer, UserContext};
 use tower::BoxError;
 
-use super::access_log::{log_call, metadata_names};
-use super::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceServer};
-use super::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
-use super::{behind_gateway, operations};
+use crate::access_log::{log_call, metadata_names};
+use crate::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceServer};
+use crate::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
+use crate::{behind_gateway, operations};
 
 /// Serves `UserService`, by the rules of this descriptor set.
-pub(crate) async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
+pub async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
         .policy(operations::policy(SERVICE_NAME, descriptor_set)?);
 

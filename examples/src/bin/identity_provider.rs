@@ -1,18 +1,12 @@
 //! The shop's identity provider for development, on its own.
 //!
 //! ```text
-//! cargo run --example identity_provider
+//! cargo run --bin identity_provider
 //! ```
 
 use std::net::SocketAddr;
 
 use clap::Parser;
-
-#[path = "shop"]
-mod shop {
-    pub(crate) mod identity_provider;
-    pub(crate) mod startup;
-}
 
 use shop::identity_provider::IdentityProvider;
 use shop::startup::{self, Failure};

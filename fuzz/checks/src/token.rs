@@ -11,13 +11,13 @@ use tonic_passport::jwt::{
     Verifier,
 };
 
-pub const ISSUER: &str = "https://id.example.com";
-pub const AUDIENCES: [&str; 2] = ["shop", "shop-admin"];
-pub const KEY_ID: &str = "fuzz";
+pub(crate) const ISSUER: &str = "https://id.example.com";
+pub(crate) const AUDIENCES: [&str; 2] = ["shop", "shop-admin"];
+pub(crate) const KEY_ID: &str = "fuzz";
 /// The time of all tokens, in seconds.
-pub const NOW: u32 = 1_800_000_000;
-pub const LEEWAY: u32 = 10;
-pub const MAX_LIFETIME: u32 = 3600;
+pub(crate) const NOW: u32 = 1_800_000_000;
+pub(crate) const LEEWAY: u32 = 10;
+pub(crate) const MAX_LIFETIME: u32 = 3600;
 
 const SECRET: [u8; 32] = *b"a secret that everybody may know";
 
@@ -43,20 +43,20 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     Verifier::new([ours, other]).expect("the settings are sound")
 });
 
-pub fn verify(token: &str) -> Result<VerifiedToken, TokenError> {
+pub(crate) fn verify(token: &str) -> Result<VerifiedToken, TokenError> {
     VERIFIER.verify_at(token, now())
 }
 
-pub fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW.into())
 }
 
 /// The one signature of this message that is right.
-pub fn signature(message: &str) -> Vec<u8> {
+pub(crate) fn signature(message: &str) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     hmac::sign(&key, message.as_bytes()).as_ref().to_vec()
 }
 
-pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -7,7 +7,7 @@ use tonic_passport::{CallContext, Deadline, UserContext};
 
 /// Says in the log who calls, as part of which request, what time is left to answer, and the names
 /// of all metadata that came along.
-pub(crate) fn log_call<T>(method: &'static str, user: &UserContext, request: &tonic::Request<T>) {
+pub fn log_call<T>(method: &'static str, user: &UserContext, request: &tonic::Request<T>) {
     let context = CallContext::current();
     let metadata = metadata_names(request).join(" ");
     tracing::info!(
@@ -20,7 +20,7 @@ pub(crate) fn log_call<T>(method: &'static str, user: &UserContext, request: &to
 }
 
 /// Says in the log what is relayed.
-pub(crate) fn log_relayed<B>(request: Request<B>) -> Request<B> {
+pub fn log_relayed<B>(request: Request<B>) -> Request<B> {
     let context = CallContext::current();
     tracing::info!(
         user = context.user().map(UserContext::id),
@@ -38,7 +38,7 @@ fn remaining(context: &CallContext) -> Option<tracing::field::DebugValue<Duratio
 }
 
 /// The names of a request's metadata, sorted.
-pub(crate) fn metadata_names<T>(request: &tonic::Request<T>) -> Vec<String> {
+pub fn metadata_names<T>(request: &tonic::Request<T>) -> Vec<String> {
     let mut names: Vec<String> =
         request.metadata().as_ref().keys().map(ToString::to_string).collect();
     names.sort();

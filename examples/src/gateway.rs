@@ -11,14 +11,14 @@ use tonic_passport::{Gateway, JwtAuthenticator, Policy, Rule, ServerLayer};
 use tower::BoxError;
 use tower::util::MapRequestLayer;
 
-use super::proto::order_service_server::SERVICE_NAME as ORDERS;
-use super::proto::user_service_server::SERVICE_NAME as USERS;
-use super::{access_log, operations, startup};
+use crate::proto::order_service_server::SERVICE_NAME as ORDERS;
+use crate::proto::user_service_server::SERVICE_NAME as USERS;
+use crate::{access_log, operations, startup};
 
 /// Serves the gateway: verifies tokens, and relays to the two upstreams.
 ///
 /// `InventoryService` has no route here: no client has any business with it.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     verifier: Verifier,
     orders: Channel,

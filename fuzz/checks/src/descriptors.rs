@@ -7,7 +7,7 @@ use tonic_passport::policy::{
 use tonic_passport::{AccessDenied, Policy, Rule, UserContext};
 
 /// A good set with the options of `passport/v1/policy.proto`, and no service.
-const OPTIONS: &[u8] = include_bytes!("../corpus/descriptors/options-and-no-service");
+const OPTIONS: &[u8] = include_bytes!("../../corpus/descriptors/options-and-no-service");
 
 /// The number of both options.
 const OPTION: u32 = 50905;

@@ -18,16 +18,16 @@ use tonic_passport::{
 };
 use tower::BoxError;
 
-use super::access_log::log_call;
-use super::proto::inventory_service_client::InventoryServiceClient;
-use super::proto::order_service_server::{OrderService, OrderServiceServer, SERVICE_NAME};
-use super::proto::user_service_client::UserServiceClient;
-use super::proto::{
+use crate::access_log::log_call;
+use crate::proto::inventory_service_client::InventoryServiceClient;
+use crate::proto::order_service_server::{OrderService, OrderServiceServer, SERVICE_NAME};
+use crate::proto::user_service_client::UserServiceClient;
+use crate::proto::{
     CreateOrderRequest, Customer, GetOrderRequest, GetUserRequest, ImportOrdersResponse, Item,
     ItemAvailability, ListOrdersRequest, ListReservationsRequest, Order, Reservation,
     ReserveRequest, StockLine,
 };
-use super::{behind_gateway, operations};
+use crate::{behind_gateway, operations};
 
 /// How many orders one call of `ImportOrders` may place.
 const MAX_IMPORT: usize = 100;
@@ -37,7 +37,7 @@ const MAX_ITEMS: usize = 100;
 type Propagated = ClientService<Channel>;
 
 /// Serves `OrderService`, which calls the two others, by the rules of this descriptor set.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     descriptor_set: &[u8],
     inventory: Channel,

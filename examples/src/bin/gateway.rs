@@ -1,7 +1,7 @@
 //! The shop's gateway, on its own.
 //!
 //! ```text
-//! cargo run --example gateway
+//! cargo run --bin gateway
 //! ```
 //!
 //! It finds the issuer's keys by discovery, and starts whether the issuer can be reached or not.
@@ -11,17 +11,6 @@ use std::time::Duration;
 
 use clap::Parser;
 use tonic_passport::jwt::{Issuer, RemoteKeys, Verifier};
-
-#[allow(dead_code, reason = "the parts have more than this one needs")]
-#[path = "shop"]
-mod shop {
-    pub(crate) mod access_log;
-    pub(crate) mod behind_gateway;
-    pub(crate) mod gateway;
-    pub(crate) mod operations;
-    pub(crate) mod proto;
-    pub(crate) mod startup;
-}
 
 use shop::behind_gateway::channel;
 use shop::gateway;

@@ -11,14 +11,14 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_passport::{Authorized, ForwardedContext, ServerLayer, UserContext};
 use tower::BoxError;
 
-use super::access_log::log_call;
-use super::proto::inventory_service_server::{
+use crate::access_log::log_call;
+use crate::proto::inventory_service_server::{
     InventoryService, InventoryServiceServer, SERVICE_NAME,
 };
-use super::proto::{
+use crate::proto::{
     ListReservationsRequest, Reservation, ReserveAllResponse, ReserveRequest, StockLevel, StockLine,
 };
-use super::{behind_gateway, operations};
+use crate::{behind_gateway, operations};
 
 /// What there is, and how much of it one order may take. The suppliers refill at once.
 const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500), ("cups", 12)];
@@ -27,7 +27,7 @@ const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500)
 const MAX_RESERVATIONS: usize = 100;
 
 /// Serves `InventoryService`, by the rules of this descriptor set.
-pub(crate) async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
+pub async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
         .policy(operations::policy(SERVICE_NAME, descriptor_set)?);
 

@@ -9,7 +9,7 @@ use tonic::transport::{Channel, Endpoint, Server, Uri};
 use tonic_passport::{Authenticator, ServerLayer};
 use tower::BoxError;
 
-use super::startup;
+use crate::startup;
 
 /// How much may be on its way of one call, in bytes.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -22,7 +22,7 @@ const RESET_STREAMS: usize = 10_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A server that the gateway and other services call.
-pub(crate) fn server() -> Server {
+pub fn server() -> Server {
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -30,7 +30,7 @@ pub(crate) fn server() -> Server {
 }
 
 /// Serves these routes behind the layer on such a server, until the program is stopped.
-pub(crate) async fn serve<A: Authenticator>(
+pub async fn serve<A: Authenticator>(
     listener: TcpListener,
     layer: ServerLayer<A>,
     routes: Routes,
@@ -47,7 +47,7 @@ pub(crate) async fn serve<A: Authenticator>(
 }
 
 /// A channel to such a server, at `http://HOST:PORT`. It connects when it is first used.
-pub(crate) fn channel(uri: &str) -> Result<Channel, String> {
+pub fn channel(uri: &str) -> Result<Channel, String> {
     let uri: Uri = uri.parse().map_err(|error| format!("{uri:?}: {error}"))?;
     if uri.scheme_str() != Some("http") || uri.authority().is_none() {
         return Err(format!("{uri:?} is not of the form http://HOST:PORT"));

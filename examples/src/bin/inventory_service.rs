@@ -1,23 +1,12 @@
 //! The shop's inventory service, on its own.
 //!
 //! ```text
-//! cargo run --example inventory_service
+//! cargo run --bin inventory_service
 //! ```
 
 use std::net::SocketAddr;
 
 use clap::Parser;
-
-#[allow(dead_code, reason = "the parts have more than this one needs")]
-#[path = "shop"]
-mod shop {
-    pub(crate) mod access_log;
-    pub(crate) mod behind_gateway;
-    pub(crate) mod inventory_service;
-    pub(crate) mod operations;
-    pub(crate) mod proto;
-    pub(crate) mod startup;
-}
 
 use shop::inventory_service;
 use shop::proto::FILE_DESCRIPTOR_SET;

@@ -1,4 +1,4 @@
-//! The whole shop in one process, each part on a listener of its own.
+//! The whole shop in one process, each part on its own listener.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,15 +11,16 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_passport::jwt::{Issuer, RemoteKeys, Verifier};
 use tower::BoxError;
 
-use super::identity_provider::IdentityProvider;
-use super::startup::{self, Failure};
-use super::{behind_gateway, gateway, inventory_service, order_service, user_service};
+use crate::identity_provider::IdentityProvider;
+use crate::startup::{self, Failure};
+use crate::{behind_gateway, gateway, inventory_service, order_service, user_service};
 
-/// Whom tokens must be made for to be of any use here.
+/// The audience that tokens must have.
 const AUDIENCE: &str = "shop";
 
-/// The listeners of the five parts, and what verifies the tokens.
-pub(crate) struct Shop {
+/// The listeners of the five parts, and the verifier of the gateway.
+#[derive(Debug)]
+pub struct Shop {
     verifier: Verifier,
     identity_provider: TcpListener,
     gateway: TcpListener,
@@ -28,20 +29,24 @@ pub(crate) struct Shop {
     users: TcpListener,
 }
 
-/// Where the five parts listen.
+/// The addresses of the five parts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Addresses {
-    pub(crate) identity_provider: SocketAddr,
-    pub(crate) gateway: SocketAddr,
-    pub(crate) orders: SocketAddr,
-    pub(crate) inventory: SocketAddr,
-    pub(crate) users: SocketAddr,
+pub struct Addresses {
+    /// The identity provider.
+    pub identity_provider: SocketAddr,
+    /// The gateway, which clients call.
+    pub gateway: SocketAddr,
+    /// The order service.
+    pub orders: SocketAddr,
+    /// The inventory service.
+    pub inventory: SocketAddr,
+    /// The user service.
+    pub users: SocketAddr,
 }
 
 impl Shop {
-    /// Binds five ports on loopback, one after the other from `port_base` on; with 0, any that are
-    /// free.
-    pub(crate) async fn bind(port_base: u16) -> Result<Self, Failure> {
+    /// Binds five consecutive ports on loopback, starting at `port_base`; 0 takes any free ports.
+    pub async fn bind(port_base: u16) -> Result<Self, Failure> {
         let address = |offset| {
             let port = if port_base == 0 { 0 } else { port_base.saturating_add(offset) };
             SocketAddr::from((Ipv4Addr::LOCALHOST, port))
@@ -58,13 +63,14 @@ impl Shop {
         })
     }
 
-    /// What the gateway verifies tokens with: it finds the keys by discovery, once the identity
-    /// provider answers.
-    pub(crate) fn verifier(&self) -> Verifier {
+    /// Returns the verifier of the gateway. It finds the keys by discovery, once the identity
+    /// provider responds.
+    pub fn verifier(&self) -> Verifier {
         self.verifier.clone()
     }
 
-    pub(crate) fn addresses(&self) -> io::Result<Addresses> {
+    /// Returns the addresses of the listeners.
+    pub fn addresses(&self) -> io::Result<Addresses> {
         Ok(Addresses {
             identity_provider: self.identity_provider.local_addr()?,
             gateway: self.gateway.local_addr()?,
@@ -76,7 +82,7 @@ impl Shop {
 
     /// Serves all five by the rules of this descriptor set, until the program is stopped or the
     /// first of them fails.
-    pub(crate) async fn serve(self, descriptor_set: &[u8]) -> Result<(), BoxError> {
+    pub async fn serve(self, descriptor_set: &[u8]) -> Result<(), BoxError> {
         let addresses = self.addresses()?;
         let url = format!("http://{}", addresses.identity_provider);
         let provider = IdentityProvider::new(url, AUDIENCE.to_owned())?;
@@ -104,20 +110,20 @@ impl Shop {
 
 fn verifier(url: &str) -> Result<Verifier, BoxError> {
     let keys = RemoteKeys::discovery()
-        // Loopback is no place for the keys of a real issuer ...
+        // By default, keys are not fetched from private addresses ...
         .allow_host("127.0.0.1")
-        // ... and none is as impatient as whoever tries this out.
+        // ... and fetches are further apart, which suits a real issuer.
         .min_interval(Duration::from_millis(100));
     let issuer = Issuer::new(url, keys)
         .audience(AUDIENCE)
-        // Both read the same clock, and a token that expires here shall be seen to expire.
+        // Issuer and gateway read the same clock: a token is refused as soon as it has expired.
         .leeway(Duration::ZERO);
     Ok(Verifier::new([issuer])?)
 }
 
 impl Addresses {
-    /// Waits until each part answers.
-    pub(crate) async fn ready(&self) -> Result<(), BoxError> {
+    /// Waits until each part responds to a health check.
+    pub async fn ready(&self) -> Result<(), BoxError> {
         for address in [self.gateway, self.orders, self.inventory, self.users] {
             let mut health = HealthClient::new(channel(address)?);
             health.check(HealthCheckRequest::default()).await?;

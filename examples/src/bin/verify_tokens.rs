@@ -1,7 +1,7 @@
 //! Says of tokens, one a line, whether they are accepted, and if not, why.
 //!
 //! ```text
-//! cargo run --example verify_tokens -- \
+//! cargo run --bin verify_tokens -- \
 //!     --jwks keys.json --issuer https://id.example.com --audience shop < tokens
 //! ```
 //!

@@ -1,23 +1,12 @@
 //! The shop's order service, on its own.
 //!
 //! ```text
-//! cargo run --example order_service
+//! cargo run --bin order_service
 //! ```
 
 use std::net::SocketAddr;
 
 use clap::Parser;
-
-#[allow(dead_code, reason = "the parts have more than this one needs")]
-#[path = "shop"]
-mod shop {
-    pub(crate) mod access_log;
-    pub(crate) mod behind_gateway;
-    pub(crate) mod operations;
-    pub(crate) mod order_service;
-    pub(crate) mod proto;
-    pub(crate) mod startup;
-}
 
 use shop::behind_gateway::channel;
 use shop::order_service;

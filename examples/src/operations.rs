@@ -6,11 +6,11 @@ use tonic_passport::Policy;
 use tonic_passport::policy::{HEALTH, PolicyError, REFLECTION};
 use tower::BoxError;
 
-use super::proto;
+use crate::proto;
 
 /// The policy of a server of this service: what its protocol buffers say, and health and reflection
 /// for everyone. A method that they say nothing of is an error here, and the server does not start.
-pub(crate) fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, PolicyError> {
+pub fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, PolicyError> {
     Policy::builder()
         .name(service)
         .descriptor_set(descriptor_set)
@@ -23,7 +23,7 @@ pub(crate) fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, Pol
 }
 
 /// Adds health and reflection to the routes of a server of these services.
-pub(crate) async fn add_to(routes: Routes, services: &[&str]) -> Result<Routes, BoxError> {
+pub async fn add_to(routes: Routes, services: &[&str]) -> Result<Routes, BoxError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     for service in services {
         reporter.set_service_status(*service, ServingStatus::Serving).await;

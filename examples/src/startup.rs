@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Why a program ends, as `main` prints it: the message and its causes, for people.
-pub(crate) struct Failure(tower::BoxError);
+pub struct Failure(tower::BoxError);
 
 impl<E: Into<tower::BoxError>> From<E> for Failure {
     fn from(error: E) -> Self {
@@ -32,7 +32,7 @@ impl fmt::Debug for Failure {
 }
 
 /// Logs to stderr what `RUST_LOG` asks for; `info` by default.
-pub(crate) fn log() {
+pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -43,7 +43,7 @@ pub(crate) fn log() {
 
 /// Waits until the program is asked to stop. Calls that are under way may end then, but not for
 /// long, and not when it is asked again.
-pub(crate) async fn stopped() {
+pub async fn stopped() {
     signalled().await;
     tokio::spawn(async {
         tokio::select! {
@@ -74,7 +74,7 @@ async fn signalled() {
 }
 
 /// Binds a listener, and says so in the log.
-pub(crate) async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+pub async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| format!("{what}: cannot listen on {address}: {error}"))?;
