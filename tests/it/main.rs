@@ -10,19 +10,11 @@
     reason = "these are tests"
 )]
 
-#[allow(dead_code, reason = "more is measured than is counted here")]
-#[path = "../../benches/support/job.rs"]
-mod job;
-/// Calls in process, with layers around and without.
-#[allow(dead_code, reason = "more is measured than is counted here")]
-#[path = "../../benches/support/layers.rs"]
-mod layers;
 mod support;
 
 // The parts of the sample shop. Not `shop`: this is the name of a module of tests.
 use ::shop as sample;
 
-mod allocations;
 mod ambient;
 mod attempts;
 mod authenticator;
@@ -42,7 +34,6 @@ mod key_sets;
 mod keys;
 mod neighbours;
 mod opentelemetry;
-mod passport_command;
 mod policy;
 mod policy_start_up;
 mod propagated_fields;
@@ -53,7 +44,6 @@ mod rotation_under_load;
 mod server_interceptor;
 mod server_layer;
 mod shop;
-mod shop_rules;
 mod streams_and_tokens;
 mod telemetry;
 mod testing;
