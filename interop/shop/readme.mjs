@@ -1,0 +1,31 @@
+// Runs the ```console blocks of a Markdown file in one shell, and compares what each command prints
+// with what the file says it does. The shop that the file speaks of may be on other ports.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+const [file, portBase] = process.argv.slice(2);
+const port = (_, offset) => `127.0.0.1:${Number(portBase) + Number(offset)}`;
+const markdown = readFileSync(file, "utf8").replace(/127\.0\.0\.1:5005([0-4])/g, port);
+const blocks = [...markdown.matchAll(/^```console\n(.*?)^```$/gms)].map(([, block]) => block);
+
+const commands = [];
+for (const line of blocks.join("").split("\n")) {
+  if (line.startsWith("$ ")) commands.push({ command: line.slice(2), expected: "" });
+  else if (line !== "") commands.at(-1).expected += `${line}\n`;
+}
+if (commands.length === 0) throw new Error("no commands found");
+
+// One shell for all, so that variables live on; a line of its own separates the answers.
+const separator = "-- the next command --";
+const script = commands.map(({ command }) => `${command}\necho '${separator}'\n`).join("");
+const { stdout } = spawnSync("bash", ["-c", `exec 2>&1\n${script}`], { encoding: "utf8" });
+
+// Which number an order gets depends on how many there were before.
+const normalise = (text) => text.replace(/order-\d+/g, "order-N");
+const answers = stdout.split(`${separator}\n`);
+commands.forEach(({ command, expected }, index) => {
+  if (normalise(answers[index] ?? "") === normalise(expected)) return;
+  console.error(`$ ${command}\nexpected:\n${expected}\nanswered:\n${answers[index]}`);
+  process.exit(1);
+});
+console.log(`${commands.length} commands answered as the file says`);
