@@ -155,9 +155,7 @@
 //! - `metrics`: counters and histograms.
 //! - `remote-keys` (on by default): key sets over the network. A service that only takes forwarded
 //!   contexts can do without, and without the HTTP client that it brings.
-//! - `testing`: the test kit, a module of the same name, for the tests of your services.
-//! - `samples` compiles the protocol buffers of the examples, and is of no use to a user of the
-//!   library.
+//! - `test-util`: the test kit, the module [`testing`], for the tests of your services.
 //!
 //! [tonic]: https://docs.rs/tonic
 //! [tracing]: https://docs.rs/tracing

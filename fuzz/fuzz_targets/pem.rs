@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| tonic_passport_fuzz::pem::holds(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz_checks::pem::holds(input));

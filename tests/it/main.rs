@@ -10,32 +10,11 @@
     reason = "these are tests"
 )]
 
-#[allow(dead_code, reason = "more is measured than is counted here")]
-#[path = "../../benches/support/job.rs"]
-mod job;
-/// Calls in process, with layers around and without.
-#[allow(dead_code, reason = "more is measured than is counted here")]
-#[path = "../../benches/support/layers.rs"]
-mod layers;
-/// The parts of the sample shop.
-#[allow(dead_code, reason = "programs do more than these tests")]
-#[path = "../../examples/shop"]
-mod sample {
-    pub mod access_log;
-    pub mod behind_gateway;
-    pub mod gateway;
-    pub mod identity_provider;
-    pub mod inventory_service;
-    pub mod operations;
-    pub mod order_service;
-    pub mod proto;
-    pub mod shop;
-    pub mod startup;
-    pub mod user_service;
-}
 mod support;
 
-mod allocations;
+// The parts of the sample shop. Not `shop`: this is the name of a module of tests.
+use ::shop as sample;
+
 mod ambient;
 mod attempts;
 mod authenticator;
@@ -47,7 +26,6 @@ mod configuration;
 mod corpora;
 mod deadlines;
 mod destinations;
-
 mod gateway;
 mod hostile_issuer;
 mod http1;
@@ -57,7 +35,6 @@ mod key_sets;
 mod keys;
 mod neighbours;
 mod opentelemetry;
-mod passport_command;
 mod policy;
 mod policy_start_up;
 mod propagated_fields;
@@ -69,7 +46,6 @@ mod rotation_under_load;
 mod server_interceptor;
 mod server_layer;
 mod shop;
-mod shop_rules;
 mod streams_and_tokens;
 mod telemetry;
 mod testing;

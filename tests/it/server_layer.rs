@@ -129,7 +129,7 @@ async fn a_bad_credential_is_refused_where_authentication_is_optional_too() {
 async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
     let probe = Probe::default();
     let (_, health) = tonic_health::server::health_reporter();
-    let shop = include_bytes!(concat!(env!("OUT_DIR"), "/shop.v1.bin"));
+    let shop = crate::sample::proto::FILE_DESCRIPTOR_SET;
     let reflection = || Reflection::configure().register_encoded_file_descriptor_set(shop);
     let v1 = reflection().build_v1().unwrap();
     let v1alpha = reflection().build_v1alpha().unwrap();

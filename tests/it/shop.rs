@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use tonic_passport::jwt::Algorithm;
 use tonic_types::StatusExt;
 
+use crate::sample::in_process::Shop;
 use crate::sample::proto::FILE_DESCRIPTOR_SET;
 use crate::sample::proto::inventory_service_client::InventoryServiceClient;
 use crate::sample::proto::order_service_client::OrderServiceClient;
@@ -20,7 +21,6 @@ use crate::sample::proto::{
     CreateOrderRequest, GetOrderRequest, GetUserRequest, Item, ListOrdersRequest,
     ListReservationsRequest, Order, WhoAmIRequest,
 };
-use crate::sample::shop::Shop;
 use crate::sample::{gateway, inventory_service, order_service, user_service};
 use crate::support::log::Log;
 use crate::support::probe::{Kind, with};

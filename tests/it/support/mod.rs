@@ -9,7 +9,6 @@ pub mod forged;
 pub mod guard;
 pub mod log;
 pub mod metrics;
-pub mod passport;
 pub mod probe;
 pub mod raw;
 pub mod rules;

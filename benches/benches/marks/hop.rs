@@ -1,0 +1,23 @@
+//! What an internal hop takes: a service accepts a call and makes another one, for the same user.
+
+use support::layers::{hop, hop_without_layers};
+use support::side_by_side::side_by_side;
+use support::table::{Row, time};
+
+/// In so many rounds, which take about a second.
+const ROUNDS: u32 = 300;
+
+/// How long the layers may take, in nanoseconds.
+const MOST_NS: f64 = 1000.0;
+
+/// Accepts a call and makes another, beside the same without layers. What counts is the difference.
+pub(crate) fn rows(effort: u32) -> Vec<Row> {
+    let found = side_by_side(ROUNDS * effort, hop_without_layers(&[]), hop(&[]));
+    let layers_ns = found.other_ns - found.one_ns;
+    vec![
+        Row::new("one internal hop: what the layers add", time(layers_ns))
+            .beside("the calls alone", &time(found.one_ns))
+            .ratio(found.ratio)
+            .time_at_most(layers_ns, MOST_NS),
+    ]
+}

@@ -1,0 +1,68 @@
+//! Policies of many methods, and decisions about all of them.
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use tonic_passport::{Policy, Rule, UserContext};
+
+use crate::user::{PERMISSIONS, permission};
+
+/// So many methods a large policy has.
+pub const MANY: u32 = 10_000;
+
+/// So many methods a small policy has.
+pub const FEW: u32 = 10;
+
+/// So many methods a service has.
+const IN_A_SERVICE: u32 = 20;
+
+/// What the user has, but last of all.
+pub fn last() -> Rule {
+    Rule::permission(permission(PERMISSIONS - 1))
+}
+
+/// What the user does not have.
+pub fn missing() -> Rule {
+    Rule::permission(permission(PERMISSIONS))
+}
+
+/// A role that the user does not have, or the last two permissions that they have.
+pub fn nested() -> Rule {
+    let both =
+        [PERMISSIONS - 2, PERMISSIONS - 1].map(|number| Rule::permission(permission(number)));
+    Rule::any_of([Rule::role("admin"), Rule::all_of(both)])
+}
+
+/// A policy of so many methods, each with this rule.
+pub fn policy(methods: u32, rule: &Rule) -> Policy {
+    (0..methods)
+        .fold(Policy::builder(), |policy, number| policy.rule(path(number), rule.clone()))
+        .build()
+        .expect("a good policy")
+}
+
+/// Asks a policy whether this caller may call one of the first methods, so many of them: each time
+/// another one, in an order without a pattern, so that the processor's caches hold no more of the
+/// policy than it can have in use.
+pub fn decisions(
+    policy: Policy,
+    methods: u32,
+    user: Option<UserContext>,
+) -> impl FnMut() -> bool + use<> {
+    let mut order: Vec<u32> = (0..MANY).collect();
+    let hashes = BuildHasherDefault::<DefaultHasher>::default();
+    order.sort_by_cached_key(|number| hashes.hash_one(number));
+    // In memory, they follow each other as they are asked for: that of a call has just arrived.
+    let asked: Vec<String> = order.into_iter().map(|number| path(number % methods)).collect();
+    let mut next = 0;
+    move || {
+        let is_allowed = policy.authorize(&asked[next], user.as_ref()).is_ok();
+        next = (next + 1) % asked.len();
+        is_allowed
+    }
+}
+
+/// The path of the method with this number.
+fn path(number: u32) -> String {
+    let (service, method) = (number / IN_A_SERVICE, number % IN_A_SERVICE);
+    format!("/shop.v1.Service{service:03}/Method{method:02}")
+}

@@ -1,0 +1,40 @@
+//! Allocations that the layers add to a call.
+
+use allocation_counter::measure;
+
+use support::layers::{self, TRACED};
+
+/// Counts the allocations of a call, after a warm-up that makes everything that is made once.
+fn allocations(mut call: impl FnMut()) -> u64 {
+    for _ in 0..8 {
+        call();
+    }
+    let first = measure(&mut call).count_total;
+    let second = measure(&mut call).count_total;
+    assert_eq!(first, second, "the count differs from call to call");
+    first
+}
+
+/// A service accepts a call for a user with four metadata keys, and makes another call for them.
+///
+/// The goal is six. Two more are those of the outgoing request's metadata, which has room for six
+/// fields: the request id is its seventh. docs/benchmarks.md has the list.
+#[test]
+fn a_hop_takes_no_more_allocations_than_it_has_reasons_for() {
+    let cases = [
+        ("four keys and an id", &[][..], 8),
+        // The remaining time is written as text, and the trace fields are in a list.
+        ("a deadline and a trace besides", &TRACED, 10),
+    ];
+    for (case, besides, at_most) in cases {
+        let bare = allocations(layers::hop_without_layers(besides));
+        let layered = allocations(layers::hop(besides));
+        let added = layered - bare;
+        assert!(added <= at_most, "{case}: {added} of {layered}, which were {bare} without layers");
+    }
+}
+
+#[test]
+fn a_policy_allocates_nothing_for_a_call_that_it_allows() {
+    assert_eq!(allocations(layers::served_by_policy()), allocations(layers::served()));
+}

@@ -1,0 +1,29 @@
+//! The shop's inventory service, on its own.
+//!
+//! ```text
+//! cargo run --bin inventory_service
+//! ```
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+
+use shop::inventory_service;
+use shop::proto::FILE_DESCRIPTOR_SET;
+use shop::startup::{self, Failure};
+
+/// Serves `InventoryService`.
+#[derive(Parser)]
+struct Args {
+    /// Where to listen. Only the gateway and other services may be able to connect to it.
+    #[arg(long, default_value = "127.0.0.1:50053")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let args = Args::parse();
+    startup::log();
+    let listener = startup::bind("the inventory service", args.listen).await?;
+    Ok(inventory_service::serve(listener, FILE_DESCRIPTOR_SET).await?)
+}
