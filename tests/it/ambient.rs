@@ -25,9 +25,9 @@ use tower::buffer::Buffer;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
-use crate::support::answering::Answering;
 use crate::support::log::Log;
 use crate::support::probe::{Kind, Probe, call};
+use crate::support::response_service::ResponseService;
 use crate::support::rules::optional;
 use crate::support::server::TestServer;
 use crate::support::shop::order_service_client::OrderServiceClient;
@@ -73,12 +73,12 @@ fn internal() -> ServerLayer<ForwardedContext> {
 }
 
 /// A server that answers calls of anyone with what this function says.
-async fn answer_with<F, Fut>(answer: F) -> TestServer
+async fn answer_with<F, Fut>(response: F) -> TestServer
 where
     F: Fn(CallContext) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<String, Status>> + Send + 'static,
 {
-    let service = OrderServiceServer::new(Answering(answer));
+    let service = OrderServiceServer::new(ResponseService(response));
     let layer = internal().policy(optional(Kind::paths()));
     TestServer::start(|incoming| {
         Server::builder().layer(layer).add_service(service).serve_with_incoming(incoming)
@@ -297,7 +297,7 @@ async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
 async fn a_call_hides_the_scope_around_it() {
     for place in places() {
         let name = place.name;
-        let service = OrderServiceServer::new(Answering(asking(place)));
+        let service = OrderServiceServer::new(ResponseService(asking(place)));
         let service = internal().policy(optional(Kind::paths())).wrap(service);
         let around = async {
             for kind in Kind::ALL {
@@ -363,9 +363,9 @@ async fn what_is_dropped_in_a_task_that_is_aborted_knows_its_user() {
 }
 
 /// A way out of a service.
-type Door = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
+type BoxedClient = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 
-fn door<S, B>(service: S) -> Door
+fn boxed<S, B>(service: S) -> BoxedClient
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
@@ -373,17 +373,17 @@ where
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let service = service.map_response(|answer| answer.map(Body::new));
-    Door::new(service.map_err(|error| Status::from_error(error.into())))
+    let service = service.map_response(|response| response.map(Body::new));
+    BoxedClient::new(service.map_err(|error| Status::from_error(error.into())))
 }
 
-fn layered(channel: Channel) -> Door {
-    door(ClientLayer::new().allow_anonymous().wrap(channel))
+fn layered(channel: Channel) -> BoxedClient {
+    boxed(ClientLayer::new().allow_anonymous().wrap(channel))
 }
 
-fn intercepted(channel: Channel) -> Door {
+fn intercepted(channel: Channel) -> BoxedClient {
     let interceptor = ClientInterceptor::new().allow_anonymous();
-    door(InterceptedService::new(channel, interceptor))
+    boxed(InterceptedService::new(channel, interceptor))
 }
 
 /// What was known in a request stream when it was polled, and in which task.
@@ -403,10 +403,10 @@ fn messages<T: Default + Send + 'static>(
 /// A connection polls what is sent on it in a task of its own, which works for everyone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_polls_it() {
-    type Way = (&'static str, fn(Channel) -> Door, fn(CallContext) -> CallContext);
+    type Way = (&'static str, fn(Channel) -> BoxedClient, fn(CallContext) -> CallContext);
     let ways: [Way; 2] = [("layer", layered, the_call), ("interceptor", intercepted, nothing)];
     let probe = Probe::default();
-    let next = probe.bare().await;
+    let next = probe.serve().await;
 
     for (way, out, known) in ways {
         for sent in [Kind::ClientStreaming, Kind::Bidirectional] {
@@ -418,9 +418,9 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
                     if sent == Kind::ClientStreaming {
                         client.import_orders(messages::<CreateOrderRequest>(&polled)).await?;
                     } else {
-                        let answers = client.check_items(messages::<Item>(&polled)).await?;
-                        let mut answers = answers.into_inner();
-                        while answers.message().await?.is_some() {}
+                        let responses = client.check_items(messages::<Item>(&polled)).await?;
+                        let mut responses = responses.into_inner();
+                        while responses.message().await?.is_some() {}
                     }
                     let polled = std::mem::take(&mut *polled.lock().unwrap());
                     assert_eq!(polled.len(), 3);
@@ -459,29 +459,29 @@ async fn a_request_stream_is_dropped_as_the_user_who_sends_it() {
         message
     });
     let mut client = OrderServiceClient::new(channel);
-    let answer = user("alice").scope(client.import_orders(messages)).await;
-    assert_eq!(answer.unwrap_err().code(), Code::Internal);
+    let response = user("alice").scope(client.import_orders(messages)).await;
+    assert_eq!(response.unwrap_err().code(), Code::Internal);
     assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
 }
 
 /// Puts a [`ScopeLayer`] around a service, or nothing.
-fn around<S>(is_scoped: bool, service: S) -> Door
+fn around<S>(is_scoped: bool, service: S) -> BoxedClient
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
 {
-    if is_scoped { door(ScopeLayer::new().layer(service)) } else { door(service) }
+    if is_scoped { boxed(ScopeLayer::new().layer(service)) } else { boxed(service) }
 }
 
 /// A worker makes the calls that are handed to it.
-fn buffered(is_scoped: bool, channel: Channel, _: &Runtime) -> Door {
-    around(is_scoped, Buffer::new(door(ClientLayer::new().wrap(channel)), 16))
+fn buffered(is_scoped: bool, channel: Channel, _: &Runtime) -> BoxedClient {
+    around(is_scoped, Buffer::new(boxed(ClientLayer::new().wrap(channel)), 16))
 }
 
 /// Another runtime makes the calls.
-fn made_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door {
-    let (client, runtime) = (door(ClientLayer::new().wrap(channel)), runtime.handle().clone());
+fn made_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
+    let (client, runtime) = (boxed(ClientLayer::new().wrap(channel)), runtime.handle().clone());
     let service = tower::service_fn(move |request: Request<Body>| {
         let made = runtime.spawn(client.clone().oneshot(request));
         async { made.await.unwrap() }
@@ -491,8 +491,8 @@ fn made_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door 
 
 /// Another runtime polls what makes the calls: requests of its own, which have nothing of the one
 /// that it was asked.
-fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door {
-    let (client, runtime) = (door(ClientLayer::new().wrap(channel)), runtime.handle().clone());
+fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
+    let (client, runtime) = (boxed(ClientLayer::new().wrap(channel)), runtime.handle().clone());
     let service = tower::service_fn(move |mut request: Request<Body>| {
         let client = client.clone();
         async move {
@@ -501,7 +501,7 @@ fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Doo
         }
     });
     let service = around(is_scoped, service);
-    door(tower::service_fn(move |request: Request<Body>| {
+    boxed(tower::service_fn(move |request: Request<Body>| {
         let polled = runtime.spawn(service.clone().call(request));
         async { polled.await.unwrap() }
     }))
@@ -509,7 +509,7 @@ fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Doo
 
 #[test]
 fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
-    type Elsewhere = fn(bool, Channel, &Runtime) -> Door;
+    type Elsewhere = fn(bool, Channel, &Runtime) -> BoxedClient;
     let ways: [(&str, Elsewhere); 3] = [
         ("a worker", buffered),
         ("a runtime that makes calls", made_elsewhere),
@@ -519,7 +519,7 @@ fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let probe = Probe::default();
-        let server = probe.bare().await;
+        let server = probe.serve().await;
         for (way, make) in ways {
             let [scoped, lost] = [true, false]
                 .map(|is_scoped| (is_scoped, server.endpoint().connect_lazy()))
@@ -530,10 +530,10 @@ fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
                 let seen = probe.take_one();
                 forged::assert_context(&seen.metadata, &[("x-user-id", "alice")], &case);
 
-                let answer = user("alice").scope(call(kind, lost.clone(), &[])).await;
-                assert_refused(answer, NOT_PROPAGATED, &probe, &case);
-                let answer = call(kind, scoped.clone(), &[]).await;
-                assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+                let response = user("alice").scope(call(kind, lost.clone(), &[])).await;
+                assert_refused(response, NOT_PROPAGATED, &probe, &case);
+                let response = call(kind, scoped.clone(), &[]).await;
+                assert_refused(response, NOT_PROPAGATED, &probe, &case);
             }
         }
     });
@@ -542,7 +542,7 @@ fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
 #[tokio::test]
 async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propagates_it() {
     let probe = Probe::default();
-    let next = probe.bare().await;
+    let next = probe.serve().await;
     let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network())
         .timeout(Duration::from_secs(20))
         .propagate([
@@ -565,7 +565,7 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
     let out = InterceptedService::new(channel, ClientInterceptor::new());
     for kind in Kind::ALL {
         let out = out.clone();
-        let answering = Answering(move |context: CallContext| {
+        let answering = ResponseService(move |context: CallContext| {
             let out = out.clone();
             async move {
                 assert_eq!(here(), "nobody, no request, None");
@@ -657,15 +657,15 @@ async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let channel = || Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy();
-    let doors = [
-        ("layer", door(ClientLayer::new().wrap(channel()))),
-        ("interceptor", door(InterceptedService::new(channel(), ClientInterceptor::new()))),
+    let clients = [
+        ("layer", boxed(ClientLayer::new().wrap(channel()))),
+        ("interceptor", boxed(InterceptedService::new(channel(), ClientInterceptor::new()))),
     ];
 
-    for (name, door) in doors {
+    for (name, client) in clients {
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let lost = door.clone();
+            let lost = client.clone();
             let lost = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
             let status = user("alice").scope(lost).await.unwrap().expect_err(&case);
             assert_eq!((status.code(), &*reason(&status)), NOT_PROPAGATED, "{case}");
@@ -680,7 +680,7 @@ async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
         }
 
         // In a scope, it is dialled before others had so many turns.
-        let task = tokio::spawn(user("alice").scope(call(Kind::Unary, door, &[])));
+        let task = tokio::spawn(user("alice").scope(call(Kind::Unary, client, &[])));
         let_others_work().await;
         listener.accept().expect(name);
         task.abort();

@@ -32,18 +32,22 @@ const HELD: Duration = Duration::from_millis(5);
 
 /// A request that can be sent again: all of it, extensions and body too, can be copied.
 type Repeatable = Request<Full<Bytes>>;
-type Answer = Response<Body>;
+type HttpResponse = Response<Body>;
 
 /// Tries again what could not be answered, for as long as it takes.
 #[derive(Clone)]
 struct Again;
 
-impl<E> retry::Policy<Repeatable, Answer, E> for Again {
+impl<E> retry::Policy<Repeatable, HttpResponse, E> for Again {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut Repeatable, answer: &mut Result<Answer, E>) -> Option<Ready<()>> {
-        let answer = answer.as_ref().ok()?;
-        (answer.headers().get("grpc-status")? == "14").then(|| ready(()))
+    fn retry(
+        &mut self,
+        _: &mut Repeatable,
+        response: &mut Result<HttpResponse, E>,
+    ) -> Option<Ready<()>> {
+        let response = response.as_ref().ok()?;
+        (response.headers().get("grpc-status")? == "14").then(|| ready(()))
     }
 
     fn clone_request(&mut self, request: &Repeatable) -> Option<Repeatable> {
@@ -63,7 +67,7 @@ impl hedge::Policy<Repeatable> for Again {
 
 /// What a server makes of an attempt.
 enum Reaction {
-    Answer,
+    Succeed,
     Fail,
     Hang,
 }
@@ -96,7 +100,7 @@ impl Servers {
             };
             async move {
                 match reaction {
-                    Reaction::Answer => {
+                    Reaction::Succeed => {
                         let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
                         let body = raw::message_and(&[], trailers.into_iter().collect());
                         raw::ok().body(body).unwrap()
@@ -119,15 +123,15 @@ impl Servers {
 }
 
 /// A way on which a request can be sent again.
-type Way = BoxCloneSyncService<Repeatable, Answer, BoxError>;
+type Way = BoxCloneSyncService<Repeatable, HttpResponse, BoxError>;
 /// A way for clients of any kind.
-type Client = BoxCloneSyncService<Request<Body>, Answer, BoxError>;
+type Client = BoxCloneSyncService<Request<Body>, HttpResponse, BoxError>;
 
 /// To a server, with a layer around the channel.
 async fn to(server: &TestServer) -> Way {
     let service = ClientLayer::new().wrap(server.connect().await);
     let service = service.map_request(|request: Repeatable| request.map(Body::new));
-    Way::new(service.map_response(|answer| answer.map(Body::new)).map_err(BoxError::from))
+    Way::new(service.map_response(|response| response.map(Body::new)).map_err(BoxError::from))
 }
 
 /// Retries what fails.
@@ -178,7 +182,7 @@ impl Arrangement {
             Self::Outside => client,
             Self::Between => {
                 let service = ClientLayer::new().wrap(client);
-                Client::new(service.map_response(|answer| answer.map(Body::new)))
+                Client::new(service.map_response(|response| response.map(Body::new)))
             }
         }
     }
@@ -236,7 +240,7 @@ fn assert_hedged(mut seen: Vec<Attempt>, case: &str) {
 }
 
 fn fail_until(times: usize) -> impl Fn(&[Attempt]) -> Reaction + Clone + Send + Sync + 'static {
-    move |seen| if seen.len() < times { Reaction::Fail } else { Reaction::Answer }
+    move |seen| if seen.len() < times { Reaction::Fail } else { Reaction::Succeed }
 }
 
 #[tokio::test]
@@ -308,7 +312,7 @@ async fn attempts_for_a_user_in_the_requests_extensions_are_all_for_that_user() 
 async fn hedged_requests_send_the_same_context_and_the_time_that_is_left() {
     let servers = Servers::default();
     let first_hangs =
-        |seen: &[Attempt]| if seen.len() < 2 { Reaction::Hang } else { Reaction::Answer };
+        |seen: &[Attempt]| if seen.len() < 2 { Reaction::Hang } else { Reaction::Succeed };
     let server = servers.start(0, first_hangs).await;
     for arrangement in Arrangement::ALL {
         let case = format!("{arrangement:?}");
@@ -322,7 +326,7 @@ async fn hedged_requests_send_the_same_context_and_the_time_that_is_left() {
 async fn pair(servers: &Servers, otherwise: fn() -> Reaction) -> [TestServer; 2] {
     let react = move |seen: &[Attempt]| {
         let were_asked = [0, 1].map(|server| seen.iter().any(|attempt| attempt.server == server));
-        if were_asked == [true; 2] { Reaction::Answer } else { otherwise() }
+        if were_asked == [true; 2] { Reaction::Succeed } else { otherwise() }
     };
     [servers.start(0, react).await, servers.start(1, react).await]
 }

@@ -52,7 +52,7 @@ impl Authenticator for ByApiKey {
 /// Everything that is expected of a strategy whose credential is in this field.
 async fn authenticates(name: &str, strategy: impl Authenticator) {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(strategy)).await;
+    let server = probe.serve_with(ServerLayer::new(strategy)).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let case = format!("{name}, {kind:?}");
@@ -72,10 +72,10 @@ async fn authenticates(name: &str, strategy: impl Authenticator) {
         ];
         for (fields, expected) in refusals {
             let case = format!("{case}, {fields:?}");
-            let answer = call(kind, channel.clone(), fields).await;
-            let told = answer.as_ref().map_err(|status| status.metadata().clone());
+            let response = call(kind, channel.clone(), fields).await;
+            let told = response.as_ref().map_err(|status| status.metadata().clone());
             assert!(!told.unwrap_err().contains_key("www-authenticate"), "{case}");
-            assert_refused(answer, expected, &probe, &case);
+            assert_refused(response, expected, &probe, &case);
         }
     }
 }
@@ -102,12 +102,12 @@ async fn a_strategy_may_be_chosen_at_run_time() {
 async fn a_repeated_credential_is_not_an_anonymous_caller() {
     let probe = Probe::default();
     let layer = ServerLayer::new(by_authorization).policy(optional(Kind::paths()));
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let twice = [("authorization", "guess"), ("authorization", "guess")];
-        let answer = call(kind, channel.clone(), &twice).await;
-        assert_refused(answer, INVALID, &probe, &format!("{kind:?}"));
+        let response = call(kind, channel.clone(), &twice).await;
+        assert_refused(response, INVALID, &probe, &format!("{kind:?}"));
 
         assert_eq!(call(kind, channel.clone(), &[]).await.unwrap(), "", "{kind:?}");
         probe.take_one();
@@ -118,7 +118,7 @@ async fn a_repeated_credential_is_not_an_anonymous_caller() {
 async fn a_named_credential_is_taken_in_every_spelling() {
     let probe = Probe::default();
     let layer = ServerLayer::new(ByApiKey::new()).policy(optional(Kind::paths()));
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for name in ["x_api_key", "x.api.key", "xapikey", "x-api--key", "X-API_KEY"] {
         let fields = [("x-api-key", "3f8c"), (name, "guess")];
@@ -136,13 +136,13 @@ async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
         identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
     };
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(unnamed).policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(ServerLayer::new(unnamed).policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         for fields in [&[][..], &[("x-api-key", "guess")]] {
-            let answer = call(kind, channel.clone(), fields).await;
+            let response = call(kind, channel.clone(), fields).await;
             let expected = (Code::Unavailable, "AUTHENTICATION_UNAVAILABLE");
-            assert_refused(answer, expected, &probe, &format!("{kind:?}, {fields:?}"));
+            assert_refused(response, expected, &probe, &format!("{kind:?}, {fields:?}"));
         }
     }
 }

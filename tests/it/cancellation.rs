@@ -22,10 +22,10 @@ use tonic_passport::{
 };
 use tower::ServiceExt;
 
-use crate::support::doors::{Door, both};
+use crate::support::clients::{BoxedClient, both};
 use crate::support::guard::Guards;
 use crate::support::probe::{Kind, Probe, call};
-use crate::support::server::{Silent, TestServer};
+use crate::support::server::{TestServer, UnresponsiveServer};
 use crate::support::{raw, reason, token};
 
 const CANCELLED: (Code, &str) = (Code::Cancelled, "CALL_CANCELLED");
@@ -44,15 +44,15 @@ fn internal() -> ServerLayer<ForwardedContext> {
 }
 
 #[track_caller]
-fn assert_told(answer: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
-    let status = answer.expect_err(case);
+fn assert_told(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+    let status = response.expect_err(case);
     assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
 }
 
 /// What a service holds while it works on a call of this kind.
 fn parts(kind: Kind) -> Vec<&'static str> {
-    let answer = if kind.returns_a_stream() { "response stream" } else { "handler" };
-    let mut parts = vec![answer];
+    let response = if kind.returns_a_stream() { "response stream" } else { "handler" };
+    let mut parts = vec![response];
     if kind.sends_a_stream() {
         parts.push("request stream");
     }
@@ -64,7 +64,7 @@ async fn never(kind: Kind) -> Response<Body> {
     if !kind.returns_a_stream() {
         pending::<()>().await;
     }
-    raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+    raw::response(tokio_stream::once(()).chain(tokio_stream::pending()))
 }
 
 /// The last service: it says when it was reached, never answers, and tells when it is left.
@@ -78,7 +78,7 @@ impl Last {
     async fn start() -> Self {
         let (reach, reached) = mpsc::unbounded_channel();
         let (guards, left) = Guards::new();
-        let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+        let server = raw::serve_with(internal(), move |request: Request<Body>| {
             let (reach, guards) = (reach.clone(), guards.clone());
             async move {
                 let kind = raw::kind_of(&request);
@@ -99,7 +99,7 @@ impl Last {
                 }
                 let held = guards.guard("response stream");
                 let messages = tokio_stream::once(()).chain(tokio_stream::pending());
-                raw::answer(messages.map(move |()| {
+                raw::response(messages.map(move |()| {
                     let _held = &held;
                 }))
             }
@@ -132,25 +132,25 @@ impl Last {
 /// are relayed, or replaced by its own.
 async fn middle(last: &TestServer, relays: bool) -> TestServer {
     let channel = ClientLayer::new().wrap(last.connect().await);
-    raw::serve_behind(internal(), move |request: Request<Body>| {
+    raw::serve_with(internal(), move |request: Request<Body>| {
         let channel = channel.clone();
         async move {
             let kind = raw::kind_of(&request);
             if relays {
                 let onward = raw::post(kind.path()).body(request.into_body()).unwrap();
-                let answer = channel.oneshot(onward).await.unwrap();
+                let response = channel.oneshot(onward).await.unwrap();
                 if kind.returns_a_stream() {
-                    return answer.map(Body::new);
+                    return response.map(Body::new);
                 }
-                answer.into_body().collect().await.unwrap();
-                return raw::answer(tokio_stream::once(()));
+                response.into_body().collect().await.unwrap();
+                return raw::response(tokio_stream::once(()));
             }
-            let mut answer = raw::open(kind, channel, &[]).await.unwrap();
+            let mut response = raw::open(kind, channel, &[]).await.unwrap();
             if kind.returns_a_stream() {
-                return raw::answer(answer.map(Result::unwrap));
+                return raw::response(response.map(Result::unwrap));
             }
-            answer.message().await.unwrap();
-            raw::answer(tokio_stream::once(()))
+            response.message().await.unwrap();
+            raw::response(tokio_stream::once(()))
         }
     })
     .await
@@ -173,8 +173,8 @@ fn caller(kind: Kind, channel: Channel) -> JoinHandle<()> {
         let fields = [("authorization", bearer.as_str()), ALICE];
         let (_sending, rest) = mpsc::channel(1);
         let rest = ReceiverStream::new(rest);
-        if let Ok(mut answer) = raw::open_with(kind, channel, &fields, rest).await {
-            while let Ok(Some(())) = answer.message().await {}
+        if let Ok(mut response) = raw::open_with(kind, channel, &fields, rest).await {
+            while let Ok(Some(())) = response.message().await {}
         }
     })
 }
@@ -227,7 +227,7 @@ where
     F: Fn(Kind) -> T + Clone + Send + Sync + 'static,
 {
     let (tell, told) = mpsc::unbounded_channel();
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let kind = raw::kind_of(&request);
         assert!(tell.send(start(kind)).is_ok());
         async move {
@@ -310,8 +310,8 @@ async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
         assert!(!task.is_finished(), "{case}");
 
         caller.abort();
-        let answer = timeout(BOUND, task).await.expect(&case);
-        assert_told(answer.expect(&case), CANCELLED, &case);
+        let response = timeout(BOUND, task).await.expect(&case);
+        assert_told(response.expect(&case), CANCELLED, &case);
         last.assert_left(kind, &case).await;
     }
 }
@@ -322,17 +322,17 @@ async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled(
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (tell, mut started) = mpsc::unbounded_channel();
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let (channel, tell) = (channel.clone(), tell.clone());
         async move {
             let kind = raw::kind_of(&request);
             let asked = raw::post(kind.path())
                 .body(raw::stream(tokio_stream::once(Frame::data(raw::message(b"")))));
-            let mut answer = channel.oneshot(asked.unwrap()).await.unwrap().into_body();
-            answer.frame().await.unwrap().unwrap();
+            let mut response = channel.oneshot(asked.unwrap()).await.unwrap().into_body();
+            response.frame().await.unwrap().unwrap();
             let reading = tokio::spawn(async move {
                 assert_eq!(UserContext::current(), None);
-                answer.collect().await.map(|body| body.trailers().cloned())
+                response.collect().await.map(|body| body.trailers().cloned())
             });
             tell.send(reading).unwrap();
             tokio::spawn(request.into_body().collect());
@@ -360,7 +360,7 @@ async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled(
 #[tokio::test]
 async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it() {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let tell = tell.clone();
         tokio::spawn(async move {
             let end = request.into_body().collect().await.map(drop);
@@ -383,14 +383,14 @@ async fn an_answer_that_ends_with_its_last_message_was_answered() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let handler = tower::service_fn(move |_: Request<Body>| {
         tell.send(CallContext::current()).unwrap();
-        let answer = Full::new(raw::message(b"x"));
-        async move { Ok::<_, Infallible>(Response::new(answer)) }
+        let response = Full::new(raw::message(b"x"));
+        async move { Ok::<_, Infallible>(Response::new(response)) }
     });
     let request = || raw::post(raw::METHOD).header("x-user-id", "alice").body(Body::empty());
 
     for (reads, is_cancelled) in [(0, true), (1, false)] {
-        let answer = internal().wrap(handler.clone()).oneshot(request().unwrap()).await.unwrap();
-        let mut body = answer.into_body();
+        let response = internal().wrap(handler.clone()).oneshot(request().unwrap()).await.unwrap();
+        let mut body = response.into_body();
         for _ in 0..reads {
             assert!(body.frame().await.unwrap().unwrap().is_data());
         }
@@ -423,10 +423,10 @@ async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
         }
         caller.abort();
         let set = started.recv().await.unwrap();
-        let answers = timeout(BOUND, set.join_all()).await.expect(&case);
-        assert_eq!(answers.len(), CALLS, "{case}");
-        for answer in answers {
-            assert_told(answer, CANCELLED, &case);
+        let responses = timeout(BOUND, set.join_all()).await.expect(&case);
+        assert_eq!(responses.len(), CALLS, "{case}");
+        for response in responses {
+            assert_told(response, CANCELLED, &case);
         }
         for _ in 0..CALLS {
             last.assert_left(kind, &case).await;
@@ -449,15 +449,15 @@ async fn a_deadline_that_passes_cancels_what_the_call_started() {
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let fields = [ALICE, ("grpc-timeout", "200m")];
-        let answer = raw::read(kind, server.patient(), &fields).await.1;
-        assert_told(answer, EXCEEDED, &case);
+        let response = raw::read(kind, server.client_without_timeout(), &fields).await.1;
+        assert_told(response, EXCEEDED, &case);
         let (context, work, call) = started.recv().await.unwrap();
         assert!(context.is_cancelled(), "{case}");
         let end = timeout(BOUND, work).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
         // It had to be answered a little earlier.
-        let answer = timeout(BOUND, call).await.expect(&case);
-        assert_told(answer.expect(&case), EXCEEDED, &case);
+        let response = timeout(BOUND, call).await.expect(&case);
+        assert_told(response.expect(&case), EXCEEDED, &case);
         last.reached(&case).await;
         last.assert_left(kind, &case).await;
     }
@@ -466,33 +466,33 @@ async fn a_deadline_that_passes_cancels_what_the_call_started() {
 #[tokio::test]
 async fn a_call_that_was_answered_leaves_its_tasks_running_to_the_end() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let go_on = Arc::new(Notify::new());
     let (tell, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
-    let server = raw::serve_behind(internal(), move |_| {
+    let server = raw::serve_with(internal(), move |_| {
         let (channel, notified) = (channel.clone(), Arc::clone(&notified));
         let task = tonic_passport::spawn(async move {
             notified.notified().await;
-            let answer = call(Kind::Unary, channel, &[]).await;
-            (CallContext::current().is_cancelled(), answer)
+            let response = call(Kind::Unary, channel, &[]).await;
+            (CallContext::current().is_cancelled(), response)
         });
         tell.send(task).unwrap();
-        async { raw::answer(tokio_stream::once(())) }
+        async { raw::response(tokio_stream::once(())) }
     })
     .await;
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         // The connection is closed when the answer is there.
-        let answer = raw::read(kind, server.connect().await, &[ALICE]).await.1;
-        assert!(answer.is_ok(), "{case}: {answer:?}");
+        let response = raw::read(kind, server.connect().await, &[ALICE]).await.1;
+        assert!(response.is_ok(), "{case}: {response:?}");
         go_on.notify_one();
         let task = started.recv().await.unwrap();
-        let (is_cancelled, answer) = timeout(SOON, task).await.expect(&case).expect(&case);
+        let (is_cancelled, response) = timeout(SOON, task).await.expect(&case).expect(&case);
         assert!(!is_cancelled, "{case}");
-        answer.expect(&case);
+        response.expect(&case);
         assert_eq!(probe.take_one().metadata["x-user-id"], "alice", "{case}");
     }
 }
@@ -502,7 +502,7 @@ async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
     let go_on = Arc::new(Notify::new());
     let (tell, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
-    let server = raw::serve_behind(internal(), move |_| {
+    let server = raw::serve_with(internal(), move |_| {
         let notified = Arc::clone(&notified);
         let task = tonic_passport::spawn(async move { notified.notified().await });
         tell.send(task).unwrap();
@@ -512,8 +512,8 @@ async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
-        let answer = raw::read(kind, server.connect().await, &[ALICE]).await.1;
-        assert_eq!(answer.expect_err(&case).code(), Code::FailedPrecondition, "{case}");
+        let response = raw::read(kind, server.connect().await, &[ALICE]).await.1;
+        assert_eq!(response.expect_err(&case).code(), Code::FailedPrecondition, "{case}");
         go_on.notify_one();
         let task = started.recv().await.unwrap();
         timeout(SOON, task).await.expect(&case).expect(&case);
@@ -523,7 +523,7 @@ async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
 #[tokio::test]
 async fn detached_work_goes_on_when_its_call_is_cancelled() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let go_on = Arc::new(Notify::new());
     let notified = Arc::clone(&go_on);
@@ -534,8 +534,8 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
             notified.notified().await;
             // Neither is what it starts itself part of the call.
             let call = async move { call(Kind::Unary, channel, &[]).await };
-            let answer = tonic_passport::spawn(call).await.unwrap();
-            (CallContext::current().is_cancelled(), answer)
+            let response = tonic_passport::spawn(call).await.unwrap();
+            (CallContext::current().is_cancelled(), response)
         };
         (CallContext::current(), tokio::spawn(detached.scope(work)))
     })
@@ -549,9 +549,9 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
         timeout(BOUND, context.cancelled()).await.expect(&case);
 
         go_on.notify_one();
-        let (is_cancelled, answer) = timeout(SOON, task).await.expect(&case).expect(&case);
+        let (is_cancelled, response) = timeout(SOON, task).await.expect(&case).expect(&case);
         assert!(!is_cancelled, "{case}");
-        answer.expect(&case);
+        response.expect(&case);
         let seen = probe.take_one().metadata;
         assert_eq!(seen["x-user-id"], "alice", "{case}");
         let id = context.request_id().unwrap();
@@ -561,11 +561,11 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
 
 #[tokio::test]
 async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialled() {
-    let silent = Silent::start().await;
-    let doors = both(silent.channel(), &ClientLayer::new(), ClientInterceptor::new());
-    for (door, channel) in doors {
+    let silent = UnresponsiveServer::start().await;
+    let clients = both(silent.channel(), &ClientLayer::new(), ClientInterceptor::new());
+    for (middleware, channel) in clients {
         let (server, mut started) = starts(move |kind| {
-            let channel: Door<_> = channel.clone();
+            let channel: BoxedClient<_> = channel.clone();
             let survivor = async move {
                 let context = CallContext::current();
                 let before = context.is_cancelled();
@@ -581,7 +581,7 @@ async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialle
         .await;
 
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             let caller = caller(kind, server.connect().await);
             let task = started.recv().await.unwrap();
             caller.abort();
@@ -646,7 +646,7 @@ async fn a_handler_that_panics_cancels_what_it_started() {
     let (tell, mut started) = mpsc::unbounded_channel();
     let go_on = Arc::new(Notify::new());
     let notified = Arc::clone(&go_on);
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let (channel, tell, kind) = (channel.clone(), tell.clone(), raw::kind_of(&request));
         let notified = Arc::clone(&notified);
         async move {

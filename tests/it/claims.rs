@@ -335,7 +335,7 @@ fn ten_thousand_roles_are_too_large_a_context() {
 #[tokio::test]
 async fn a_caller_whose_context_is_too_large_is_told_so() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier()))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier()))).await;
     let token = key().token(&claims_with(json!({ "roles": ["r".repeat(5 * 1024)] })));
     for kind in Kind::ALL {
         let bearer = format!("Bearer {token}");
@@ -350,7 +350,7 @@ async fn a_caller_whose_context_is_too_large_is_told_so() {
 #[tokio::test]
 async fn a_claim_that_makes_no_context_is_an_invalid_token_to_the_caller() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(token::verifier()))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(token::verifier()))).await;
     let channel = server.connect().await;
     for (case, claims) in [
         ("a wrong type", json!({ "roles": "admin" })),

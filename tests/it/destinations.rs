@@ -210,7 +210,7 @@ const INCLUSIONS: [(&str, &[&str], &[&str]); 11] = [
 async fn a_destination_includes_what_it_says_and_nothing_else() {
     for (pattern, within, outside) in INCLUSIONS {
         let layer = bound_to([pattern]).allow_anonymous();
-        let answers = tower::service_fn(|_: Request<Body>| async {
+        let responses = tower::service_fn(|_: Request<Body>| async {
             Ok::<_, Infallible>(Response::new(Body::empty()))
         });
         let within = within.iter().map(|authority| (authority, true));
@@ -222,12 +222,13 @@ async fn a_destination_includes_what_it_says_and_nothing_else() {
                 continue;
             };
             let request = || Request::new(Body::empty());
-            let channel = layer.wrap_with_origin(answers, &place).oneshot(request()).await.unwrap();
+            let channel =
+                layer.wrap_with_origin(responses, &place).oneshot(request()).await.unwrap();
             let mut request = request();
             *request.uri_mut() = place;
-            let origin = layer.wrap(answers).oneshot(request).await.unwrap();
-            for (said_by, answer) in [("the channel", channel), ("the request", origin)] {
-                let is_sent = !answer.headers().contains_key("grpc-status");
+            let origin = layer.wrap(responses).oneshot(request).await.unwrap();
+            for (said_by, response) in [("the channel", channel), ("the request", origin)] {
+                let is_sent = !response.headers().contains_key("grpc-status");
                 assert_eq!(is_sent, expected, "{authority:?}, {said_by} says, to {pattern:?}");
             }
         }
@@ -237,7 +238,7 @@ async fn a_destination_includes_what_it_says_and_nothing_else() {
 #[tokio::test]
 async fn the_context_goes_to_a_destination_that_the_channel_is_wrapped_for() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let endpoint = server.endpoint();
     let port = server.addr.port();
     let exactly = format!("127.0.0.1:{port}");
@@ -272,7 +273,7 @@ async fn create_order(mut orders: Orders, fields: &[(&str, &str)]) -> Result<(),
 #[tokio::test]
 async fn the_context_goes_to_a_destination_that_the_client_has_as_its_origin() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let layer = bound_to(["*.shop.internal:50053", "127.0.0.1"]);
     let origin = || uri("orders.shop.internal:50053");
     let endpoint = server.endpoint();
@@ -338,7 +339,7 @@ async fn a_call_to_elsewhere_is_refused_by_name_and_nothing_is_dialled() {
 #[tokio::test]
 async fn no_kind_of_call_goes_to_elsewhere() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let endpoint = server.endpoint();
     let channel = server.connect().await;
     let layer = bound_to(["inventory:50053"]);
@@ -349,8 +350,8 @@ async fn no_kind_of_call_goes_to_elsewhere() {
     ] {
         for kind in Kind::ALL {
             let case = format!("{known}, {kind:?}");
-            let answer = context.clone().scope(call(kind, service.clone(), &[])).await;
-            assert_refused(answer, NOT_ALLOWED, &probe, &case);
+            let response = context.clone().scope(call(kind, service.clone(), &[])).await;
+            assert_refused(response, NOT_ALLOWED, &probe, &case);
         }
     }
 }
@@ -388,7 +389,7 @@ fn of_context(metadata: &http::HeaderMap) -> Vec<&str> {
 #[tokio::test]
 async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let endpoint = server.endpoint();
     let channel = server.connect().await;
     let outside = bound_to(["inventory:50053"]).allow_other_destinations();
@@ -431,7 +432,7 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
 #[tokio::test]
 async fn what_is_a_calls_own_goes_to_elsewhere() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let service = bound_to([]).allow_other_destinations().wrap(server.connect().await);
     let own = [
         ("x-request-id", "r-2"),

@@ -42,7 +42,7 @@ async fn call(server: &TestServer, fields: &str, body: &str) -> String {
 async fn start(probe: &Probe) -> (TestServer, TestServer) {
     let inside =
         ServerLayer::new(ForwardedContext::trust_private_network()).policy(optional([raw::METHOD]));
-    let upstream = probe.behind(inside).await;
+    let upstream = probe.serve_with(inside).await;
     let routes = Gateway::builder().route(SERVICE_NAME, upstream.connect().await).build().unwrap();
     let routes = routes.into_routes();
     let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
@@ -88,8 +88,8 @@ async fn trailers_for_one_connection_go_no_further() {
         ["connection: x", "keep-alive: x", "upgrade: x", "te: gzip", "x-user-id: admin", "x-sum: 1"]
     {
         let body = format!("\r\n5\r\n\0\0\0\0\0\r\n0\r\n{trailer}\r\n\r\n");
-        let answer = call(&gateway, "transfer-encoding: chunked", &body);
-        let head = timeout(Duration::from_secs(10), answer).await.expect(trailer);
+        let response = call(&gateway, "transfer-encoding: chunked", &body);
+        let head = timeout(Duration::from_secs(10), response).await.expect(trailer);
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{trailer}: {head}");
         assert_eq!(probe.take_one().user.expect(trailer).id(), "alice", "{trailer}");
     }
@@ -104,8 +104,8 @@ async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
     let request = with(&[("authorization", &bearer)], ReceiverStream::new(items));
     send.send(Item::default()).await.unwrap();
     let mut client = OrderServiceClient::new(gateway.connect().await);
-    let mut answers = client.check_items(request).await.unwrap().into_inner();
-    answers.message().await.unwrap().unwrap();
+    let mut responses = client.check_items(request).await.unwrap().into_inner();
+    responses.message().await.unwrap().unwrap();
     probe.take_one();
 
     for (count, relayed) in [(1, true), (2, false), (6, false), (40, false)] {
@@ -115,6 +115,6 @@ async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
         assert_eq!(probe.take_all().len(), usize::from(relayed), "{count}");
 
         send.send(Item::default()).await.unwrap();
-        answers.message().await.unwrap().expect("the other call");
+        responses.message().await.unwrap().expect("the other call");
     }
 }

@@ -48,7 +48,6 @@ mod deadlines;
 mod destinations;
 
 mod gateway;
-mod hostile_issuer;
 mod http1;
 mod identity_metadata;
 mod isolation;
@@ -63,7 +62,6 @@ mod propagated_fields;
 mod propagation;
 mod real_issuers;
 mod revocation;
-mod rotation_under_load;
 mod server_interceptor;
 mod server_layer;
 mod shop;

@@ -104,8 +104,8 @@ async fn is_served(user: &str, gateway: &TestServer) -> bool {
     let bearer = bearer(user);
     let channel = gateway.connect().await;
     let fields = [("authorization", bearer.as_str())];
-    let answer = call(Kind::Unary, channel, &fields);
-    timeout(PATIENCE, answer).await.is_ok_and(|answer| answer.unwrap() == user)
+    let response = call(Kind::Unary, channel, &fields);
+    timeout(PATIENCE, response).await.is_ok_and(|response| response.unwrap() == user)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,7 +139,7 @@ async fn callers_who_left_hold_up_no_other_of_a_service_that_relays() {
     .await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
-    let relay = raw::serve_behind(edge, move |request: Request<Body>| {
+    let relay = raw::serve_with(edge, move |request: Request<Body>| {
         let channel = channel.clone();
         async move {
             let asked = raw::post(request.uri().path()).body(request.into_body()).unwrap();
@@ -162,8 +162,8 @@ async fn callers_who_break_off_many_calls_end_no_others() {
     let request = with(&[("authorization", &alice)], ReceiverStream::new(items));
     send.send(Item::default()).await.unwrap();
     let mut client = OrderServiceClient::new(gateway.connect().await);
-    let mut answers = client.check_items(request).await.unwrap().into_inner();
-    answers.message().await.unwrap().unwrap();
+    let mut responses = client.check_items(request).await.unwrap().into_inner();
+    responses.message().await.unwrap().unwrap();
 
     for round in 0..20 {
         let mut broken_off = Vec::new();
@@ -182,7 +182,7 @@ async fn callers_who_break_off_many_calls_end_no_others() {
         broken_off.iter().for_each(tokio::task::JoinHandle::abort);
 
         send.send(Item::default()).await.unwrap();
-        let answer = timeout(PATIENCE, answers.message()).await.unwrap();
-        assert!(answer.is_ok(), "round {round}: {answer:?}");
+        let response = timeout(PATIENCE, responses.message()).await.unwrap();
+        assert!(response.is_ok(), "round {round}: {response:?}");
     }
 }

@@ -51,7 +51,7 @@ fn id(user: Option<&UserContext>) -> Option<&str> {
 #[tokio::test]
 async fn the_handler_of_every_kind_of_call_runs_as_its_caller() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let bearer = bearer("alice");
 
@@ -70,7 +70,7 @@ async fn the_handler_of_every_kind_of_call_runs_as_its_caller() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_calls_of_many_users_never_mix() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let mut calls = JoinSet::new();
 
@@ -79,8 +79,8 @@ async fn concurrent_calls_of_many_users_never_mix() {
         calls.spawn(async move {
             let bearer = bearer(&user);
             for kind in Kind::ALL {
-                let answer = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
-                assert_eq!(answer.unwrap(), user, "{kind:?}");
+                let response = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
+                assert_eq!(response.unwrap(), user, "{kind:?}");
             }
         });
     }
@@ -100,7 +100,7 @@ async fn concurrent_calls_of_many_users_never_mix() {
 async fn only_the_methods_that_are_named_are_public() {
     for exempt in Kind::ALL {
         let probe = Probe::default();
-        let server = probe.behind(edge().policy(public([exempt.path()]))).await;
+        let server = probe.serve_with(edge().policy(public([exempt.path()]))).await;
         let channel = server.connect().await;
 
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != exempt) {
@@ -115,13 +115,13 @@ async fn only_the_methods_that_are_named_are_public() {
 #[tokio::test]
 async fn a_bad_credential_is_refused_where_authentication_is_optional_too() {
     let probe = Probe::default();
-    let server = probe.behind(edge().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(edge().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for kind in Kind::ALL {
-        let answer = call(kind, channel.clone(), &[("authorization", "Bearer x.y.z")]).await;
+        let response = call(kind, channel.clone(), &[("authorization", "Bearer x.y.z")]).await;
         let expected = (Code::Unauthenticated, "TOKEN_INVALID");
-        assert_refused(answer, expected, &probe, &format!("{kind:?}"));
+        assert_refused(response, expected, &probe, &format!("{kind:?}"));
     }
 }
 
@@ -157,8 +157,8 @@ async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
     }
 
     for kind in Kind::ALL {
-        let answer = call(kind, channel.clone(), &[]).await;
-        assert_refused(answer, MISSING, &probe, &format!("{kind:?}"));
+        let response = call(kind, channel.clone(), &[]).await;
+        assert_refused(response, MISSING, &probe, &format!("{kind:?}"));
     }
 }
 
@@ -173,9 +173,9 @@ async fn services(channel: Channel, version: &str) -> Vec<String> {
     let codec = ProstCodec::<_, ServerReflectionResponse>::default();
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.unwrap();
-    let answer = client.streaming(request, path.parse().unwrap(), codec).await;
-    let answer = answer.unwrap().into_inner().message().await.unwrap().unwrap();
-    match answer.message_response {
+    let response = client.streaming(request, path.parse().unwrap(), codec).await;
+    let response = response.unwrap().into_inner().message().await.unwrap().unwrap();
+    match response.message_response {
         Some(MessageResponse::ListServicesResponse(list)) => {
             list.service.into_iter().map(|service| service.name).collect()
         }
@@ -237,9 +237,9 @@ async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
             if let Some(bearer) = authorization {
                 request = request.header("authorization", bearer);
             }
-            let answer = raw::send(channel.clone(), request.body(Body::empty()).unwrap()).await;
-            let status = answer.status();
-            assert_eq!(status.code(), Code::Unimplemented, "{case}: {answer:?}");
+            let response = raw::send(channel.clone(), request.body(Body::empty()).unwrap()).await;
+            let status = response.status();
+            assert_eq!(status.code(), Code::Unimplemented, "{case}: {response:?}");
             assert_eq!(reason(&status), "METHOD_PATH_INVALID", "{case}");
             assert_eq!(*calls.lock().unwrap(), 0, "{case}");
         }
@@ -253,7 +253,7 @@ async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
 #[tokio::test]
 async fn a_rejection_says_why_in_code_reason_and_challenge() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let token = |changes: Value| token::key().token(&token::claims_with(changes));
     let bearer = |token: String| format!("Bearer {token}");
@@ -279,10 +279,10 @@ async fn a_rejection_says_why_in_code_reason_and_challenge() {
         let fields: Vec<_> = values.into_iter().map(|value| ("authorization", value)).collect();
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let answer = call(kind, channel.clone(), &fields).await;
-            let told = answer.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
+            let response = call(kind, channel.clone(), &fields).await;
+            let told = response.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
             assert_eq!(told.expect(&case), challenge, "{case}");
-            assert_refused(answer, (Code::Unauthenticated, reason), &probe, &case);
+            assert_refused(response, (Code::Unauthenticated, reason), &probe, &case);
         }
     }
 }
@@ -385,9 +385,9 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
     let log = Log::start("tonic_passport=trace");
     let probe = Probe::default();
     let verifier = token::verifier().max_token_size(1024);
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let internal = ServerLayer::new(ForwardedContext::trust_private_network());
-    let internal = probe.behind(internal).await;
+    let internal = probe.serve_with(internal).await;
     let (edge, internal) = (server.connect().await, internal.connect().await);
 
     let token = |changes: Value| token::key().token(&token::claims_with(changes));
@@ -480,12 +480,12 @@ async fn a_response_is_polled_and_dropped_as_its_caller() {
     let around = UserContext::builder("alice").build().unwrap();
     around
         .scope(async {
-            let mut answer = layer.layer(handler).oneshot(request).await.unwrap();
+            let mut response = layer.layer(handler).oneshot(request).await.unwrap();
             let frame = std::future::poll_fn(|cx| {
-                Poll::Ready(http_body::Body::poll_frame(Pin::new(answer.body_mut()), cx))
+                Poll::Ready(http_body::Body::poll_frame(Pin::new(response.body_mut()), cx))
             });
             assert!(frame.await.is_pending());
-            drop(answer);
+            drop(response);
             assert_eq!(id(UserContext::current().as_ref()), Some("alice"));
         })
         .await;

@@ -102,8 +102,8 @@ async fn call(kind: Kind, channel: &Channel, fields: Fields<'_>) -> Result<Order
         }
         Kind::Bidirectional => {
             let items = tokio_stream::iter(tea().items);
-            let mut answers = client.check_items(with(fields, items)).await?.into_inner();
-            let user = answers.message().await?.expect("an answer").checked_for;
+            let mut responses = client.check_items(with(fields, items)).await?.into_inner();
+            let user = responses.message().await?.expect("an response").checked_for;
             Order { created_by: user.clone(), reserved_by: user, ..Order::default() }
         }
     };

@@ -115,7 +115,7 @@ async fn each_request_tells_how_it_was_answered_and_why() {
     revocations.revoke_subject(issuer.name(), "carol", std::time::SystemTime::now());
     let verifier = issuer.verifier().revocation(revocations);
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let channel = server.connect().await;
 
     let accepted = |cache_hit| {
@@ -196,7 +196,7 @@ async fn requests_that_need_no_caller_are_told_apart() {
     let anonymous = layer().policy(optional([METHOD]));
     let public = layer().policy(public([METHOD]));
     for (layer, outcome) in [(anonymous, "anonymous"), (public, "public")] {
-        let server = Probe::default().behind(layer).await;
+        let server = Probe::default().serve_with(layer).await;
         call(Kind::Unary, server.connect().await, &[]).await.unwrap();
         assert_eq!(log.take(), fields([("method", METHOD), ("outcome", outcome)]));
     }
@@ -210,7 +210,7 @@ async fn an_e_mail_address_is_recorded_when_asked_for() {
     for (layer, recorded) in
         [(layer.clone(), None), (layer.record_email(), Some("alice@example.com"))]
     {
-        let server = Probe::default().behind(layer).await;
+        let server = Probe::default().serve_with(layer).await;
         call(Kind::Unary, server.connect().await, &context).await.unwrap();
         let fields = log.take();
         assert_eq!(fields["user.id"], "alice");
@@ -238,8 +238,9 @@ fn metrics<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> 
 async fn requests_and_verifications_are_counted_and_timed() {
     let metrics_of = Metrics::start();
     let issuer = TestIssuer::new("https://id.example.com");
-    let server =
-        Probe::default().behind(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
+    let server = Probe::default()
+        .serve_with(ServerLayer::new(JwtAuthenticator::new(issuer.verifier())))
+        .await;
     let channel = server.connect().await;
     let good = format!("Bearer {}", issuer.token("alice").sign());
     let foreign = TestIssuer::new("https://evil.example.com").token("alice").sign();

@@ -47,7 +47,7 @@ const DEFAULT_MARGIN: Duration = Duration::from_millis(5);
 
 /// What services have around them and their clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Doors {
+enum Middleware {
     Layers,
     Interceptors,
 }
@@ -83,7 +83,7 @@ type Outgoing = BoxCloneSyncService<HttpRequest<Body>, HttpResponse<Body>, tonic
 #[derive(Clone)]
 struct Relay {
     name: &'static str,
-    doors: Doors,
+    middleware: Middleware,
     arrivals: Arrivals,
     next: Option<OrderServiceClient<Outgoing>>,
 }
@@ -104,9 +104,9 @@ impl Relay {
             self.arrivals.record(self.name, metadata.into_headers(), context.clone());
             f(message, self.next.clone()).await.map(Response::new)
         };
-        match self.doors {
-            Doors::Layers => work.await,
-            Doors::Interceptors => context.clone().scope(work).await,
+        match self.middleware {
+            Middleware::Layers => work.await,
+            Middleware::Interceptors => context.clone().scope(work).await,
         }
     }
 }
@@ -117,7 +117,7 @@ fn order() -> Order {
     Order { created_by, ..Order::default() }
 }
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl OrderService for Relay {
@@ -138,14 +138,14 @@ impl OrderService for Relay {
         Err(Status::unimplemented("nobody asks"))
     }
 
-    type ListOrdersStream = Answers<Order>;
+    type ListOrdersStream = ResponseStream<Order>;
 
     async fn list_orders(
         &self,
         request: Request<ListOrdersRequest>,
-    ) -> Result<Response<Answers<Order>>, Status> {
+    ) -> Result<Response<ResponseStream<Order>>, Status> {
         let relayed = self.handle(request, |message, next| async move {
-            let orders: Answers<Order> = match next {
+            let orders: ResponseStream<Order> = match next {
                 Some(mut next) => Box::pin(next.list_orders(message).await?.into_inner()),
                 None => Box::pin(tokio_stream::iter([Ok(order()), Ok(order())])),
             };
@@ -172,14 +172,14 @@ impl OrderService for Relay {
         relayed.await
     }
 
-    type CheckItemsStream = Answers<ItemAvailability>;
+    type CheckItemsStream = ResponseStream<ItemAvailability>;
 
     async fn check_items(
         &self,
         request: Request<Streaming<Item>>,
-    ) -> Result<Response<Answers<ItemAvailability>>, Status> {
+    ) -> Result<Response<ResponseStream<ItemAvailability>>, Status> {
         let relayed = self.handle(request, |items, next| async move {
-            let answers: Answers<ItemAvailability> = if let Some(mut next) = next {
+            let responses: ResponseStream<ItemAvailability> = if let Some(mut next) = next {
                 let items = items.map_while(Result::ok);
                 Box::pin(next.check_items(items).await?.into_inner())
             } else {
@@ -189,7 +189,7 @@ impl OrderService for Relay {
                     Ok(ItemAvailability { sku, available: true, checked_for })
                 }))
             };
-            Ok(answers)
+            Ok(responses)
         });
         relayed.await
     }
@@ -203,14 +203,15 @@ struct Hops {
 }
 
 impl Hops {
-    async fn start(doors: Doors, margin: Duration) -> Self {
+    async fn start(middleware: Middleware, margin: Duration) -> Self {
         let arrivals = Arrivals::default();
         let mut servers = Vec::new();
         let mut next = None;
         for name in ["user", "inventory", "order"] {
-            let service = Relay { name, doors, arrivals: arrivals.clone(), next };
+            let service = Relay { name, middleware, arrivals: arrivals.clone(), next };
             let server = serve(service).await;
-            next = Some(OrderServiceClient::new(outgoing(doors, margin, server.connect().await)));
+            next =
+                Some(OrderServiceClient::new(outgoing(middleware, margin, server.connect().await)));
             servers.push(server);
         }
 
@@ -240,11 +241,11 @@ impl Hops {
 
 async fn serve(service: Relay) -> TestServer {
     let trust = ForwardedContext::trust_private_network();
-    TestServer::start(|incoming| match service.doors {
-        Doors::Layers => Server::builder()
+    TestServer::start(|incoming| match service.middleware {
+        Middleware::Layers => Server::builder()
             .add_service(ServerLayer::new(trust).wrap(OrderServiceServer::new(service)))
             .serve_with_incoming(incoming),
-        Doors::Interceptors => {
+        Middleware::Interceptors => {
             let interceptor = ServerInterceptor::new(trust);
             let service = OrderServiceServer::with_interceptor(service, interceptor);
             Server::builder().add_service(service).serve_with_incoming(incoming)
@@ -253,16 +254,16 @@ async fn serve(service: Relay) -> TestServer {
     .await
 }
 
-fn outgoing(doors: Doors, margin: Duration, channel: Channel) -> Outgoing {
-    match doors {
-        Doors::Layers => {
+fn outgoing(middleware: Middleware, margin: Duration, channel: Channel) -> Outgoing {
+    match middleware {
+        Middleware::Layers => {
             let layered = ClientLayer::new().deadline_margin(margin).layer(channel);
-            Outgoing::new(layered.map_response(|answer| answer.map(Body::new)))
+            Outgoing::new(layered.map_response(|response| response.map(Body::new)))
         }
-        Doors::Interceptors => {
+        Middleware::Interceptors => {
             let interceptor = ClientInterceptor::new().deadline_margin(margin);
             let intercepted = InterceptedService::new(channel, interceptor);
-            Outgoing::new(intercepted.map_response(|answer| answer.map(Body::new)))
+            Outgoing::new(intercepted.map_response(|response| response.map(Body::new)))
         }
     }
 }
@@ -287,21 +288,21 @@ fn deadline(arrival: &Arrival) -> Instant {
 
 /// Calls in all four kinds, with an id of the client's own and without, and shows what arrived.
 async fn each_call(
-    doors: Doors,
+    middleware: Middleware,
     margin: Duration,
     token: &str,
     examine: impl Fn(Option<&str>, Vec<Arrival>, &str),
 ) {
-    let hops = Hops::start(doors, margin).await;
+    let hops = Hops::start(middleware, margin).await;
     let bearer = format!("Bearer {token}");
     for kind in Kind::ALL {
         for id in [Some("r-1/of:the_client"), None] {
-            let case = format!("{doors:?}, {kind:?}, {id:?}");
+            let case = format!("{middleware:?}, {kind:?}, {id:?}");
             let mut fields = vec![("authorization", &*bearer), ("grpc-timeout", "10S")];
             fields.extend(TRACE);
             fields.extend(id.map(|id| ("x-request-id", id)));
-            let answer = call(kind, hops.channel.clone(), &fields).await;
-            assert_eq!(answer.expect(&case), "alice", "{case}");
+            let response = call(kind, hops.channel.clone(), &fields).await;
+            assert_eq!(response.expect(&case), "alice", "{case}");
 
             let arrivals = hops.arrivals.take();
             let names: Vec<_> = arrivals.iter().map(|arrival| arrival.hop).collect();
@@ -314,7 +315,7 @@ async fn each_call(
 #[tokio::test]
 async fn user_request_id_and_trace_are_the_same_at_each_hop() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
         let examine = |given: Option<&str>, arrivals: Vec<Arrival>, case: &str| {
             let id = arrivals[0].context.request_id().cloned().expect(case);
             match given {
@@ -342,7 +343,7 @@ async fn user_request_id_and_trace_are_the_same_at_each_hop() {
                 }
             }
         };
-        each_call(doors, DEFAULT_MARGIN, &token, examine).await;
+        each_call(middleware, DEFAULT_MARGIN, &token, examine).await;
     }
 }
 
@@ -356,7 +357,7 @@ async fn ids_that_are_made_are_made_once_for_each_request() {
             ids.lock().unwrap().push(arrivals[0].metadata["x-request-id"].clone());
         }
     };
-    each_call(Doors::Layers, DEFAULT_MARGIN, &token, examine).await;
+    each_call(Middleware::Layers, DEFAULT_MARGIN, &token, examine).await;
     let mut ids = ids.into_inner().unwrap();
     ids.sort_unstable();
     ids.dedup();
@@ -366,8 +367,8 @@ async fn ids_that_are_made_are_made_once_for_each_request() {
 #[tokio::test]
 async fn each_hop_has_an_earlier_deadline_than_the_one_before() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
-        each_call(doors, MARGIN, &token, |_, arrivals, case| {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
+        each_call(middleware, MARGIN, &token, |_, arrivals, case| {
             assert_eq!(timeout(&arrivals[0]), TIMEOUT, "{case}");
             assert!(deadline(&arrivals[0]) <= Instant::now() + TIMEOUT, "{case}");
             for pair in arrivals.windows(2) {
@@ -384,9 +385,9 @@ async fn each_hop_has_an_earlier_deadline_than_the_one_before() {
 #[tokio::test]
 async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
         for margin in [DEFAULT_MARGIN, MARGIN] {
-            each_call(doors, margin, &token, |_, arrivals, case| {
+            each_call(middleware, margin, &token, |_, arrivals, case| {
                 for pair in arrivals.windows(2) {
                     let (near, far) = (timeout(&pair[0]), timeout(&pair[1]));
                     let way = format!("from {} to {}", pair[0].hop, pair[1].hop);
@@ -401,8 +402,8 @@ async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least(
 #[tokio::test]
 async fn the_token_is_at_no_hop_nor_any_part_of_it() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
-        each_call(doors, DEFAULT_MARGIN, &token, |_, arrivals, case| {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
+        each_call(middleware, DEFAULT_MARGIN, &token, |_, arrivals, case| {
             for Arrival { hop, metadata, context, .. } in arrivals {
                 assert!(!metadata.contains_key("authorization"), "{case}, {hop}");
                 for part in token.split('.') {

@@ -110,7 +110,7 @@ impl Served {
 
     pub async fn start_behind(door: Door, layer: ServerLayer<Box<dyn Authenticator>>) -> Self {
         let probe = Probe::default();
-        let server = probe.behind(layer).await;
+        let server = probe.serve_with(layer).await;
         Self { door, probe, channel: server.connect().await, server }
     }
 

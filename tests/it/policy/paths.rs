@@ -84,7 +84,7 @@ async fn no_rule_is_asked_about_a_path_that_is_none() -> Result<(), PolicyError>
             counter.fetch_add(1, Ordering::Relaxed);
             async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() }
         };
-        let server = raw::serve_behind(layer, handler).await;
+        let server = raw::serve_with(layer, handler).await;
         let channel = server.connect().await;
 
         let bearer = format!("Bearer {}", token::good("alice"));
@@ -136,7 +136,7 @@ async fn a_name_in_another_case_is_another_method() -> Result<(), PolicyError> {
     let policy = Policy::builder().descriptor_set(set).build()?;
     let layer = Door::Edge.layer().policy(policy.clone());
     let handler = |_| async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() };
-    let server = raw::serve_behind(layer, handler).await;
+    let server = raw::serve_with(layer, handler).await;
     let channel = server.connect().await;
     let spellings = [
         "/shop.v1.OrderService/createorder",

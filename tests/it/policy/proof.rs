@@ -101,7 +101,7 @@ async fn there_is_proof_of_a_caller_whom_a_policy_has_let_in() {
             ),
         ];
         for (case, layer, caller, expected) in cases {
-            let server = raw::serve_behind(layer, prove).await;
+            let server = raw::serve_with(layer, prove).await;
             assert_proof(&server, door, caller, expected, &format!("{case}, {door:?}")).await;
         }
     }
@@ -176,7 +176,7 @@ async fn what_was_put_into_the_extensions_is_no_proof() {
     ];
     for (case, put) in cases {
         let layer = Door::Inside.layer().policy(policy(Rule::authenticated()));
-        let server = raw::serve_behind(layer, move |asked| async move {
+        let server = raw::serve_with(layer, move |asked| async move {
             let answer = Authorized::from_request(&put(asked));
             let status = answer.map_or_else(Status::from, |user| Status::ok(user.id()));
             status.into_http()
@@ -207,7 +207,7 @@ async fn there_is_proof_behind_a_layer_that_takes_the_call_to_another_task() {
     let layer = Door::Inside.layer().policy(policy(Rule::authenticated()));
     let handler = tower::service_fn(|asked| async { Ok::<_, BoxError>(prove(asked).await) });
     let handler = Buffer::new(ScopeLayer::new().layer(handler), 1);
-    let server = raw::serve_behind(layer, move |asked| {
+    let server = raw::serve_with(layer, move |asked| {
         let answer: Pin<Box<dyn Future<Output = Result<_, BoxError>> + Send>> =
             Box::pin(handler.clone().oneshot(asked));
         async { answer.await.unwrap() }
@@ -222,7 +222,7 @@ async fn a_user_who_was_put_into_an_anonymous_request_is_no_proof() {
     for rule in [Rule::public(), Rule::optional()] {
         let case = rule.to_string();
         let layer = Door::Inside.layer().policy(policy(rule));
-        let server = raw::serve_behind(layer, |mut asked| {
+        let server = raw::serve_with(layer, |mut asked| {
             asked.extensions_mut().insert(UserContext::builder("mallory").build().unwrap());
             prove(asked)
         })

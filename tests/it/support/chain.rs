@@ -21,52 +21,55 @@ use super::server::TestServer;
 use super::{raw, token};
 
 /// A way to a service.
-pub type Door = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
+pub type BoxedClient = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
 
-/// What stands at the doors of the services.
+/// What stands at the middleware of the services.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Doors {
+pub enum Middleware {
     Layers,
     Interceptors,
 }
 
-impl Doors {
+impl Middleware {
     pub const ALL: [Self; 2] = [Self::Layers, Self::Interceptors];
 }
 
 /// What is particular about a service.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Station<'a> {
-    /// The fields that it lists.
-    pub lists: &'a [PropagatedField],
+pub struct ServiceConfig<'a> {
+    /// The fields that it propagated.
+    pub propagated: &'a [PropagatedField],
     /// The metadata that its own calls have to begin with.
-    pub brings: &'a [(&'a str, &'a str)],
+    pub own_metadata: &'a [(&'a str, &'a str)],
 }
 
-impl<'a> Station<'a> {
-    pub fn listing(lists: &'a [PropagatedField]) -> Self {
-        Self { lists, brings: &[] }
+impl<'a> ServiceConfig<'a> {
+    pub fn propagating(propagated: &'a [PropagatedField]) -> Self {
+        Self { propagated, own_metadata: &[] }
     }
 }
 
 pub struct Chain {
-    entrance: Channel,
+    edge: Channel,
     services: [Service; 3],
     _servers: [TestServer; 3],
 }
 
 impl Chain {
-    pub async fn start(doors: Doors, [edge, second, third]: [Station<'_>; 3]) -> Self {
+    pub async fn start(
+        middleware: Middleware,
+        [edge, second, third]: [ServiceConfig<'_>; 3],
+    ) -> Self {
         let bearer = Box::new(JwtAuthenticator::new(token::verifier()));
         let forwarded = || Box::new(ForwardedContext::trust_private_network());
-        let third_service = Service::new(doors, None, third);
-        let third = third_service.serve(forwarded(), third.lists).await;
-        let second_service = Service::new(doors, Some(third.connect().await), second);
-        let second = second_service.serve(forwarded(), second.lists).await;
-        let edge_service = Service::new(doors, Some(second.connect().await), edge);
-        let edge = edge_service.serve(bearer, edge.lists).await;
+        let third_service = Service::new(middleware, None, third);
+        let third = third_service.serve(forwarded(), third.propagated).await;
+        let second_service = Service::new(middleware, Some(third.connect().await), second);
+        let second = second_service.serve(forwarded(), second.propagated).await;
+        let edge_service = Service::new(middleware, Some(second.connect().await), edge);
+        let edge = edge_service.serve(bearer, edge.propagated).await;
         Self {
-            entrance: edge.connect().await,
+            edge: edge.connect().await,
             services: [edge_service, second_service, third_service],
             _servers: [edge, second, third],
         }
@@ -79,7 +82,7 @@ impl Chain {
         let request = raw::post(raw::METHOD).header("authorization", bearer);
         let mut request = request.body(Body::empty()).unwrap();
         request.headers_mut().extend(with(fields, ()).into_parts().0.into_headers());
-        let status = raw::send(self.entrance.clone(), request).await.status();
+        let status = raw::send(self.edge.clone(), request).await.status();
         assert_eq!(status.code(), Code::Ok, "{case}: {status:?}");
         self.services.each_ref().map(|service| {
             let mut seen = std::mem::take(&mut *service.seen.lock().unwrap());
@@ -100,45 +103,46 @@ pub fn values<'a>(fields: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 /// The handler of a service.
 #[derive(Clone)]
 struct Service {
-    doors: Doors,
+    middleware: Middleware,
     seen: Arc<Mutex<Vec<HeaderMap>>>,
-    next: Option<Door>,
-    brings: HeaderMap,
+    next: Option<BoxedClient>,
+    own_metadata: HeaderMap,
 }
 
 impl Service {
-    fn new(doors: Doors, next: Option<Channel>, station: Station<'_>) -> Self {
-        let next = next.map(|channel| match doors {
-            Doors::Layers => {
+    fn new(middleware: Middleware, next: Option<Channel>, config: ServiceConfig<'_>) -> Self {
+        let next = next.map(|channel| match middleware {
+            Middleware::Layers => {
                 let service = ClientLayer::new().wrap(channel);
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
-            Doors::Interceptors => {
+            Middleware::Interceptors => {
                 let service = InterceptedService::new(channel, ClientInterceptor::new());
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
         });
-        let brings = with(station.brings, ()).into_parts().0.into_headers();
-        Self { doors, seen: Arc::default(), next, brings }
+        let own_metadata = with(config.own_metadata, ()).into_parts().0.into_headers();
+        Self { middleware, seen: Arc::default(), next, own_metadata }
     }
 
     async fn serve(
         &self,
         authenticator: Box<dyn Authenticator>,
-        lists: &[PropagatedField],
+        propagated: &[PropagatedField],
     ) -> TestServer {
-        let (doors, service, lists) = (self.doors, self.clone(), lists.to_vec());
-        let routes = raw::routes(move |request| service.clone().answer(request));
-        match doors {
-            Doors::Layers => {
-                let layer = ServerLayer::new(authenticator).propagate(lists);
+        let (middleware, service, propagated) =
+            (self.middleware, self.clone(), propagated.to_vec());
+        let routes = raw::routes(move |request| service.clone().response(request));
+        match middleware {
+            Middleware::Layers => {
+                let layer = ServerLayer::new(authenticator).propagate(propagated);
                 TestServer::start(|incoming| {
                     Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
                 })
                 .await
             }
-            Doors::Interceptors => {
-                let interceptor = ServerInterceptor::new(authenticator).propagate(lists);
+            Middleware::Interceptors => {
+                let interceptor = ServerInterceptor::new(authenticator).propagate(propagated);
                 let layer = InterceptorLayer::new(interceptor);
                 TestServer::start(|incoming| {
                     Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
@@ -148,7 +152,7 @@ impl Service {
         }
     }
 
-    async fn answer(self, request: Request<Body>) -> Response<Body> {
+    async fn response(self, request: Request<Body>) -> Response<Body> {
         let (parts, _) = request.into_parts();
         tracing::info!("called");
         self.seen.lock().unwrap().push(parts.headers);
@@ -156,15 +160,15 @@ impl Service {
             return Status::new(Code::Ok, "").into_http();
         };
         let mut request = raw::post(raw::METHOD).body(Body::empty()).unwrap();
-        request.headers_mut().extend(self.brings);
+        request.headers_mut().extend(self.own_metadata);
         let calling = raw::send(next, request);
-        let answer = match self.doors {
-            Doors::Layers => calling.await,
+        let response = match self.middleware {
+            Middleware::Layers => calling.await,
             // Behind an interceptor, a handler opens the scope itself.
-            Doors::Interceptors => {
+            Middleware::Interceptors => {
                 parts.extensions.get::<CallContext>().cloned().unwrap().scope(calling).await
             }
         };
-        answer.status().into_http()
+        response.status().into_http()
     }
 }

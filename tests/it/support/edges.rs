@@ -20,7 +20,7 @@ pub struct Edges {
 impl Edges {
     pub async fn start(verifier: Verifier) -> Self {
         let probe = Probe::default();
-        let edge = |verifier| probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier)));
+        let edge = |verifier| probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier)));
         let warm = edge(verifier.clone()).await;
         let cold = edge(verifier.clone().max_cached_tokens(0)).await;
         let channels = [warm.connect().await, cold.connect().await];

@@ -86,7 +86,7 @@ type AvailabilityStream = Pin<Box<dyn Stream<Item = Result<ItemAvailability, Sta
 
 impl Probe {
     /// A server of this service as it is: it shows what was on the wire.
-    pub async fn bare(&self) -> TestServer {
+    pub async fn serve(&self) -> TestServer {
         let service = OrderServiceServer::new(self.clone());
         TestServer::start(|incoming| {
             Server::builder().add_service(service).serve_with_incoming(incoming)
@@ -95,7 +95,7 @@ impl Probe {
     }
 
     /// A server of this service behind a layer.
-    pub async fn behind<A: Authenticator>(&self, layer: ServerLayer<A>) -> TestServer {
+    pub async fn serve_with<A: Authenticator>(&self, layer: ServerLayer<A>) -> TestServer {
         let service = OrderServiceServer::new(self.clone());
         TestServer::start(|incoming| {
             Server::builder().layer(layer).add_service(service).serve_with_incoming(incoming)
@@ -146,7 +146,7 @@ impl Probe {
 }
 
 /// The answer of every method: the id of the user of the running task.
-fn answer() -> Order {
+fn response() -> Order {
     let created_by = UserContext::current().map_or_else(String::new, |user| user.id().to_owned());
     Order { created_by, ..Order::default() }
 }
@@ -158,7 +158,7 @@ impl OrderService for Probe {
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<Order>, Status> {
         self.record(&request);
-        Ok(Response::new(answer()))
+        Ok(Response::new(response()))
     }
 
     async fn get_order(
@@ -166,7 +166,7 @@ impl OrderService for Probe {
         request: Request<GetOrderRequest>,
     ) -> Result<Response<Order>, Status> {
         self.record(&request);
-        Ok(Response::new(answer()))
+        Ok(Response::new(response()))
     }
 
     type ListOrdersStream = OrderStream;
@@ -177,7 +177,7 @@ impl OrderService for Probe {
         request: Request<ListOrdersRequest>,
     ) -> Result<Response<OrderStream>, Status> {
         self.record(&request);
-        let orders = tokio_stream::iter([(), ()]).map(|()| Ok(answer()));
+        let orders = tokio_stream::iter([(), ()]).map(|()| Ok(response()));
         Ok(Response::new(Box::pin(orders)))
     }
 
@@ -187,7 +187,7 @@ impl OrderService for Probe {
     ) -> Result<Response<ImportOrdersResponse>, Status> {
         self.record(&request);
         let messages = self.drain(&mut request.into_inner()).await?;
-        Ok(Response::new(ImportOrdersResponse { orders: vec![answer(); messages] }))
+        Ok(Response::new(ImportOrdersResponse { orders: vec![response(); messages] }))
     }
 
     type CheckItemsStream = AvailabilityStream;
@@ -201,7 +201,7 @@ impl OrderService for Probe {
             item.map(|item| ItemAvailability {
                 sku: item.sku,
                 available: true,
-                checked_for: answer().created_by,
+                checked_for: response().created_by,
             })
         });
         Ok(Response::new(Box::pin(items)))

@@ -30,14 +30,14 @@ pub const METHOD: &str = "/shop.v1.OrderService/CreateOrder";
 
 /// An answer to its last byte.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Answer {
+pub struct WireResponse {
     pub http: StatusCode,
     pub headers: HeaderMap,
     pub data: Bytes,
     pub trailers: HeaderMap,
 }
 
-impl Answer {
+impl WireResponse {
     /// The status in the trailers, or in the headers of an answer without a body.
     pub fn status(&self) -> Status {
         let here = self.headers.contains_key("grpc-status");
@@ -87,7 +87,7 @@ pub fn stream(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> Body
 }
 
 /// Sends a request, and reads the answer to its end.
-pub async fn send<S, B>(service: S, request: Request<Body>) -> Answer
+pub async fn send<S, B>(service: S, request: Request<Body>) -> WireResponse
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Debug>,
     B: http_body::Body<Data = Bytes, Error: Debug>,
@@ -95,7 +95,7 @@ where
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap();
     let trailers = body.trailers().cloned().unwrap_or_default();
-    Answer { http: parts.status, headers: parts.headers, data: body.to_bytes(), trailers }
+    WireResponse { http: parts.status, headers: parts.headers, data: body.to_bytes(), trailers }
 }
 
 /// A service for every path.
@@ -105,8 +105,8 @@ where
     R: Future<Output = Response<Body>> + Send + 'static,
 {
     let service = tower::service_fn(move |request: Request<axum::body::Body>| {
-        let answer = handler(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await) }
+        let response = handler(request.map(Body::new));
+        async move { Ok::<_, Infallible>(response.await) }
     });
     Routes::from(AxumRouter::new().fallback_service(service))
 }
@@ -124,7 +124,7 @@ where
 }
 
 /// A server of such a service behind a layer.
-pub async fn serve_behind<A, F, R>(layer: ServerLayer<A>, handler: F) -> TestServer
+pub async fn serve_with<A, F, R>(layer: ServerLayer<A>, handler: F) -> TestServer
 where
     A: Authenticator,
     F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
@@ -137,7 +137,7 @@ where
 }
 
 /// An answer of a message for each item, and then the status OK.
-pub fn answer<S>(messages: S) -> Response<Body>
+pub fn response<S>(messages: S) -> Response<Body>
 where
     S: Stream<Item = ()> + Send + 'static,
 {
@@ -181,8 +181,8 @@ where
     let mut client = Grpc::new(channel);
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(kind.path());
-    let answer = client.streaming(request, path, ProstCodec::<(), ()>::default()).await?;
-    Ok(answer.into_inner())
+    let response = client.streaming(request, path, ProstCodec::<(), ()>::default()).await?;
+    Ok(response.into_inner())
 }
 
 /// As [`open`], and reads what comes back to its end: how many messages there were.

@@ -17,7 +17,7 @@ use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 /// A client without timers.
-pub type Patient = BoxCloneSyncService<Request<Body>, Response<Body>, legacy::Error>;
+pub type ClientWithoutTimeout = BoxCloneSyncService<Request<Body>, Response<Body>, legacy::Error>;
 
 /// A server that accepts connections until it is dropped.
 pub struct TestServer {
@@ -51,7 +51,7 @@ impl TestServer {
 
     /// A client that leaves it to the server to end its calls. A channel of tonic's has a timer of
     /// its own, and would give an answer of its own.
-    pub fn patient(&self) -> Patient {
+    pub fn client_without_timeout(&self) -> ClientWithoutTimeout {
         let authority = self.addr.to_string();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -64,7 +64,7 @@ impl TestServer {
             *request.uri_mut() = uri.path_and_query(request.uri().path()).build().unwrap();
             request
         });
-        Patient::new(client.map_response(|answer| answer.map(Body::new)))
+        ClientWithoutTimeout::new(client.map_response(|response| response.map(Body::new)))
     }
 }
 
@@ -75,13 +75,13 @@ impl Drop for TestServer {
 }
 
 /// A way to a server that can be cut, with all connections through it, and mended.
-pub struct Cable {
+pub struct TcpProxy {
     addr: SocketAddr,
     to: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Cable {
+impl TcpProxy {
     pub async fn to(server: &TestServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (addr, to) = (listener.local_addr().unwrap(), server.addr);
@@ -117,13 +117,13 @@ async fn relay(listener: TcpListener, to: SocketAddr) {
 }
 
 /// Accepts connections, and never says a word.
-pub struct Silent {
+pub struct UnresponsiveServer {
     addr: SocketAddr,
     peers: watch::Receiver<Vec<SocketAddr>>,
     task: JoinHandle<()>,
 }
 
-impl Silent {
+impl UnresponsiveServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -154,7 +154,7 @@ impl Silent {
     }
 }
 
-impl Drop for Silent {
+impl Drop for UnresponsiveServer {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -8,14 +8,14 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
 /// A way out of a service.
-pub type Door<E> = BoxCloneSyncService<Request<Body>, Response<Body>, E>;
+pub type BoxedClient<E> = BoxCloneSyncService<Request<Body>, Response<Body>, E>;
 
 /// The layer and the interceptor around the same channel.
 pub fn both<S>(
     channel: S,
     layer: &ClientLayer,
     interceptor: ClientInterceptor,
-) -> [(&'static str, Door<S::Error>); 2]
+) -> [(&'static str, BoxedClient<S::Error>); 2]
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError> + 'static,
@@ -24,7 +24,10 @@ where
     let layered = layer.layer(channel.clone());
     let intercepted = InterceptedService::new(channel, interceptor);
     [
-        ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
-        ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),
+        ("layer", BoxedClient::new(layered.map_response(|response| response.map(Body::new)))),
+        (
+            "interceptor",
+            BoxedClient::new(intercepted.map_response(|response| response.map(Body::new))),
+        ),
     ]
 }

@@ -1,0 +1,29 @@
+//! Tests that are slow by nature: floods, load, and waits for real timeouts.
+//!
+//! `cargo test` leaves them out (`test = false` in `Cargo.toml`). `cargo test --test slow` runs
+//! them, and CI does. Where a smaller size of the same property is fast, it is tested in `tests/it`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "these are tests"
+)]
+
+/// The parts of the sample shop.
+#[allow(dead_code, reason = "programs do more than these tests")]
+#[path = "../../examples/shop"]
+mod sample {
+    pub mod behind_gateway;
+    pub mod proto;
+    pub mod startup;
+}
+#[allow(dead_code, reason = "most of the helpers are for the tests in tests/it")]
+#[path = "../it/support/mod.rs"]
+mod support;
+
+mod hostile_issuer;
+mod isolation;
+mod random_tokens;
+mod rotation_under_load;
