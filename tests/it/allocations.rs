@@ -1,29 +1,29 @@
-//! What the layers allocate for a call, on top of what the call allocates without them.
+//! Allocations that the layers add to a call.
 
 use allocation_counter::measure;
 
 use crate::layers::{self, TRACED};
 
-/// How many allocations a call takes, once everything is there that is made once.
+/// Returns the number of allocations of a call, after warm-up.
 fn allocations(mut call: impl FnMut()) -> u64 {
     for _ in 0..8 {
         call();
     }
     let first = measure(&mut call).count_total;
     let second = measure(&mut call).count_total;
-    assert_eq!(first, second, "it is not the same each time");
+    assert_eq!(first, second, "the number of allocations differs from call to call");
     first
 }
 
-/// The service accepts a call on behalf of a user with four keys, and makes another for them.
+/// The service accepts a call on behalf of a user with four keys, and makes a call for that user.
 ///
-/// There should be six at most. Two more are those of the outgoing request's metadata: it has room for
-/// six fields, and the request's id is its seventh. docs/benchmarks.md has the list.
+/// The goal is six. Two more come from the outgoing request's metadata, which is allocated with room
+/// for six fields, and has the request id as its seventh. docs/benchmarks.md has the list.
 #[test]
 fn a_hop_takes_no_more_allocations_than_it_has_reasons_for() {
     let cases = [
         ("four keys and an id", &[][..], 8),
-        // The time that is left is written as text, and the fields of the trace are in a list.
+        // The remaining time is formatted as text, and the trace fields are kept in a list.
         ("a deadline and a trace besides", &TRACED, 10),
     ];
     for (case, besides, at_most) in cases {

@@ -1,4 +1,4 @@
-//! The context of a call is known wherever work is done for it, and nowhere else.
+//! The current `CallContext`: which tasks, threads and streams have it, and which do not.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -37,13 +37,13 @@ use crate::support::{assert_refused, forged, raw, reason};
 
 const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
 
-/// How long anything may take that must happen.
+/// Time limit for events that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A call of alice's, and one of nobody's, with the beginning of what is known of each.
+/// A call of alice's and an anonymous one: the start of their description, and their metadata.
 const CALLS: [(&str, &[(&str, &str)]); 2] = [
     ("alice, r-1, ", &[("x-user-id", "alice"), ("x-request-id", "r-1"), ("grpc-timeout", "1M")]),
-    ("nobody, r-2, ", &[("x-request-id", "r-2"), ("grpc-timeout", "1M")]),
+    ("anonymous, r-2, ", &[("x-request-id", "r-2"), ("grpc-timeout", "1M")]),
 ];
 
 fn user(id: &str) -> UserContext {
@@ -54,15 +54,15 @@ fn bob() -> UserContext {
     user("bob")
 }
 
-/// For whom, as part of what, and until when.
+/// Describes a context: user, request id, deadline.
 fn describe(context: &CallContext) -> String {
-    let user = context.user().map_or("nobody", UserContext::id);
+    let user = context.user().map_or("anonymous", UserContext::id);
     let id = context.request_id().map_or("no request", AsRef::as_ref);
     format!("{user}, {id}, {:?}", context.deadline().map(Deadline::instant))
 }
 
-/// What is known where this is called.
-fn here() -> String {
+/// Describes the current context.
+fn current() -> String {
     let context = CallContext::current();
     assert_eq!(context.user(), UserContext::current().as_ref());
     describe(&context)
@@ -72,8 +72,8 @@ fn internal() -> ServerLayer<ForwardedContext> {
     ServerLayer::new(ForwardedContext::trust_private_network())
 }
 
-/// A server that answers calls of anyone with what this function says.
-async fn answer_with<F, Fut>(response: F) -> TestServer
+/// Serves the results of a function. Accepts anonymous callers.
+async fn respond_with<F, Fut>(response: F) -> TestServer
 where
     F: Fn(CallContext) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<String, Status>> + Send + 'static,
@@ -88,32 +88,32 @@ where
 
 type Known = Pin<Box<dyn Future<Output = String> + Send>>;
 
-/// Somewhere in a program.
+/// A place in a program at which the current context is examined.
 struct Place {
     name: &'static str,
-    /// What is known there of a call.
-    known: fn(CallContext) -> CallContext,
-    /// Asks there.
+    /// The part of the call's context that is expected there.
+    expected: fn(CallContext) -> CallContext,
+    /// Describes the current context there.
     ask: Box<dyn Fn() -> Known + Send + Sync>,
 }
 
 fn place<F>(
     name: &'static str,
-    known: fn(CallContext) -> CallContext,
+    expected: fn(CallContext) -> CallContext,
     ask: impl Fn() -> F + Send + Sync + 'static,
 ) -> Arc<Place>
 where
     F: Future<Output = String> + Send + 'static,
 {
-    Arc::new(Place { name, known, ask: Box::new(move || Box::pin(ask())) })
+    Arc::new(Place { name, expected, ask: Box::new(move || Box::pin(ask())) })
 }
 
-/// All of it.
+/// The complete context.
 fn the_call(context: CallContext) -> CallContext {
     context
 }
 
-/// All of it, but for the user.
+/// The context with another user.
 fn of_bob(context: CallContext) -> CallContext {
     context.with_user(bob())
 }
@@ -122,7 +122,7 @@ fn nothing(_: CallContext) -> CallContext {
     CallContext::default()
 }
 
-/// Asks on a thread that has no runtime.
+/// Calls a function on a thread without a runtime.
 async fn on_a_thread(ask: impl FnOnce() -> String + Send + 'static) -> String {
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || tell.send(ask()).unwrap());
@@ -133,19 +133,19 @@ async fn first<T: 'static>(mut set: JoinSet<T>) -> T {
     set.join_next().await.unwrap().unwrap()
 }
 
-/// Where work is done by the handler itself, or given to somebody else.
+/// Work done by the handler itself, or passed to other tasks and threads.
 fn places() -> Vec<Arc<Place>> {
     vec![
-        place("the handler or stream itself", the_call, || async { here() }),
-        place("after others had their turn", the_call, || async {
+        place("the handler or stream itself", the_call, || async { current() }),
+        place("after a yield", the_call, || async {
             yield_now().await;
-            here()
+            current()
         }),
         place("beside other work", the_call, || async {
-            let (here, (), ()) = tokio::join!(
+            let (found, (), ()) = tokio::join!(
                 async {
                     yield_now().await;
-                    here()
+                    current()
                 },
                 bob().scope(async {
                     yield_now().await;
@@ -153,94 +153,99 @@ fn places() -> Vec<Arc<Place>> {
                 }),
                 yield_now()
             );
-            here
+            found
         }),
         place("a task of spawn", the_call, || async {
-            tonic_passport::spawn(async { here() }).await.unwrap()
+            tonic_passport::spawn(async { current() }).await.unwrap()
         }),
         place("a task of spawn, within another", the_call, || async {
-            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             tonic_passport::spawn(nested).await.unwrap()
         }),
         place("a set's task in a scope", the_call, || async {
             let mut set = JoinSet::new();
-            set.spawn(CallContext::current().scope(async { here() }));
+            set.spawn(CallContext::current().scope(async { current() }));
             first(set).await
         }),
         place("a task of spawn, within a set's task in a scope", the_call, || async {
-            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             let mut set = JoinSet::new();
             set.spawn(CallContext::current().scope(nested));
             first(set).await
         }),
         place("a thread, in a scope", the_call, || async {
             let context = CallContext::current();
-            on_a_thread(move || context.sync_scope(here)).await
+            on_a_thread(move || context.sync_scope(current)).await
         }),
         place("a thread that blocks, in a scope", the_call, || async {
             let context = CallContext::current();
-            spawn_blocking(move || context.sync_scope(here)).await.unwrap()
+            spawn_blocking(move || context.sync_scope(current)).await.unwrap()
         }),
         place("a detached task", CallContext::detached, || async {
-            tokio::spawn(CallContext::current().detached().scope(async { here() })).await.unwrap()
+            tokio::spawn(CallContext::current().detached().scope(async { current() }))
+                .await
+                .unwrap()
         }),
-        place("a scope of another user", of_bob, || bob().scope(async { here() })),
+        place("a scope of another user", of_bob, || bob().scope(async { current() })),
         place("a scope of another user, later", of_bob, || {
             bob().scope(async {
                 yield_now().await;
-                here()
+                current()
             })
         }),
         place("a task of spawn in a scope of another user", of_bob, || {
-            bob().scope(async { tonic_passport::spawn(async { here() }).await.unwrap() })
+            bob().scope(async { tonic_passport::spawn(async { current() }).await.unwrap() })
         }),
         place("a scope of another user, after one within", of_bob, || {
             bob().scope(async {
                 user("carol").scope(yield_now()).await;
-                here()
+                current()
             })
         }),
         place("a function in a scope of another user", of_bob, || async {
-            CallContext::current().with_user(bob()).sync_scope(here)
+            CallContext::current().with_user(bob()).sync_scope(current)
         }),
         place("after scopes of other users", the_call, || async {
-            let within = bob().scope(async { user("carol").scope(async { here() }).await });
+            let within = bob().scope(async { user("carol").scope(async { current() }).await });
             assert!(within.await.starts_with("carol, "));
-            here()
+            current()
         }),
         place("after a scope that ended with a panic", the_call, || async {
             let context = CallContext::current().with_user(bob());
             let panics = || context.sync_scope(|| -> () { resume_unwind(Box::new(())) });
             assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
-            here()
+            current()
         }),
-        place("a scope that is empty", nothing, || CallContext::default().scope(async { here() })),
+        place("a scope that is empty", nothing, || {
+            CallContext::default().scope(async { current() })
+        }),
         place("a task of tokio's spawn", nothing, || async {
-            tokio::spawn(async { here() }).await.unwrap()
+            tokio::spawn(async { current() }).await.unwrap()
         }),
         place("a task of spawn, within one of tokio's", nothing, || async {
-            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             tokio::spawn(nested).await.unwrap()
         }),
         place("a set's task", nothing, || async {
             let mut set = JoinSet::new();
-            set.spawn(async { here() });
+            set.spawn(async { current() });
             first(set).await
         }),
-        place("a thread", nothing, || on_a_thread(here)),
-        place("a thread that blocks", nothing, || async { spawn_blocking(here).await.unwrap() }),
+        place("a thread", nothing, || on_a_thread(current)),
+        place("a thread that blocks", nothing, || async { spawn_blocking(current).await.unwrap() }),
     ]
 }
 
-/// A service that asks there, and tells what the context is that is in the request.
-fn asking(
+/// A handler that compares the context at this place with the expected one, and returns the
+/// description of the request's context.
+fn examine(
     place: Arc<Place>,
 ) -> impl Fn(CallContext) -> Pin<Box<dyn Future<Output = Result<String, Status>> + Send>> + Clone {
     move |context| {
         let place = Arc::clone(&place);
         Box::pin(async move {
             let found = (place.ask)().await;
-            let expected = describe(&(place.known)(context.clone()));
+            let expected = describe(&(place.expected)(context.clone()));
             if found == expected {
                 Ok(describe(&context))
             } else {
@@ -254,7 +259,7 @@ fn asking(
 async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
     for place in places() {
         let name = place.name;
-        let server = answer_with(asking(place)).await;
+        let server = respond_with(examine(place)).await;
         let channel = server.connect().await;
         for kind in Kind::ALL {
             for (of_call, fields) in CALLS {
@@ -266,16 +271,16 @@ async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
     }
 }
 
-/// A worker that was there before the call, and works for many.
+/// A worker task that was spawned before the call, and works for many calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
     let (give, mut jobs) = tokio::sync::mpsc::channel::<oneshot::Sender<String>>(1);
     tokio::spawn(async move {
         while let Some(tell) = jobs.recv().await {
-            tell.send(here()).unwrap();
+            tell.send(current()).unwrap();
         }
     });
-    let server = answer_with(move |_| {
+    let server = respond_with(move |_| {
         let give = give.clone();
         async move {
             let (tell, told) = oneshot::channel();
@@ -291,13 +296,13 @@ async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
     }
 }
 
-/// A server in a task with a user of its own does not lend them to its callers, and has them back
-/// afterwards.
+/// A server may run in a task that has a current user. The handler must not see that user, and the
+/// task must have it again afterwards.
 #[tokio::test]
 async fn a_call_hides_the_scope_around_it() {
     for place in places() {
         let name = place.name;
-        let service = OrderServiceServer::new(ResponseService(asking(place)));
+        let service = OrderServiceServer::new(ResponseService(examine(place)));
         let service = internal().policy(optional(Kind::paths())).wrap(service);
         let around = async {
             for kind in Kind::ALL {
@@ -315,16 +320,16 @@ async fn a_call_hides_the_scope_around_it() {
 
 #[tokio::test]
 async fn outside_of_calls_and_scopes_nobody_is_known() {
-    assert_eq!(here(), "nobody, no request, None");
-    bob().scope(async { assert!(here().starts_with("bob, ")) }).await;
-    assert_eq!(here(), "nobody, no request, None");
+    assert_eq!(current(), "anonymous, no request, None");
+    bob().scope(async { assert!(current().starts_with("bob, ")) }).await;
+    assert_eq!(current(), "anonymous, no request, None");
     let panics = bob().scope(async { resume_unwind(Box::new(())) });
     assert!(tokio::spawn(panics).await.unwrap_err().is_panic());
-    // On the same thread.
-    assert_eq!(here(), "nobody, no request, None");
+    // After a panic in a scope, on the same thread.
+    assert_eq!(current(), "anonymous, no request, None");
 }
 
-/// Tells, when it is dropped, what is known there.
+/// Sends the description of the current context when it is dropped.
 struct Dropped(Option<oneshot::Sender<String>>);
 
 impl Dropped {
@@ -336,7 +341,7 @@ impl Dropped {
 
 impl Drop for Dropped {
     fn drop(&mut self) {
-        self.0.take().unwrap().send(here()).unwrap();
+        self.0.take().unwrap().send(current()).unwrap();
     }
 }
 
@@ -362,7 +367,7 @@ async fn what_is_dropped_in_a_task_that_is_aborted_knows_its_user() {
     }
 }
 
-/// A way out of a service.
+/// A boxed client.
 type BoxedClient = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 
 fn boxed<S, B>(service: S) -> BoxedClient
@@ -386,21 +391,21 @@ fn intercepted(channel: Channel) -> BoxedClient {
     boxed(InterceptedService::new(channel, interceptor))
 }
 
-/// What was known in a request stream when it was polled, and in which task.
+/// The contexts in which a request stream was polled, with the ids of the polling tasks.
 type Polled = Arc<Mutex<Vec<(Option<tokio::task::Id>, String)>>>;
 
-/// Messages that are made when they are asked for.
+/// A request stream that records the current context whenever it is polled.
 fn messages<T: Default + Send + 'static>(
     polled: &Polled,
 ) -> impl tokio_stream::Stream<Item = T> + Send + 'static {
     let polled = Arc::clone(polled);
     tokio_stream::iter(0..3).map(move |_| {
-        polled.lock().unwrap().push((tokio::task::try_id(), here()));
+        polled.lock().unwrap().push((tokio::task::try_id(), current()));
         T::default()
     })
 }
 
-/// A connection polls what is sent on it in a task of its own, which works for everyone.
+/// A request stream is polled by the task of the connection, which is shared by all calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_polls_it() {
     type Way = (&'static str, fn(Channel) -> BoxedClient, fn(CallContext) -> CallContext);
@@ -411,7 +416,7 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
     for (way, out, known) in ways {
         for sent in [Kind::ClientStreaming, Kind::Bidirectional] {
             let channel = out(next.connect().await);
-            let server = answer_with(move |context| {
+            let server = respond_with(move |context| {
                 let mut client = OrderServiceClient::new(channel.clone());
                 let polled = Polled::default();
                 async move {
@@ -429,7 +434,7 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
                         assert_ne!(task, tokio::task::try_id(), "the handler polled it");
                         assert_eq!(found, expected);
                     }
-                    Ok(here())
+                    Ok(current())
                 }
             })
             .await;
@@ -447,7 +452,7 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
 
 #[tokio::test]
 async fn a_request_stream_is_dropped_as_the_user_who_sends_it() {
-    // It answers at once, and reads nothing.
+    // The server responds at once, and does not read the request.
     let next = raw::serve(|_| async {
         raw::ok().header("grpc-status", "13").body(Body::empty()).unwrap()
     })
@@ -464,8 +469,8 @@ async fn a_request_stream_is_dropped_as_the_user_who_sends_it() {
     assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
 }
 
-/// Puts a [`ScopeLayer`] around a service, or nothing.
-fn around<S>(is_scoped: bool, service: S) -> BoxedClient
+/// Wraps a service in a [`ScopeLayer`], or returns it unchanged.
+fn with_scope<S>(is_scoped: bool, service: S) -> BoxedClient
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
@@ -474,24 +479,24 @@ where
     if is_scoped { boxed(ScopeLayer::new().layer(service)) } else { boxed(service) }
 }
 
-/// A worker makes the calls that are handed to it.
+/// The worker task of a `Buffer` makes the calls.
 fn buffered(is_scoped: bool, channel: Channel, _: &Runtime) -> BoxedClient {
-    around(is_scoped, Buffer::new(boxed(ClientLayer::new().wrap(channel)), 16))
+    with_scope(is_scoped, Buffer::new(boxed(ClientLayer::new().wrap(channel)), 16))
 }
 
-/// Another runtime makes the calls.
-fn made_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
+/// A task of another runtime makes the calls.
+fn spawned_on_other_runtime(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
     let (client, runtime) = (boxed(ClientLayer::new().wrap(channel)), runtime.handle().clone());
     let service = tower::service_fn(move |request: Request<Body>| {
         let made = runtime.spawn(client.clone().oneshot(request));
         async { made.await.unwrap() }
     });
-    around(is_scoped, service)
+    with_scope(is_scoped, service)
 }
 
-/// Another runtime polls what makes the calls: requests of its own, which have nothing of the one
-/// that it was asked.
-fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
+/// A task of another runtime polls the scope layer's future. The inner requests lose their
+/// extensions, so that only the scope can pass the context on.
+fn polled_on_other_runtime(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
     let (client, runtime) = (boxed(ClientLayer::new().wrap(channel)), runtime.handle().clone());
     let service = tower::service_fn(move |mut request: Request<Body>| {
         let client = client.clone();
@@ -500,7 +505,7 @@ fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Box
             client.oneshot(request).await
         }
     });
-    let service = around(is_scoped, service);
+    let service = with_scope(is_scoped, service);
     boxed(tower::service_fn(move |request: Request<Body>| {
         let polled = runtime.spawn(service.clone().call(request));
         async { polled.await.unwrap() }
@@ -509,13 +514,13 @@ fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Box
 
 #[test]
 fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
-    type Elsewhere = fn(bool, Channel, &Runtime) -> BoxedClient;
-    let ways: [(&str, Elsewhere); 3] = [
+    type MakeClient = fn(bool, Channel, &Runtime) -> BoxedClient;
+    let ways: [(&str, MakeClient); 3] = [
         ("a worker", buffered),
-        ("a runtime that makes calls", made_elsewhere),
-        ("a runtime that polls", polled_elsewhere),
+        ("a runtime that makes calls", spawned_on_other_runtime),
+        ("a runtime that polls", polled_on_other_runtime),
     ];
-    let elsewhere = Runtime::new().unwrap();
+    let other_runtime = Runtime::new().unwrap();
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let probe = Probe::default();
@@ -523,7 +528,7 @@ fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
         for (way, make) in ways {
             let [scoped, lost] = [true, false]
                 .map(|is_scoped| (is_scoped, server.endpoint().connect_lazy()))
-                .map(|(is_scoped, channel)| make(is_scoped, channel, &elsewhere));
+                .map(|(is_scoped, channel)| make(is_scoped, channel, &other_runtime));
             for kind in Kind::ALL {
                 let case = format!("{way}, {kind:?}");
                 user("alice").scope(call(kind, scoped.clone(), &[])).await.expect(&case);
@@ -558,7 +563,7 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
         ("x-experiment", "tea"),
         ("x-debug", "yes"),
     ];
-    // What the client gives, and what the deadline is then in any case.
+    // The timeout that the client sends, and the seconds to the resulting deadline.
     let timeouts = [(Some("10S"), 10), (Some("1H"), 20), (None, 20)];
 
     let channel = next.connect().await;
@@ -568,7 +573,7 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
         let answering = ResponseService(move |context: CallContext| {
             let out = out.clone();
             async move {
-                assert_eq!(here(), "nobody, no request, None");
+                assert_eq!(current(), "anonymous, no request, None");
                 let lost = call(kind, out.clone(), &[]).await.unwrap_err();
                 assert_eq!((lost.code(), &*reason(&lost)), NOT_PROPAGATED);
                 let described = describe(&context);
@@ -603,11 +608,11 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
     }
 }
 
-// One thread, because the subscriber is that of the thread.
+// Single-threaded, because the subscriber is thread-local.
 #[tokio::test(flavor = "current_thread")]
 async fn what_a_call_writes_into_the_log_is_within_its_span() {
     let log = Log::start("it=info,tonic_passport=info");
-    let server = answer_with(|_| async {
+    let server = respond_with(|_| async {
         tracing::info!("at first");
         yield_now().await;
         tracing::info!("later");
@@ -643,14 +648,14 @@ async fn what_a_call_writes_into_the_log_is_within_its_span() {
     }
 }
 
-/// Gives everything else that is ready its turn, several times.
-async fn let_others_work() {
+/// Yields often enough that every task that is ready makes progress.
+async fn yield_to_others() {
     for _ in 0..100 {
         yield_now().await;
     }
 }
 
-// One thread, so that everything that is ready has had its turn after some time.
+// Single-threaded, so that yielding lets every task that is ready run.
 #[tokio::test(flavor = "current_thread")]
 async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -674,14 +679,14 @@ async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
             for remedy in remedies {
                 assert!(status.message().contains(remedy), "{case}: no {remedy} in {status:?}");
             }
-            let_others_work().await;
+            yield_to_others().await;
             let dialled = listener.accept().expect_err(&case);
             assert_eq!(dialled.kind(), std::io::ErrorKind::WouldBlock, "{case}");
         }
 
-        // In a scope, it is dialled before others had so many turns.
+        // Within a scope, the same number of yields is enough to connect.
         let task = tokio::spawn(user("alice").scope(call(Kind::Unary, client, &[])));
-        let_others_work().await;
+        yield_to_others().await;
         listener.accept().expect(name);
         task.abort();
     }

@@ -1,4 +1,4 @@
-//! A strategy of one's own tells who is calling, by any credential, as well as the ready ones do.
+//! Custom authenticators: closures and types, with a credential in any metadata field.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn by_authorization(credentials: &Credentials<'_>) -> Result<Option<UserContext>
     identify(credentials.single("Authorization")?.map(HeaderValue::as_bytes))
 }
 
-/// Takes its credential from a field that nobody else knows to be one.
+/// Authenticator with a credential in a custom field.
 struct ByApiKey([HeaderName; 1]);
 
 impl ByApiKey {
@@ -49,7 +49,7 @@ impl Authenticator for ByApiKey {
     }
 }
 
-/// Everything that is expected of a strategy whose credential is in this field.
+/// Asserts the behaviour of an authenticator whose credential is in this field.
 async fn authenticates(name: &str, strategy: impl Authenticator) {
     let probe = Probe::default();
     let server = probe.serve_with(ServerLayer::new(strategy)).await;
@@ -60,7 +60,7 @@ async fn authenticates(name: &str, strategy: impl Authenticator) {
         assert_eq!(call(kind, channel.clone(), &good).await.unwrap(), "importer", "{case}");
         let seen = probe.take_one();
         forged::assert_context(&seen.metadata, &[("x-user-id", "importer")], &case);
-        assert!(!seen.metadata.contains_key(name), "{case}: the credential travels on");
+        assert!(!seen.metadata.contains_key(name), "{case}: the credential is forwarded");
 
         let unavailable = (Code::Unavailable, "AUTHENTICATION_UNAVAILABLE");
         let refusals: [(&[(&str, &str)], _); 5] = [
@@ -73,8 +73,8 @@ async fn authenticates(name: &str, strategy: impl Authenticator) {
         for (fields, expected) in refusals {
             let case = format!("{case}, {fields:?}");
             let response = call(kind, channel.clone(), fields).await;
-            let told = response.as_ref().map_err(|status| status.metadata().clone());
-            assert!(!told.unwrap_err().contains_key("www-authenticate"), "{case}");
+            let metadata = response.as_ref().map_err(|status| status.metadata().clone());
+            assert!(!metadata.unwrap_err().contains_key("www-authenticate"), "{case}");
             assert_refused(response, expected, &probe, &case);
         }
     }
@@ -131,7 +131,7 @@ async fn a_named_credential_is_taken_in_every_spelling() {
 
 #[tokio::test]
 async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
-    // A closure cannot name fields of its own.
+    // A closure has no `credential_names`.
     let unnamed = |credentials: &Credentials<'_>| {
         identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
     };
@@ -147,7 +147,7 @@ async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
     }
 }
 
-/// As a unit test of a handler puts it there.
+/// Unit tests of handlers insert the user like this.
 #[test]
 fn a_user_in_a_requests_extensions_is_its_caller_where_there_is_no_layer() {
     let mut request = tonic::Request::new(());

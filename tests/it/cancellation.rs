@@ -1,4 +1,4 @@
-//! A call that is cancelled cancels what it started.
+//! Cancellation: a call that ends early cancels the tasks and calls that it started.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -31,10 +31,10 @@ use crate::support::{raw, reason, token};
 const CANCELLED: (Code, &str) = (Code::Cancelled, "CALL_CANCELLED");
 const EXCEEDED: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 
-/// How long it may take until the last service, three hops away, knows that the first caller has
-/// left. It takes milliseconds; the rest is for machines that have other things to do.
+/// Time limit for a cancellation to reach the last service, three hops away. It takes milliseconds;
+/// the rest is for loaded machines.
 const BOUND: Duration = Duration::from_secs(2);
-/// How long anything else may take that must happen.
+/// Time limit for other events that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
 const ALICE: (&str, &str) = ("x-user-id", "alice");
@@ -44,12 +44,12 @@ fn internal() -> ServerLayer<ForwardedContext> {
 }
 
 #[track_caller]
-fn assert_told(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+fn assert_fails_with(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
     let status = response.expect_err(case);
     assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
 }
 
-/// What a service holds while it works on a call of this kind.
+/// The guards that a service holds during a call of this kind.
 fn parts(kind: Kind) -> Vec<&'static str> {
     let response = if kind.returns_a_stream() { "response stream" } else { "handler" };
     let mut parts = vec![response];
@@ -59,7 +59,7 @@ fn parts(kind: Kind) -> Vec<&'static str> {
     parts
 }
 
-/// Never comes to an end. Where the answer is a stream, it begins with a message.
+/// A response that never ends. A response stream starts with one message.
 async fn never(kind: Kind) -> Response<Body> {
     if !kind.returns_a_stream() {
         pending::<()>().await;
@@ -67,23 +67,24 @@ async fn never(kind: Kind) -> Response<Body> {
     raw::response(tokio_stream::once(()).chain(tokio_stream::pending()))
 }
 
-/// The last service: it says when it was reached, never answers, and tells when it is left.
+/// The last service. It reports when a call arrives and when its guards are dropped, and never
+/// completes a response.
 struct Last {
     server: TestServer,
     reached: mpsc::UnboundedReceiver<Kind>,
-    left: mpsc::UnboundedReceiver<&'static str>,
+    dropped: mpsc::UnboundedReceiver<&'static str>,
 }
 
 impl Last {
     async fn start() -> Self {
         let (reach, reached) = mpsc::unbounded_channel();
-        let (guards, left) = Guards::new();
+        let (guards, dropped) = Guards::new();
         let server = raw::serve_with(internal(), move |request: Request<Body>| {
             let (reach, guards) = (reach.clone(), guards.clone());
             async move {
                 let kind = raw::kind_of(&request);
                 let mut body = request.into_body();
-                // The message that was sent.
+                // The request's first message.
                 body.frame().await.unwrap().unwrap();
                 if kind.sends_a_stream() {
                     let reading = guards.guard("request stream");
@@ -105,31 +106,31 @@ impl Last {
             }
         })
         .await;
-        Self { server, reached, left }
+        Self { server, reached, dropped }
     }
 
     async fn reached(&mut self, case: &str) {
         timeout(SOON, self.reached.recv()).await.expect(case).unwrap();
     }
 
-    /// Demands that the service knows in time that nobody waits for a call.
-    async fn assert_left(&mut self, kind: Kind, case: &str) {
+    /// Asserts that the service drops a call in time.
+    async fn assert_dropped(&mut self, kind: Kind, case: &str) {
         let mut missing = parts(kind);
         while !missing.is_empty() {
-            let left = timeout(BOUND, self.left.recv()).await;
-            let left = left.unwrap_or_else(|_| panic!("{case}: still there: {missing:?}"));
-            missing.retain(|part| Some(*part) != left);
+            let dropped = timeout(BOUND, self.dropped.recv()).await;
+            let dropped = dropped.unwrap_or_else(|_| panic!("{case}: still there: {missing:?}"));
+            missing.retain(|part| Some(*part) != dropped);
         }
     }
 
-    /// Demands that the service still works on a call.
-    fn assert_not_left(&mut self, case: &str) {
-        assert!(self.left.try_recv().is_err(), "{case}");
+    /// Asserts that the service still works on a call.
+    fn assert_not_dropped(&mut self, case: &str) {
+        assert!(self.dropped.try_recv().is_err(), "{case}");
     }
 }
 
-/// A service in the middle that does the same as the last one, by asking it. The requests' messages
-/// are relayed, or replaced by its own.
+/// A service that calls the last one for each call. It relays the request's body, or sends its own
+/// messages.
 async fn middle(last: &TestServer, relays: bool) -> TestServer {
     let channel = ClientLayer::new().wrap(last.connect().await);
     raw::serve_with(internal(), move |request: Request<Body>| {
@@ -166,7 +167,7 @@ async fn gateway(upstream: &TestServer) -> TestServer {
     .await
 }
 
-/// Makes a call until it is dropped, and what it sends with it.
+/// Makes a call that ends when the task is aborted.
 fn caller(kind: Kind, channel: Channel) -> JoinHandle<()> {
     tokio::spawn(async move {
         let bearer = format!("Bearer {}", token::good("alice"));
@@ -189,10 +190,10 @@ async fn a_call_that_its_caller_drops_is_dropped_by_the_last_of_three_services_i
             let gateway = gateway(&middle).await;
             let caller = caller(kind, gateway.connect().await);
             last.reached(&case).await;
-            last.assert_not_left(&case);
+            last.assert_not_dropped(&case);
 
             caller.abort();
-            last.assert_left(kind, &case).await;
+            last.assert_dropped(kind, &case).await;
         }
     }
 }
@@ -204,7 +205,7 @@ async fn a_call_whose_connection_breaks_is_dropped_by_the_last_service_in_time()
         let mut last = Last::start().await;
         let middle = middle(&last.server, false).await;
         let gateway = gateway(&middle).await;
-        // Its connection is closed with it.
+        // Dropping the runtime closes the connection.
         let runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = { runtime }.worker_threads(1).enable_all().build().unwrap();
         let endpoint = gateway.endpoint();
@@ -216,11 +217,11 @@ async fn a_call_whose_connection_breaks_is_dropped_by_the_last_service_in_time()
         last.reached(&case).await;
 
         runtime.shutdown_background();
-        last.assert_left(kind, &case).await;
+        last.assert_dropped(kind, &case).await;
     }
 }
 
-/// Serves a handler that starts a task, hands it to the test, and never answers.
+/// Serves a handler that calls `start`, passes the result to the test, and never responds.
 async fn starts<T, F>(start: F) -> (TestServer, mpsc::UnboundedReceiver<T>)
 where
     T: Send + 'static,
@@ -231,7 +232,7 @@ where
         let kind = raw::kind_of(&request);
         assert!(tell.send(start(kind)).is_ok());
         async move {
-            // A request that is not read is not known to be broken off.
+            // hyper notices a reset of the request only while the body is read.
             tokio::spawn(request.into_body().collect());
             never(kind).await
         }
@@ -260,7 +261,7 @@ async fn a_task_of_spawn_is_cancelled_with_its_call_and_so_is_the_call_that_it_m
         caller.abort();
         let end = timeout(BOUND, task).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
-        last.assert_left(kind, &case).await;
+        last.assert_dropped(kind, &case).await;
     }
 }
 
@@ -282,7 +283,7 @@ async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let caller = caller(kind, server.connect().await);
-        // The task in between has ended by itself.
+        // The task in between has completed.
         started.recv().await.unwrap().await.expect(&case);
         let inner = told.recv().await.unwrap();
         caller.abort();
@@ -311,12 +312,12 @@ async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
 
         caller.abort();
         let response = timeout(BOUND, task).await.expect(&case);
-        assert_told(response.expect(&case), CANCELLED, &case);
-        last.assert_left(kind, &case).await;
+        assert_fails_with(response.expect(&case), CANCELLED, &case);
+        last.assert_dropped(kind, &case).await;
     }
 }
 
-/// A handler makes a call, and hands its answer to a task that knows nothing of any scope.
+/// A handler makes a call, and passes the response to a task without the context.
 #[tokio::test]
 async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled() {
     let mut last = Last::start().await;
@@ -352,11 +353,11 @@ async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled(
         let trailers = timeout(BOUND, reading).await.expect(&case).unwrap().unwrap();
         let code = trailers.expect(&case)["grpc-status"].clone();
         assert_eq!(code.as_bytes(), b"1", "{case}: CANCELLED");
-        last.assert_left(Kind::ServerStreaming, &case).await;
+        last.assert_dropped(Kind::ServerStreaming, &case).await;
     }
 }
 
-/// A service must not take it for a failure that its caller did not wait.
+/// A service must not report a cancelled request as a failure.
 #[tokio::test]
 async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it() {
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -377,7 +378,7 @@ async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it(
     assert_eq!(timeout(BOUND, told.recv()).await.unwrap(), Some(Code::Cancelled));
 }
 
-/// Not all that answers over HTTP says at the end, by trailers, that it is the end.
+/// Some HTTP responses end with data, without trailers.
 #[tokio::test]
 async fn an_answer_that_ends_with_its_last_message_was_answered() {
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -426,10 +427,10 @@ async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
         let responses = timeout(BOUND, set.join_all()).await.expect(&case);
         assert_eq!(responses.len(), CALLS, "{case}");
         for response in responses {
-            assert_told(response, CANCELLED, &case);
+            assert_fails_with(response, CANCELLED, &case);
         }
         for _ in 0..CALLS {
-            last.assert_left(kind, &case).await;
+            last.assert_dropped(kind, &case).await;
         }
     }
 }
@@ -450,16 +451,16 @@ async fn a_deadline_that_passes_cancels_what_the_call_started() {
         let case = format!("{kind:?}");
         let fields = [ALICE, ("grpc-timeout", "200m")];
         let response = raw::read(kind, server.client_without_timeout(), &fields).await.1;
-        assert_told(response, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
         let (context, work, call) = started.recv().await.unwrap();
         assert!(context.is_cancelled(), "{case}");
         let end = timeout(BOUND, work).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
-        // It had to be answered a little earlier.
+        // The call's own deadline is earlier by the margin.
         let response = timeout(BOUND, call).await.expect(&case);
-        assert_told(response.expect(&case), EXCEEDED, &case);
+        assert_fails_with(response.expect(&case), EXCEEDED, &case);
         last.reached(&case).await;
-        last.assert_left(kind, &case).await;
+        last.assert_dropped(kind, &case).await;
     }
 }
 
@@ -485,7 +486,7 @@ async fn a_call_that_was_answered_leaves_its_tasks_running_to_the_end() {
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
-        // The connection is closed when the answer is there.
+        // The connection is closed after the response.
         let response = raw::read(kind, server.connect().await, &[ALICE]).await.1;
         assert!(response.is_ok(), "{case}: {response:?}");
         go_on.notify_one();
@@ -532,7 +533,7 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
         let detached = CallContext::current().detached();
         let work = async move {
             notified.notified().await;
-            // Neither is what it starts itself part of the call.
+            // A task that it spawns is not part of the call either.
             let call = async move { call(Kind::Unary, channel, &[]).await };
             let response = tonic_passport::spawn(call).await.unwrap();
             (CallContext::current().is_cancelled(), response)
@@ -570,7 +571,7 @@ async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialle
                 let context = CallContext::current();
                 let before = context.is_cancelled();
                 context.cancelled().await;
-                // For the task's own call, and for one on behalf of somebody else within it.
+                // In the call's scope, and in the scope of another user within it.
                 let own = raw::read(kind, channel.clone(), &[]).await.1;
                 let bob = UserContext::builder("bob").build().unwrap();
                 let other = bob.scope(raw::read(kind, channel, &[])).await.1;
@@ -587,8 +588,8 @@ async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialle
             caller.abort();
             let (before, own, other) = timeout(BOUND, task).await.expect(&case).expect(&case);
             assert!(!before, "{case}");
-            assert_told(own, CANCELLED, &case);
-            assert_told(other, CANCELLED, &case);
+            assert_fails_with(own, CANCELLED, &case);
+            assert_fails_with(other, CANCELLED, &case);
         }
     }
     assert_eq!(silent.connections().await, 0);
@@ -612,7 +613,7 @@ async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
         for context in [&context, &derived] {
             timeout(BOUND, context.cancelled()).await.expect(&case);
             assert!(context.is_cancelled(), "{case}");
-            // It stays so.
+            // It stays cancelled.
             timeout(BOUND, context.cancelled()).await.expect(&case);
         }
         assert!(!detached.is_cancelled(), "{case}");
@@ -666,8 +667,8 @@ async fn a_handler_that_panics_cancels_what_it_started() {
         let task = started.recv().await.unwrap();
         let end = timeout(BOUND, task).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
-        last.assert_left(kind, &case).await;
-        // And the caller does not wait for ever.
+        last.assert_dropped(kind, &case).await;
+        // The caller receives a response.
         timeout(SOON, caller).await.expect(&case).expect(&case);
     }
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets demand of every input holds for the inputs that are kept in `fuzz/corpus`.
+//! The fuzz targets, run on the inputs in `fuzz/corpus`.
 
 use std::any::Any;
 use std::fs;
@@ -36,7 +36,7 @@ fn every_corpus_has_a_target() {
     }
 }
 
-/// What a panic says.
+/// Returns the message of a panic.
 fn text(problem: &(dyn Any + Send)) -> &str {
     let text = problem.downcast_ref::<String>().map(String::as_str);
     text.or(problem.downcast_ref::<&str>().copied()).unwrap_or("no text")

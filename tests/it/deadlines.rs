@@ -1,4 +1,4 @@
-//! A call has a deadline, and so has everything that is done for it.
+//! Deadlines: of calls, of their request and response streams, and of outgoing calls.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -33,11 +33,11 @@ use crate::support::{assert_refused, raw, reason};
 const EXCEEDED: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 const INVALID: (Code, &str) = (Code::InvalidArgument, "TIMEOUT_INVALID");
 
-/// How long anything may take that must happen.
+/// Time limit for events that must happen.
 const SOON: Duration = Duration::from_secs(5);
-/// What is as good as never: thirty years, as no clock reckons much further.
+/// The longest timeout: thirty years. Clocks overflow not far beyond.
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-/// How much earlier than a call itself its calls end, by default.
+/// The default margin: outgoing calls end that much before the call itself.
 const MARGIN: Duration = Duration::from_millis(5);
 
 const ALICE: (&str, &str) = ("x-user-id", "alice");
@@ -50,18 +50,18 @@ fn alice() -> UserContext {
     UserContext::builder("alice").build().unwrap()
 }
 
-/// What goes along with a call of alice's that has so much time left.
+/// The context of a call of alice's with this remaining time.
 fn context(left: Duration) -> CallContext {
     CallContext::default().with_user(alice()).with_deadline(Deadline::after(left))
 }
 
 #[track_caller]
-fn assert_told(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+fn assert_fails_with(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
     let status = response.expect_err(case);
     assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
 }
 
-/// Servers of a probe behind the layer and behind the interceptor.
+/// Serves a probe behind the layer and behind the interceptor.
 async fn servers(probe: &Probe) -> [(&'static str, TestServer); 2] {
     let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
     let service = OrderServiceServer::with_interceptor(probe.clone(), interceptor);
@@ -73,7 +73,7 @@ async fn servers(probe: &Probe) -> [(&'static str, TestServer); 2] {
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Timeouts that leave a call the time to be answered, and what they mean.
+/// Valid timeouts, long enough for a response, and their duration.
 const GOOD: [(&str, Duration); 17] = [
     ("5000000u", Duration::from_secs(5)),
     ("99999999u", Duration::from_micros(99_999_999)),
@@ -94,8 +94,8 @@ const GOOD: [(&str, Duration); 17] = [
     ("99999999H", FAR),
 ];
 
-/// Timeouts that leave nothing: what clients in Go send then is the first.
-const NOTHING: [&str; 9] = ["0n", "0u", "0m", "0S", "0M", "0H", "00n", "00000000S", "00000000H"];
+/// Timeouts of zero. Go clients send the first.
+const ZERO: [&str; 9] = ["0n", "0u", "0m", "0S", "0M", "0H", "00n", "00000000S", "00000000H"];
 
 const MALFORMED: [(&str, &[&str]); 48] = [
     ("empty", &[""]),
@@ -145,7 +145,7 @@ const MALFORMED: [(&str, &[&str]); 48] = [
     ("a list", &["1S,2S"]),
     ("repeated", &["5S", "5S"]),
     ("two different ones", &["5S", "10S"]),
-    ("one that is good, one that is not", &["5S", "x"]),
+    ("a valid one and an invalid one", &["5S", "x"]),
 ];
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn a_timeout_of_nothing_is_answered_at_once_and_reaches_no_handler() {
     for (middleware, server) in servers(&probe).await {
         let client = server.client_without_timeout();
         for kind in Kind::ALL {
-            for value in NOTHING {
+            for value in ZERO {
                 let case = format!("{middleware}, {kind:?}, {value}");
                 let fields = [ALICE, ("grpc-timeout", value)];
                 let response = timeout(SOON, call(kind, client.clone(), &fields)).await;
@@ -238,8 +238,8 @@ async fn a_malformed_timeout_is_not_sent_either() {
     }
 }
 
-/// tonic's server has a timer of its own, and answers `CANCELLED` when that comes first. Many calls,
-/// so that the two of them meet at every fraction of a timer's tick.
+/// tonic's server has a timer too, which responds with `CANCELLED`. Many calls, so that the two timers
+/// race at every fraction of a tick.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
     let server = raw::serve_with(internal(), |_| pending()).await;
@@ -256,7 +256,7 @@ async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
     }
     while let Some(answered) = calls.join_next().await {
         let (case, (messages, response)) = answered.unwrap();
-        assert_told(response, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
         assert_eq!(messages, 0, "{case}");
     }
 }
@@ -281,7 +281,7 @@ async fn a_timeout_of_any_length_is_exceeded_when_it_is_over_and_not_before() {
             let before = Instant::now();
             let response = timeout(SOON, raw::read(kind, client.clone(), &fields)).await;
             assert!(before.elapsed() >= meaning, "{case}");
-            assert_told(response.expect(&case).1, EXCEEDED, &case);
+            assert_fails_with(response.expect(&case).1, EXCEEDED, &case);
         }
     }
 }
@@ -301,7 +301,7 @@ async fn a_response_stream_ends_at_the_deadline_after_what_was_sent() {
         let (messages, response) = timeout(SOON, response).await.expect(&case);
         assert!(before.elapsed() >= Duration::from_millis(100), "{case}");
         assert_eq!(messages, 3, "{case}");
-        assert_told(response, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
     }
 }
 
@@ -318,11 +318,11 @@ async fn a_response_stream_that_is_always_ready_ends_at_the_deadline() {
             raw::read(kind, server.client_without_timeout(), &[ALICE, ("grpc-timeout", "50m")]);
         let (messages, response) = timeout(SOON, response).await.expect(&case);
         assert!(messages > 0, "{case}");
-        assert_told(response, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
     }
 }
 
-/// Reads a request to its end, and tells how it came.
+/// Reads a request to its end. Returns the number of frames and the result.
 async fn drain(mut body: Body) -> (usize, Result<(), Status>) {
     let mut frames = 0;
     while let Some(frame) = body.frame().await {
@@ -345,7 +345,7 @@ async fn a_handler_that_waits_for_an_endless_request_stream_ends_at_the_deadline
             raw::read(kind, server.client_without_timeout(), &[ALICE, ("grpc-timeout", "100m")]);
         let (messages, response) = timeout(SOON, response).await.expect(&case);
         assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
-        assert_told(response, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
         assert_eq!(probe.calls(), 1, "{case}");
         probe.take_one();
     }
@@ -354,15 +354,15 @@ async fn a_handler_that_waits_for_an_endless_request_stream_ends_at_the_deadline
 #[tokio::test]
 async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call() {
     for kind in [Kind::ClientStreaming, Kind::Bidirectional] {
-        for responses in [false, true] {
-            let case = format!("{kind:?}, responses: {responses}");
+        for responds in [false, true] {
+            let case = format!("{kind:?}, responds: {responds}");
             let (tell, mut told) = mpsc::channel(1);
             let server = raw::serve_with(internal(), move |request| {
                 let tell = tell.clone();
-                // A task that knows nothing of the call.
+                // A task without the context.
                 tokio::spawn(async move { tell.send(drain(request.into_body()).await).await });
                 async move {
-                    if !responses {
+                    if !responds {
                         pending::<()>().await;
                     }
                     raw::response(tokio_stream::pending())
@@ -375,10 +375,10 @@ async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call(
                 server.client_without_timeout(),
                 &[ALICE, ("grpc-timeout", "100m")],
             );
-            assert_told(timeout(SOON, response).await.expect(&case).1, EXCEEDED, &case);
+            assert_fails_with(timeout(SOON, response).await.expect(&case).1, EXCEEDED, &case);
             let (frames, end) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
             assert_eq!(frames, 1, "{case}");
-            assert_told(end, EXCEEDED, &case);
+            assert_fails_with(end, EXCEEDED, &case);
         }
     }
 }
@@ -435,7 +435,7 @@ async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
                     let response = timeout(SOON, raw::read(kind, client, fields)).await;
                     let (messages, response) = response.expect(&case);
                     assert_eq!(messages, expected, "{case}");
-                    assert_told(response, EXCEEDED, &case);
+                    assert_fails_with(response, EXCEEDED, &case);
                 });
             }
         }
@@ -445,7 +445,8 @@ async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
     }
 }
 
-/// A gateway ends what it sends on at the deadline, and what it sends back: either may come first.
+/// At the deadline, a gateway ends both the relayed request and the relayed response, in either
+/// order.
 #[tokio::test]
 async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_services() {
     let upstream = raw::serve(|request: Request<Body>| async {
@@ -477,7 +478,7 @@ async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_se
                 let response = timeout(SOON, raw::read(kind, client, &fields)).await;
                 let (messages, response) = response.expect(&case);
                 assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
-                assert_told(response, EXCEEDED, &case);
+                assert_fails_with(response, EXCEEDED, &case);
             });
         }
     }
@@ -486,7 +487,7 @@ async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_se
     }
 }
 
-/// What a timeout means, read as the specification says.
+/// Parses a timeout according to the gRPC specification.
 fn read(value: &HeaderValue) -> Duration {
     let (digits, unit) = value.to_str().unwrap().split_at(value.len() - 1);
     assert!((1..=8).contains(&digits.len()), "{value:?}");
@@ -502,14 +503,14 @@ fn read(value: &HeaderValue) -> Duration {
     }
 }
 
-/// A call that goes out: the `grpc-timeout` that it went out with, when it did.
+/// An outgoing call: its `grpc-timeout`, and the time before and after it was sent.
 struct Sent {
     timeout: Option<HeaderValue>,
     before: Instant,
     after: Instant,
 }
 
-/// Sends requests through both clients, to a channel that shows what is sent.
+/// Sends a request through the layer and the interceptor, to a channel that records it.
 async fn send(
     margin: Option<Duration>,
     context: &CallContext,
@@ -555,7 +556,7 @@ async fn a_call_is_given_what_remains_less_a_margin() {
     let cases = [
         ("no timeout of its own", None, seconds(10), None, MARGIN),
         ("its own is longer", None, seconds(10), Some("60S"), MARGIN),
-        ("its own is as long as can be", None, seconds(10), Some("99999999H"), MARGIN),
+        ("its own is the longest", None, seconds(10), Some("99999999H"), MARGIN),
         ("a margin of its own", Some(seconds(3)), seconds(10), None, seconds(3)),
         ("its own is within the margin", Some(seconds(3)), seconds(10), Some("9S"), seconds(3)),
         ("no margin", Some(Duration::ZERO), seconds(10), None, Duration::ZERO),
@@ -570,7 +571,7 @@ async fn a_call_is_given_what_remains_less_a_margin() {
             let sent = sent.expect(&case);
             let time = read(&sent.timeout.expect(&case));
             assert!(time + expected <= deadline - sent.before, "{case}: {time:?}");
-            // It is cut to a unit: a millisecond for what is longer than 100 seconds.
+            // Timeouts longer than 100 seconds are truncated to milliseconds.
             let unit = Duration::from_millis(1);
             assert!(time + expected + unit >= deadline - sent.after, "{case}: {time:?}");
         }
@@ -621,7 +622,7 @@ async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
                 let own = own.map(|value| ("grpc-timeout", value));
                 let response = call(kind, channel.clone(), own.as_slice());
                 let response = timeout(SOON, context.clone().scope(response)).await.expect(&case);
-                assert_told(response.map(drop), EXCEEDED, &case);
+                assert_fails_with(response.map(drop), EXCEEDED, &case);
             }
         }
         assert_eq!(silent.connections().await, 0, "{name}");
@@ -663,7 +664,7 @@ async fn a_deadline_shrinks_with_every_hop() {
     let next: Arc<Mutex<Option<Channel>>> = Arc::default();
     let seen: Arc<Mutex<Vec<Duration>>> = Arc::default();
     let (to, log) = (Arc::clone(&next), Arc::clone(&seen));
-    // A service that calls itself.
+    // The service calls itself.
     let server = raw::serve_with(internal(), move |request| {
         let hops = {
             let mut seen = log.lock().unwrap();
@@ -691,8 +692,8 @@ async fn a_deadline_shrinks_with_every_hop() {
     }
 }
 
-/// The channel that is wrapped has a timer too, which makes an error: many calls, so that either
-/// comes first.
+/// The wrapped channel has a timer too, which returns an error. Many calls, so that either may fire
+/// first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_never_answers_has_exceeded_the_deadline() {
     let silent = UnresponsiveServer::start().await;
@@ -716,14 +717,14 @@ async fn a_service_that_never_answers_has_exceeded_the_deadline() {
     }
     while let Some(answered) = calls.join_next().await {
         let (case, response) = answered.unwrap();
-        assert_told(response, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() {
     let (guards, mut gone) = Guards::new();
-    // A server without a deadline of its own, once it has begun to answer.
+    // The server does not enforce the deadline once the response has started.
     let upstream = raw::serve(move |_| {
         let held = guards.guard("response stream");
         let messages = tokio_stream::once(()).chain(tokio_stream::pending()).map(move |()| {
@@ -739,11 +740,11 @@ async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() 
         let opening = raw::open(kind, channel.clone(), &[]);
         let response = context(Duration::from_millis(100)).scope(opening).await;
         let mut response = response.expect(&case);
-        // It is read outside of the scope that it was opened in.
+        // The response is read outside of the scope of the call.
         assert_eq!(response.message().await.expect(&case), Some(()), "{case}");
         let end = timeout(SOON, response.message()).await.expect(&case);
-        assert_told(end.map(drop), EXCEEDED, &case);
-        // The service is told so, while the answer is still kept.
+        assert_fails_with(end.map(drop), EXCEEDED, &case);
+        // The service is cancelled while the response is still held.
         timeout(SOON, gone.recv()).await.expect(&case).unwrap();
     }
 }
@@ -757,7 +758,7 @@ async fn a_handler_has_the_margin_to_answer_when_what_it_called_did_not() {
         let channel = channel.clone();
         async move {
             let (_, response) = raw::read(Kind::Unary, channel, &[]).await;
-            assert_told(response, EXCEEDED, "the call that it makes");
+            assert_fails_with(response, EXCEEDED, "the call that it makes");
             raw::response(tokio_stream::once(()))
         }
     })
@@ -785,7 +786,7 @@ async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request
             let (channel, tell) = (channel.clone(), tell.clone());
             let deadline = CallContext::current().deadline().unwrap().instant();
             let work = CallContext::current().detached().scope(async move {
-                // Longer than the call may take.
+                // Longer than the timeout of the call.
                 tokio::time::sleep_until(deadline + Duration::from_millis(20)).await;
                 let response = call(Kind::Unary, channel, &[]).await;
                 tell.send((CallContext::current().deadline(), response)).await
@@ -799,7 +800,7 @@ async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request
             let case = format!("{middleware}, {kind:?}");
             let fields = [ALICE, ("x-request-id", "r-1"), ("grpc-timeout", "50m")];
             let (_, response) = raw::read(kind, server.client_without_timeout(), &fields).await;
-            assert_told(response, EXCEEDED, &case);
+            assert_fails_with(response, EXCEEDED, &case);
             let (deadline, response) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
             response.expect(&case);
             assert_eq!(deadline, None, "{case}");
@@ -832,12 +833,12 @@ async fn a_job_has_the_deadline_that_it_gives_itself() {
             let call = job.clone().scope(raw::read(kind, channel.clone(), &[]));
             tokio::spawn(async move { tell.send(call.await) });
             let (_, response) = timeout(SOON, told).await.expect(&case).unwrap();
-            assert_told(response, EXCEEDED, &case);
+            assert_fails_with(response, EXCEEDED, &case);
         }
     }
 }
 
-/// Timeouts of every size, from nothing to beyond all reckoning.
+/// Timeouts of every size, from zero to overflow.
 fn durations() -> impl Strategy<Value = Duration> {
     (0_u32..64, any::<u64>()).prop_map(|(shift, number)| Duration::from_nanos(number >> shift))
 }

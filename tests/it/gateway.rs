@@ -522,7 +522,7 @@ async fn an_upstream_that_is_down_is_unavailable() {
     let probe = Probe::default();
     let upstream = probe.serve().await;
     let mut cable = TcpProxy::to(&upstream).await;
-    cable.cut().await;
+    cable.disconnect().await;
     let edge = edge(cable.endpoint()).await;
     let channel = edge.connect().await;
     let bearer = bearer();
@@ -547,11 +547,11 @@ async fn an_upstream_that_comes_back_is_available_again() {
         call(kind, channel.clone(), &fields).await.unwrap();
         probe.take_one();
 
-        cable.cut().await;
+        cable.disconnect().await;
         let response = call(kind, channel.clone(), &fields).await;
         assert_refused(response, UNAVAILABLE, &probe, &format!("{kind:?}"));
 
-        cable.mend().await;
+        cable.reconnect().await;
         call(kind, channel.clone(), &fields).await.unwrap();
         probe.take_one();
     }
@@ -567,7 +567,7 @@ async fn a_stream_that_breaks_upstream_ends_with_a_status_after_what_was_relayed
     sender.send(item("tea")).await.unwrap();
     assert_eq!(timeout(SOON, response()).await.unwrap().unwrap().as_deref(), Some("tea"));
 
-    cable.cut().await;
+    cable.disconnect().await;
     let status = timeout(SOON, response()).await.unwrap().unwrap_err();
     assert_eq!((status.code(), &*reason(&status)), UNAVAILABLE, "{status:?}");
 }

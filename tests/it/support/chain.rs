@@ -1,4 +1,4 @@
-//! An edge and two services behind it, each of which calls the next one whenever it is called.
+//! A chain of an edge and two services, each of which calls the next one for every call.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,10 +20,10 @@ use super::probe::with;
 use super::server::TestServer;
 use super::{raw, token};
 
-/// A way to a service.
+/// A boxed client of a service.
 pub type BoxedClient = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
 
-/// What stands at the middleware of the services.
+/// The kind of middleware that the services and their clients use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Middleware {
     Layers,
@@ -34,12 +34,12 @@ impl Middleware {
     pub const ALL: [Self; 2] = [Self::Layers, Self::Interceptors];
 }
 
-/// What is particular about a service.
+/// Settings of one service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServiceConfig<'a> {
-    /// The fields that it propagated.
+    /// The fields that it propagates.
     pub propagated: &'a [PropagatedField],
-    /// The metadata that its own calls have to begin with.
+    /// The metadata that its outgoing calls already have.
     pub own_metadata: &'a [(&'a str, &'a str)],
 }
 
@@ -75,8 +75,8 @@ impl Chain {
         }
     }
 
-    /// Calls the edge on behalf of alice, with these fields as they are. Tells what each of the
-    /// three handlers had in its metadata.
+    /// Calls the edge with a token of alice's and these additional fields, unchanged. Returns the
+    /// metadata that each of the three handlers received.
     pub async fn call(&self, fields: &[(&str, &str)], case: &str) -> [HeaderMap; 3] {
         let bearer = format!("Bearer {}", token::good("alice"));
         let request = raw::post(raw::METHOD).header("authorization", bearer);
@@ -95,7 +95,7 @@ impl Chain {
     }
 }
 
-/// The values of a field.
+/// Returns all values of a field.
 pub fn values<'a>(fields: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     fields.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).unwrap()).collect()
 }
@@ -164,7 +164,7 @@ impl Service {
         let calling = raw::send(next, request);
         let response = match self.middleware {
             Middleware::Layers => calling.await,
-            // Behind an interceptor, a handler opens the scope itself.
+            // An interceptor cannot open the scope for the handler.
             Middleware::Interceptors => {
                 parts.extensions.get::<CallContext>().cloned().unwrap().scope(calling).await
             }

@@ -1,4 +1,4 @@
-//! The two ways out of a service.
+//! A channel wrapped by the client layer and by the client interceptor.
 
 use http::{Request, Response};
 use tonic::body::Body;
@@ -7,10 +7,10 @@ use tonic_passport::{ClientInterceptor, ClientLayer};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
-/// A way out of a service.
+/// A boxed client.
 pub type BoxedClient<E> = BoxCloneSyncService<Request<Body>, Response<Body>, E>;
 
-/// The layer and the interceptor around the same channel.
+/// Wraps the same channel with the layer and with the interceptor. The name is for test output.
 pub fn both<S>(
     channel: S,
     layer: &ClientLayer,

@@ -1,4 +1,4 @@
-//! What the tests have in common: tokens of any kind, and a service that remembers its calls.
+//! Helpers of the tests: tokens, servers and clients on loopback, and a service that records calls.
 
 pub mod chain;
 pub mod clients;
@@ -32,7 +32,7 @@ use tower::ServiceExt;
 
 use probe::Probe;
 
-/// The reason in a status's `google.rpc.ErrorInfo`.
+/// Returns the reason in a status's `google.rpc.ErrorInfo`.
 pub fn reason(status: &Status) -> String {
     let details = status.get_error_details();
     let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
@@ -40,7 +40,7 @@ pub fn reason(status: &Status) -> String {
     info.reason.clone()
 }
 
-/// Demands that a call was refused with this code and reason, and reached no handler.
+/// Asserts that a call was refused with this code and reason, and reached no handler.
 #[track_caller]
 pub fn assert_refused<T: Debug>(
     response: Result<T, Status>,
@@ -54,8 +54,8 @@ pub fn assert_refused<T: Debug>(
     assert_eq!(probe.calls(), 0, "{case}");
 }
 
-/// What goes along with a request that a service got for alice, with these fields as they are; the
-/// service lists some of them.
+/// Returns the `CallContext` of a request for alice with these fields, as a handler sees it. The
+/// service propagates the listed fields.
 pub async fn context_of(
     fields: &[(&str, &str)],
     propagated: impl IntoIterator<Item = PropagatedField>,

@@ -1,28 +1,28 @@
-//! The program `passport`, and the files that it is given.
+//! Runs of the program `passport`, and temporary files for its arguments.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, process};
 
-/// The program.
+/// Returns a command that runs the program.
 pub fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_passport"))
 }
 
-/// Runs it, with these arguments.
+/// Runs the program with these arguments.
 pub fn run(args: &[&str]) -> Output {
     command().args(args).output().unwrap()
 }
 
-/// Runs `passport policy check` on a file of these bytes, with these services.
+/// Runs `passport policy check` on a file with these bytes. Returns the name of the file too.
 pub fn check(bytes: &[u8], services: &[&str]) -> (Output, String) {
     let file = TempFile::new(bytes);
     let output = command().args(["policy", "check", file.name()]).args(services).output().unwrap();
     (output, file.name().to_owned())
 }
 
-/// A file that is there as long as this is.
+/// A file that is removed on drop.
 pub struct TempFile {
     path: PathBuf,
 }
@@ -44,12 +44,12 @@ impl TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Whoever looks for it meanwhile is the test, which has failed then.
+        // A file that stays behind does not affect other tests: its name is unique.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// What is written, as text: to stdout and to stderr.
+/// Returns stdout and stderr as text.
 pub fn written(output: &Output) -> (&str, &str) {
     let text = |bytes| std::str::from_utf8(bytes).unwrap();
     (text(&output.stdout), text(&output.stderr))

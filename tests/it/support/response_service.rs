@@ -1,4 +1,4 @@
-//! A service that answers all kinds of call with what a function says.
+//! A service whose responses are computed by a function.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use super::shop::{
     ListOrdersRequest, Order,
 };
 
-/// An `OrderService` that answers with what this function says of the request's context. Where the
-/// answer is a stream, the function is not called before the stream is polled.
+/// An `OrderService` whose responses are the result of a function of the request's context. For a
+/// response stream, the function is called when the stream is polled.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseService<F>(pub F);
 
@@ -39,7 +39,7 @@ where
     }
 
     async fn get_order(&self, _: Request<GetOrderRequest>) -> Result<Response<Order>, Status> {
-        Err(Status::unimplemented("nobody asks"))
+        Err(Status::unimplemented("not used by tests"))
     }
 
     type ListOrdersStream = ResponseStream<Order>;
