@@ -20,7 +20,7 @@ fn allocations(mut call: impl FnMut()) -> u64 {
 /// The goal is six. Two more come from the outgoing request's metadata, which is allocated with room
 /// for six fields, and has the request id as its seventh. docs/benchmarks.md has the list.
 #[test]
-fn a_hop_takes_no_more_allocations_than_it_has_reasons_for() {
+fn the_layers_add_a_bounded_number_of_allocations_to_a_hop() {
     let cases = [
         ("four keys and an id", &[][..], 8),
         // The remaining time is formatted as text, and the trace fields are kept in a list.

@@ -256,7 +256,7 @@ fn examine(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
+async fn the_current_context_follows_the_work_of_a_call_and_reaches_no_other_task() {
     for place in places() {
         let name = place.name;
         let server = respond_with(examine(place)).await;
@@ -273,7 +273,7 @@ async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
 
 /// A worker task that was spawned before the call, and works for many calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
+async fn a_shared_worker_task_has_no_current_context() {
     let (give, mut jobs) = tokio::sync::mpsc::channel::<oneshot::Sender<String>>(1);
     tokio::spawn(async move {
         while let Some(tell) = jobs.recv().await {
@@ -299,7 +299,7 @@ async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
 /// A server may run in a task that has a current user. The handler must not see that user, and the
 /// task must have it again afterwards.
 #[tokio::test]
-async fn a_call_hides_the_scope_around_it() {
+async fn a_call_hides_the_scope_of_the_surrounding_task() {
     for place in places() {
         let name = place.name;
         let service = OrderServiceServer::new(ResponseService(examine(place)));
@@ -319,7 +319,7 @@ async fn a_call_hides_the_scope_around_it() {
 }
 
 #[tokio::test]
-async fn outside_of_calls_and_scopes_nobody_is_known() {
+async fn there_is_no_current_user_outside_of_calls_and_scopes() {
     assert_eq!(current(), "anonymous, no request, None");
     bob().scope(async { assert!(current().starts_with("bob, ")) }).await;
     assert_eq!(current(), "anonymous, no request, None");
@@ -346,7 +346,7 @@ impl Drop for Dropped {
 }
 
 #[tokio::test]
-async fn what_is_dropped_in_a_task_that_is_aborted_knows_its_user() {
+async fn an_aborted_task_is_dropped_with_its_user_as_the_current_one() {
     let start = async {
         let (spawned, first) = Dropped::new();
         let (scoped, second) = Dropped::new();
@@ -407,7 +407,7 @@ fn messages<T: Default + Send + 'static>(
 
 /// A request stream is polled by the task of the connection, which is shared by all calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_polls_it() {
+async fn a_request_stream_polled_by_the_connection_has_the_context_of_its_call() {
     type Way = (&'static str, fn(Channel) -> BoxedClient, fn(CallContext) -> CallContext);
     let ways: [Way; 2] = [("layer", layered, the_call), ("interceptor", intercepted, nothing)];
     let probe = Probe::default();
@@ -451,7 +451,7 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
 }
 
 #[tokio::test]
-async fn a_request_stream_is_dropped_as_the_user_who_sends_it() {
+async fn a_request_stream_is_dropped_in_the_context_of_its_sender() {
     // The server responds at once, and does not read the request.
     let next = raw::serve(|_| async {
         raw::ok().header("grpc-status", "13").body(Body::empty()).unwrap()
@@ -513,7 +513,7 @@ fn polled_on_other_runtime(is_scoped: bool, channel: Channel, runtime: &Runtime)
 }
 
 #[test]
-fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
+fn a_scope_layer_passes_the_user_to_the_task_that_makes_the_call() {
     type MakeClient = fn(bool, Channel, &Runtime) -> BoxedClient;
     let ways: [(&str, MakeClient); 3] = [
         ("a worker", buffered),
@@ -610,7 +610,7 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
 
 // Single-threaded, because the subscriber is thread-local.
 #[tokio::test(flavor = "current_thread")]
-async fn what_a_call_writes_into_the_log_is_within_its_span() {
+async fn log_events_of_a_call_are_within_its_span() {
     let log = Log::start("it=info,tonic_passport=info");
     let server = respond_with(|_| async {
         tracing::info!("at first");
@@ -657,7 +657,7 @@ async fn yield_to_others() {
 
 // Single-threaded, so that yielding lets every task that is ready run.
 #[tokio::test(flavor = "current_thread")]
-async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
+async fn a_call_without_a_context_is_refused_before_a_connection_is_opened() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();

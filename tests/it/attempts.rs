@@ -245,7 +245,7 @@ fn fail_until(times: usize) -> impl Fn(&[Attempt]) -> Reaction + Clone + Send + 
 }
 
 #[tokio::test]
-async fn retries_send_the_same_context_and_the_time_that_is_left() {
+async fn retries_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let server = servers.start(0, fail_until(3)).await;
     for arrangement in Arrangement::ALL {
@@ -261,7 +261,7 @@ async fn retries_send_the_same_context_and_the_time_that_is_left() {
 /// Without a layer around the attempts, the start of the call is unknown: each attempt is sent with
 /// the full timeout.
 #[tokio::test]
-async fn a_timeout_of_the_calls_own_shrinks_where_the_layer_is_around_the_attempts() {
+async fn an_explicit_timeout_shrinks_if_a_layer_is_around_the_attempts() {
     let servers = Servers::default();
     let server = servers.start(0, fail_until(3)).await;
     let own = [("grpc-timeout", "50S")];
@@ -285,7 +285,7 @@ async fn a_timeout_of_the_calls_own_shrinks_where_the_layer_is_around_the_attemp
 }
 
 #[tokio::test]
-async fn attempts_for_a_user_in_the_requests_extensions_are_all_for_that_user() {
+async fn all_attempts_use_the_user_in_the_requests_extensions() {
     let servers = Servers::default();
     let server = servers.start(0, fail_until(3)).await;
     let bob = UserContext::builder("bob").build().unwrap();
@@ -310,7 +310,7 @@ async fn attempts_for_a_user_in_the_requests_extensions_are_all_for_that_user() 
 }
 
 #[tokio::test]
-async fn hedged_requests_send_the_same_context_and_the_time_that_is_left() {
+async fn hedged_requests_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let first_hangs =
         |seen: &[Attempt]| if seen.len() < 2 { Reaction::Hang } else { Reaction::Succeed };
@@ -333,7 +333,7 @@ async fn pair(servers: &Servers, otherwise: fn() -> Reaction) -> [TestServer; 2]
 }
 
 #[tokio::test]
-async fn retries_at_other_servers_send_the_same_context_and_the_time_that_is_left() {
+async fn retries_at_other_servers_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let [first, second] = pair(&servers, || Reaction::Fail).await;
     for arrangement in Arrangement::ALL {
@@ -348,7 +348,7 @@ async fn retries_at_other_servers_send_the_same_context_and_the_time_that_is_lef
 }
 
 #[tokio::test]
-async fn hedged_requests_to_other_servers_send_the_same_context_and_the_time_that_is_left() {
+async fn hedged_requests_to_other_servers_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let [first, second] = pair(&servers, || Reaction::Hang).await;
     for arrangement in Arrangement::ALL {
@@ -364,7 +364,7 @@ async fn hedged_requests_to_other_servers_send_the_same_context_and_the_time_tha
 }
 
 #[tokio::test]
-async fn no_attempt_is_made_when_no_time_is_left_for_it() {
+async fn no_attempt_is_made_after_the_deadline() {
     let servers = Servers::default();
     let server = servers.start(0, |_| Reaction::Fail).await;
     for arrangement in Arrangement::ALL {

@@ -86,12 +86,12 @@ async fn a_closure_authenticates() {
 }
 
 #[tokio::test]
-async fn a_strategy_authenticates_by_a_field_of_its_own() {
+async fn a_custom_authenticator_reads_its_own_field() {
     authenticates("x-api-key", ByApiKey::new()).await;
 }
 
 #[tokio::test]
-async fn a_strategy_may_be_chosen_at_run_time() {
+async fn an_authenticator_can_be_a_trait_object() {
     let boxed: Box<dyn Authenticator> = Box::new(ByApiKey::new());
     authenticates("x-api-key", boxed).await;
     let shared: Arc<dyn Authenticator> = Arc::new(ByApiKey::new());
@@ -115,7 +115,7 @@ async fn a_repeated_credential_is_not_an_anonymous_caller() {
 }
 
 #[tokio::test]
-async fn a_named_credential_is_taken_in_every_spelling() {
+async fn a_declared_credential_field_is_removed_in_every_spelling() {
     let probe = Probe::default();
     let layer = ServerLayer::new(ByApiKey::new()).policy(optional(Kind::paths()));
     let server = probe.serve_with(layer).await;
@@ -130,7 +130,7 @@ async fn a_named_credential_is_taken_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
+async fn reading_an_undeclared_credential_field_is_not_an_anonymous_caller() {
     // A closure has no `credential_names`.
     let unnamed = |credentials: &Credentials<'_>| {
         identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
@@ -149,7 +149,7 @@ async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
 
 /// Unit tests of handlers insert the user like this.
 #[test]
-fn a_user_in_a_requests_extensions_is_its_caller_where_there_is_no_layer() {
+fn without_a_layer_the_user_in_the_extensions_is_the_caller() {
     let mut request = tonic::Request::new(());
     assert!(UserContext::from_request(&request).is_err());
     let alice = UserContext::builder("alice").build().unwrap();

@@ -181,7 +181,7 @@ fn caller(kind: Kind, channel: Channel) -> JoinHandle<()> {
 }
 
 #[tokio::test]
-async fn a_call_that_its_caller_drops_is_dropped_by_the_last_of_three_services_in_time() {
+async fn a_call_dropped_by_its_caller_is_dropped_by_the_last_of_three_services_in_time() {
     for relays in [true, false] {
         for kind in Kind::ALL {
             let case = format!("{kind:?}, relays: {relays}");
@@ -242,7 +242,7 @@ where
 }
 
 #[tokio::test]
-async fn a_task_of_spawn_is_cancelled_with_its_call_and_so_is_the_call_that_it_makes() {
+async fn a_spawned_task_and_its_outgoing_call_are_cancelled_with_their_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (server, mut started) = starts(move |kind| {
@@ -266,7 +266,7 @@ async fn a_task_of_spawn_is_cancelled_with_its_call_and_so_is_the_call_that_it_m
 }
 
 #[tokio::test]
-async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
+async fn nested_spawned_tasks_are_cancelled_with_their_call() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let (server, mut started) = starts(move |_| {
         let tell = tell.clone();
@@ -293,7 +293,7 @@ async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
 }
 
 #[tokio::test]
-async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
+async fn an_outgoing_call_in_a_scoped_task_is_cancelled_with_a_reason() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (server, mut started) = starts(move |kind| {
@@ -319,7 +319,7 @@ async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
 
 /// A handler makes a call, and passes the response to a task without the context.
 #[tokio::test]
-async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled() {
+async fn a_response_read_in_another_task_ends_when_its_call_is_cancelled() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (tell, mut started) = mpsc::unbounded_channel();
@@ -359,7 +359,7 @@ async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled(
 
 /// A service must not report a cancelled request as a failure.
 #[tokio::test]
-async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it() {
+async fn a_cancelled_request_stream_fails_with_cancelled_in_the_handler() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let tell = tell.clone();
@@ -380,7 +380,7 @@ async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it(
 
 /// Some HTTP responses end with data, without trailers.
 #[tokio::test]
-async fn an_answer_that_ends_with_its_last_message_was_answered() {
+async fn a_response_without_trailers_counts_as_complete() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let handler = tower::service_fn(move |_: Request<Body>| {
         tell.send(CallContext::current()).unwrap();
@@ -401,7 +401,7 @@ async fn an_answer_that_ends_with_its_last_message_was_answered() {
 }
 
 #[tokio::test]
-async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
+async fn outgoing_calls_in_a_scoped_join_set_are_cancelled() {
     const CALLS: usize = 3;
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
@@ -436,7 +436,7 @@ async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_passes_cancels_what_the_call_started() {
+async fn an_elapsed_deadline_cancels_the_tasks_of_the_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (server, mut started) = starts(move |kind| {
@@ -465,7 +465,7 @@ async fn a_deadline_that_passes_cancels_what_the_call_started() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_answered_leaves_its_tasks_running_to_the_end() {
+async fn a_completed_call_does_not_cancel_its_tasks() {
     let probe = Probe::default();
     let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
@@ -499,7 +499,7 @@ async fn a_call_that_was_answered_leaves_its_tasks_running_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
+async fn a_call_that_its_handler_fails_does_not_cancel_its_tasks() {
     let go_on = Arc::new(Notify::new());
     let (tell, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
@@ -561,7 +561,7 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialled() {
+async fn an_outgoing_call_of_a_cancelled_call_is_refused_without_a_connection() {
     let silent = UnresponsiveServer::start().await;
     let clients = both(silent.channel(), &ClientLayer::new(), ClientInterceptor::new());
     for (middleware, channel) in clients {
@@ -596,7 +596,7 @@ async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialle
 }
 
 #[tokio::test]
-async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
+async fn cancellation_can_be_checked_and_awaited() {
     let (server, mut started) = starts(|_| CallContext::current()).await;
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
@@ -621,7 +621,7 @@ async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
 }
 
 #[tokio::test]
-async fn one_call_that_is_cancelled_leaves_the_others_alone() {
+async fn cancelling_one_call_does_not_cancel_others() {
     let (server, mut started) =
         starts(|_| (CallContext::current(), tonic_passport::spawn(pending::<()>()))).await;
     let channel = server.connect().await;
@@ -641,7 +641,7 @@ async fn one_call_that_is_cancelled_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_cancels_what_it_started() {
+async fn a_panic_in_a_handler_cancels_the_tasks_of_the_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (tell, mut started) = mpsc::unbounded_channel();

@@ -188,7 +188,7 @@ async fn a_call_without_a_timeout_has_no_deadline() {
 }
 
 #[tokio::test]
-async fn a_timeout_of_nothing_is_answered_at_once_and_reaches_no_handler() {
+async fn a_timeout_of_zero_is_refused_at_once_and_reaches_no_handler() {
     let probe = Probe::default();
     for (middleware, server) in servers(&probe).await {
         let client = server.client_without_timeout();
@@ -221,7 +221,7 @@ async fn a_malformed_timeout_is_an_invalid_argument_and_reaches_no_handler() {
 }
 
 #[tokio::test]
-async fn a_malformed_timeout_is_not_sent_either() {
+async fn a_malformed_timeout_is_not_sent() {
     let probe = Probe::default();
     let server = probe.serve().await;
     let channel = server.connect().await.map_response(|response| response.map(Body::new));
@@ -241,7 +241,7 @@ async fn a_malformed_timeout_is_not_sent_either() {
 /// tonic's server has a timer too, which responds with `CANCELLED`. Many calls, so that the two timers
 /// race at every fraction of a tick.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
+async fn an_expired_call_fails_with_deadline_exceeded_not_cancelled() {
     let server = raw::serve_with(internal(), |_| pending()).await;
     let client = server.client_without_timeout();
     let mut calls = JoinSet::new();
@@ -262,7 +262,7 @@ async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
 }
 
 #[tokio::test]
-async fn a_timeout_of_any_length_is_exceeded_when_it_is_over_and_not_before() {
+async fn a_call_fails_after_its_timeout_and_not_before() {
     let server = raw::serve_with(internal(), |_| pending()).await;
     let client = server.client_without_timeout();
     let cases = [
@@ -287,7 +287,7 @@ async fn a_timeout_of_any_length_is_exceeded_when_it_is_over_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_response_stream_ends_at_the_deadline_after_what_was_sent() {
+async fn a_response_stream_ends_at_the_deadline_after_its_messages() {
     let server = raw::serve_with(internal(), |_| async {
         raw::response(tokio_stream::iter([(), (), ()]).chain(tokio_stream::pending()))
     })
@@ -384,7 +384,7 @@ async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call(
 }
 
 #[tokio::test]
-async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
+async fn the_servers_timeout_limits_the_clients_timeout() {
     let (short, long) = (Duration::from_secs(10), Duration::from_secs(1000));
     let cases = [
         ("shorter than the client's", short, Some("1000S"), short),
@@ -417,7 +417,7 @@ async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
 }
 
 #[tokio::test]
-async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
+async fn the_servers_timeout_ends_calls_and_streams_without_a_deadline() {
     let layer = || internal().timeout(Duration::from_millis(100));
     let silent = raw::serve_with(layer(), |_| pending()).await;
     let endless = raw::serve_with(layer(), |_| async {
@@ -448,7 +448,7 @@ async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
 /// At the deadline, a gateway ends both the relayed request and the relayed response, in either
 /// order.
 #[tokio::test]
-async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_services() {
+async fn a_relayed_call_fails_with_deadline_exceeded_not_with_an_upstream_error() {
     let upstream = raw::serve(|request: Request<Body>| async {
         let kind = raw::kind_of(&request);
         tokio::spawn(drain(request.into_body()));
@@ -550,7 +550,7 @@ async fn send(
 }
 
 #[tokio::test]
-async fn a_call_is_given_what_remains_less_a_margin() {
+async fn an_outgoing_call_gets_the_remaining_time_minus_a_margin() {
     let day = Duration::from_secs(DAY);
     let seconds = Duration::from_secs;
     let cases = [
@@ -579,7 +579,7 @@ async fn a_call_is_given_what_remains_less_a_margin() {
 }
 
 #[tokio::test]
-async fn a_timeout_of_its_own_that_is_shorter_is_sent_as_it_is_written() {
+async fn a_shorter_explicit_timeout_is_sent_unchanged() {
     let anonymous = CallContext::default().with_user(alice());
     let contexts = [("a deadline", context(Duration::from_secs(60))), ("none", anonymous)];
     for (name, context) in contexts {
@@ -593,7 +593,7 @@ async fn a_timeout_of_its_own_that_is_shorter_is_sent_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_call_without_any_deadline_is_sent_without_a_timeout() {
+async fn an_outgoing_call_without_a_deadline_has_no_timeout() {
     let context = CallContext::default().with_user(alice());
     for (middleware, sent) in send(None, &context, None).await {
         assert_eq!(sent.expect(middleware).timeout, None, "{middleware}");
@@ -601,7 +601,7 @@ async fn a_call_without_any_deadline_is_sent_without_a_timeout() {
 }
 
 #[tokio::test]
-async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
+async fn an_outgoing_call_without_remaining_time_is_refused_without_a_connection() {
     let ms = Duration::from_millis;
     let unbounded = CallContext::default().with_user(alice());
     let cases = [
@@ -630,7 +630,7 @@ async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
 }
 
 #[tokio::test]
-async fn a_timeout_copied_from_the_incoming_request_is_cut() {
+async fn a_timeout_copied_from_the_incoming_request_is_shortened() {
     let probe = Probe::default();
     let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
@@ -695,7 +695,7 @@ async fn a_deadline_shrinks_with_every_hop() {
 /// The wrapped channel has a timer too, which returns an error. Many calls, so that either may fire
 /// first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_never_answers_has_exceeded_the_deadline() {
+async fn a_call_to_an_unresponsive_service_fails_with_deadline_exceeded() {
     let silent = UnresponsiveServer::start().await;
     let channel = ClientLayer::new().wrap(silent.channel());
     let mut calls = JoinSet::new();
@@ -722,7 +722,7 @@ async fn a_service_that_never_answers_has_exceeded_the_deadline() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() {
+async fn a_response_stream_ends_at_the_deadline_in_any_task() {
     let (guards, mut gone) = Guards::new();
     // The server does not enforce the deadline once the response has started.
     let upstream = raw::serve(move |_| {
@@ -750,7 +750,7 @@ async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() 
 }
 
 #[tokio::test]
-async fn a_handler_has_the_margin_to_answer_when_what_it_called_did_not() {
+async fn a_handler_can_respond_within_the_margin_after_its_outgoing_call_expired() {
     let silent = UnresponsiveServer::start().await;
     let margin = Duration::from_millis(700);
     let channel = ClientLayer::new().deadline_margin(margin).wrap(silent.channel());
@@ -774,7 +774,7 @@ async fn a_handler_has_the_margin_to_answer_when_what_it_called_did_not() {
 }
 
 #[tokio::test]
-async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request() {
+async fn detached_work_keeps_user_and_request_id_without_the_deadline() {
     let probe = Probe::default();
     let upstream = probe.serve().await;
     let channel = upstream.connect().await;
@@ -813,7 +813,7 @@ async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request
 }
 
 #[tokio::test]
-async fn a_job_has_the_deadline_that_it_gives_itself() {
+async fn a_background_job_has_its_own_deadline() {
     let silent = UnresponsiveServer::start().await;
     let channel = ClientLayer::new().wrap(silent.channel());
     let job = |time| {
@@ -847,7 +847,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_call_is_ever_given_more_time_than_there_is(
+    fn no_outgoing_call_gets_more_than_the_remaining_time(
         left in durations(),
         margin in durations(),
         own in proptest::option::of((0_u32..100_000_000, 0_usize..6)),

@@ -1,4 +1,4 @@
-//! The gateway relays calls as they are, but for who is calling.
+//! The gateway relays calls unchanged, except for their identity metadata.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -31,12 +31,12 @@ use crate::support::{assert_refused, forged, raw, reason, token};
 const ORDERS: &str = "shop.v1.OrderService";
 const UNAVAILABLE: (Code, &str) = (Code::Unavailable, "UPSTREAM_UNAVAILABLE");
 
-/// For how long nothing must happen to count as at rest.
+/// A stream is idle when nothing happens for this long.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long anything may take that must happen.
+/// Time limit for events that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A gateway to one upstream for whoever has a token.
+/// A gateway to one upstream, behind a layer that verifies tokens.
 async fn edge(upstream: Endpoint) -> TestServer {
     let gateway = Gateway::builder().route(ORDERS, upstream.connect_lazy()).build().unwrap();
     let layer = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
@@ -49,7 +49,7 @@ async fn edge(upstream: Endpoint) -> TestServer {
     .await
 }
 
-/// A gateway to one upstream, without any layer.
+/// A gateway to one upstream, without a layer.
 async fn bare(upstream: Endpoint) -> TestServer {
     let gateway = Gateway::builder().route(ORDERS, upstream.connect_lazy()).build().unwrap();
     TestServer::start(|incoming| {
@@ -137,7 +137,7 @@ async fn an_upstream_sees_no_identity_in_request_trailers() {
 }
 
 #[tokio::test]
-async fn identity_in_an_upstreams_answer_never_reaches_the_client() {
+async fn identity_in_an_upstreams_response_never_reaches_the_client() {
     let upstream = raw::serve(|_| async {
         let mut trailers = fields(&[("grpc-status", "0"), ("x-request-id", "r-1")]);
         let mut response = raw::ok().header("x-request-id", "r-1").body(()).unwrap();
@@ -235,7 +235,7 @@ const ANSWERS: [(&str, MakeAnswer); 10] = [
 ];
 
 #[tokio::test]
-async fn an_answer_passes_unchanged_to_its_last_byte() {
+async fn a_response_passes_unchanged_to_its_last_byte() {
     let upstream = raw::serve(|request| async move {
         let case = request.headers()["x-case"].to_str().unwrap();
         ANSWERS.iter().find(|(name, _)| *name == case).unwrap().1()
@@ -250,7 +250,7 @@ async fn an_answer_passes_unchanged_to_its_last_byte() {
             let request = raw::post(raw::METHOD).header("x-case", case);
             let request = request.header("authorization", &bearer).body(Body::empty()).unwrap();
             let mut response = raw::send(channel, request).await;
-            // When it was made, by whichever server.
+            // Each server sets its own date.
             response.headers.remove("date");
             response
         };
@@ -302,14 +302,14 @@ async fn a_request_passes_unchanged_but_for_identity() {
 
     let mut seen = std::mem::take(&mut *seen.lock().unwrap());
     for (_, fields, ..) in &mut seen {
-        // Each of tonic's channels adds itself.
+        // Each tonic channel appends its own name.
         fields.remove("user-agent");
     }
     for name in ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions", "x-request-id"]
     {
         assert!(seen[1].1.remove(name).is_some(), "{name}");
     }
-    // What was left of the time when it was sent on.
+    // The remaining time when the call was relayed.
     let left = seen[1].1.insert("grpc-timeout", HeaderValue::from_static("60S")).unwrap();
     let microseconds: u32 = left.to_str().unwrap().strip_suffix('u').unwrap().parse().unwrap();
     assert!((40_000_000..60_000_000).contains(&microseconds), "{left:?}");
@@ -329,7 +329,7 @@ async fn a_large_message_passes_both_ways() {
     assert!(response.data == raw::message(&large), "{} bytes came back", response.data.len());
 }
 
-/// A client that sends one message at a time, and its answers.
+/// A client that sends one message at a time, and its responses.
 async fn converse(
     channel: Channel,
 ) -> (mpsc::Sender<Item>, impl AsyncFnMut() -> Result<Option<String>, Status>) {
@@ -360,7 +360,7 @@ async fn messages_pass_one_by_one() {
     assert_eq!(timeout(SOON, response()).await.unwrap().unwrap(), None);
 }
 
-/// Tells that it was dropped.
+/// Notifies when it is dropped.
 struct Dropped(Arc<Notify>);
 
 impl Drop for Dropped {
@@ -396,10 +396,10 @@ async fn a_response_stream_that_the_client_drops_is_dropped_upstream() {
     timeout(SOON, dropped.notified()).await.unwrap();
 }
 
-/// A service that stops reading its request, and goes on answering, cannot be told that its caller
-/// has left. What it sends is read no further than the window of its stream then.
+/// A service that does not read its request, and keeps sending its response, does not notice that the
+/// caller cancelled. The gateway must stop reading when the stream's window is full.
 #[tokio::test]
-async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
+async fn a_response_without_a_reader_is_not_read_without_limit() {
     let sent = watch::Sender::new(0_u32);
     let count = sent.clone();
     let upstream = raw::serve(move |request| {
@@ -414,7 +414,7 @@ async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
     .await;
     let edge = edge(upstream.endpoint()).await;
 
-    // On a runtime of its own, so that its connection is closed when it leaves.
+    // On its own runtime, so that its connection is closed at shutdown.
     let mut caller = tokio::runtime::Builder::new_multi_thread();
     let caller = caller.worker_threads(1).enable_all().build().unwrap();
     let endpoint = edge.endpoint();
@@ -429,12 +429,16 @@ async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
     });
     let mut changes = sent.subscribe();
     changes.changed().await.unwrap();
-    // Both directions are full now.
+    // Both directions have filled their windows.
     while timeout(QUIET, changes.changed()).await.is_ok() {}
 
     caller.shutdown_background();
     let quiet = async { while timeout(QUIET, changes.changed()).await.is_ok() {} };
-    assert!(timeout(SOON, quiet).await.is_ok(), "it is still read, after {}", *sent.borrow());
+    assert!(
+        timeout(SOON, quiet).await.is_ok(),
+        "the response is still read, after {} messages",
+        *sent.borrow()
+    );
 }
 
 #[tokio::test]
@@ -503,7 +507,7 @@ async fn routes_are_the_exact_names_of_services() {
 }
 
 #[tokio::test]
-async fn a_service_of_the_gateways_own_is_not_relayed() {
+async fn a_local_service_of_the_gateway_is_not_relayed() {
     let gateway = Gateway::builder().build().unwrap();
     let (_, health) = tonic_health::server::health_reporter();
     let server = TestServer::start(|incoming| {
@@ -558,7 +562,7 @@ async fn an_upstream_that_comes_back_is_available_again() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_upstream_ends_with_a_status_after_what_was_relayed() {
+async fn a_stream_that_breaks_upstream_ends_with_a_status_after_its_messages() {
     let probe = Probe::default();
     let upstream = probe.serve_with(internal()).await;
     let mut cable = TcpProxy::to(&upstream).await;
@@ -572,10 +576,10 @@ async fn a_stream_that_breaks_upstream_ends_with_a_status_after_what_was_relayed
     assert_eq!((status.code(), &*reason(&status)), UNAVAILABLE, "{status:?}");
 }
 
-/// The gateway is called without a server of its own, and the upstream never speaks, for each
-/// of tonic's servers ends a call at its deadline by itself.
+/// The gateway is called without a server, and the upstream never sends a byte, because every tonic
+/// server ends a call at its deadline itself.
 #[tokio::test]
-async fn a_call_that_an_upstream_lets_expire_has_exceeded_its_deadline() {
+async fn a_call_to_an_unresponsive_upstream_fails_with_deadline_exceeded() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = format!("http://{}", silent.local_addr().unwrap());
     let upstream = Endpoint::try_from(upstream).unwrap().connect_lazy();
@@ -586,9 +590,9 @@ async fn a_call_that_an_upstream_lets_expire_has_exceeded_its_deadline() {
     assert_eq!(response.status().code(), Code::DeadlineExceeded, "{response:?}");
 }
 
-/// What is for one hop has gone it when it arrives at a gateway, and goes one when it begins there.
+/// One-hop fields that arrive at a gateway are not relayed. Those that start there reach the upstream.
 #[tokio::test]
-async fn a_gateway_counts_as_a_hop() {
+async fn one_hop_fields_end_at_a_gateway() {
     let probe = Probe::default();
     let upstream = probe.serve().await;
     let listed = [PropagatedField::one_hop("x-debug").unwrap()];
@@ -614,10 +618,10 @@ async fn a_gateway_counts_as_a_hop() {
     }
 }
 
-/// An upstream that is bound to destinations is told by its own channel where that goes: what a client
-/// puts into `:authority` is no destination.
+/// A route that is bound to destinations compares them with its own channel, never with the client's
+/// `:authority`.
 #[tokio::test]
-async fn a_client_has_no_say_in_where_a_relayed_call_goes() {
+async fn a_clients_authority_does_not_change_where_a_call_is_relayed_to() {
     let probe = Probe::default();
     let upstream = probe.serve().await;
     let bound = ClientLayer::new().destinations(["inventory".parse().unwrap()]);

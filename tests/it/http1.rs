@@ -1,4 +1,4 @@
-//! Over HTTP/1, which a server may accept for grpc-web, identity is as safe as over HTTP/2.
+//! Identity metadata over HTTP/1, which a server may accept for grpc-web.
 
 use std::time::Duration;
 
@@ -20,8 +20,7 @@ use crate::support::{raw, token};
 
 const EMPTY: &str = "content-length: 5\r\n\r\n\0\0\0\0\0";
 
-/// Makes a call over HTTP/1 with these fields and this body, and answers with the head of the
-/// answer.
+/// Makes a call over HTTP/1 with these fields and this body. Returns the head of the response.
 async fn call(server: &TestServer, fields: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let bearer = token::good("alice");
@@ -38,7 +37,7 @@ async fn call(server: &TestServer, fields: &str, body: &str) -> String {
     head
 }
 
-/// A gateway that takes HTTP/1, in front of a service that takes anonymous callers too.
+/// A gateway that accepts HTTP/1, in front of a service that accepts anonymous callers.
 async fn start(probe: &Probe) -> (TestServer, TestServer) {
     let inside =
         ServerLayer::new(ForwardedContext::trust_private_network()).policy(optional([raw::METHOD]));
@@ -55,7 +54,7 @@ async fn start(probe: &Probe) -> (TestServer, TestServer) {
 }
 
 #[tokio::test]
-async fn a_connection_header_takes_no_identity_away() {
+async fn a_connection_header_removes_no_identity() {
     let probe = Probe::default();
     let (_upstream, gateway) = start(&probe).await;
     for fields in [
@@ -81,7 +80,7 @@ async fn a_connection_header_takes_no_identity_away() {
 }
 
 #[tokio::test]
-async fn trailers_for_one_connection_go_no_further() {
+async fn hop_by_hop_trailers_are_not_relayed() {
     let probe = Probe::default();
     let (_upstream, gateway) = start(&probe).await;
     for trailer in
@@ -96,7 +95,7 @@ async fn trailers_for_one_connection_go_no_further() {
 }
 
 #[tokio::test]
-async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
+async fn metadata_that_would_break_the_shared_connection_is_not_relayed() {
     let probe = Probe::default();
     let (_upstream, gateway) = start(&probe).await;
     let (send, items) = mpsc::channel(1);

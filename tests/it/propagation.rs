@@ -1,4 +1,4 @@
-//! A call goes out on behalf of a user, or not at all: through the layer and the interceptor alike.
+//! Propagation of the user: the client layer and the client interceptor require one by default.
 
 use http_body::Frame;
 use prost::Message;
@@ -36,7 +36,7 @@ fn fields_of(id: &str) -> [(&str, &str); 3] {
 }
 
 #[tokio::test]
-async fn the_tasks_user_is_propagated() {
+async fn the_current_user_is_propagated() {
     let probe = Probe::default();
     let server = probe.serve().await;
 
@@ -50,7 +50,7 @@ async fn the_tasks_user_is_propagated() {
 }
 
 #[tokio::test]
-async fn a_user_in_the_requests_extensions_wins_over_the_tasks() {
+async fn a_user_in_the_requests_extensions_takes_precedence() {
     let probe = Probe::default();
     let server = probe.serve().await;
 
@@ -87,7 +87,7 @@ async fn a_call_without_a_user_is_refused_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_user_is_sent_when_that_is_allowed() {
+async fn a_call_without_a_user_is_sent_if_anonymous_calls_are_allowed() {
     let probe = Probe::default();
     let server = probe.serve().await;
 
@@ -104,7 +104,7 @@ async fn a_call_without_a_user_is_sent_when_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn metadata_copied_from_another_request_takes_no_identity_along() {
+async fn identity_copied_from_another_request_is_replaced() {
     let probe = Probe::default();
     let server = probe.serve().await;
     let names = forged::names();
@@ -129,7 +129,7 @@ async fn metadata_copied_from_another_request_takes_no_identity_along() {
 }
 
 #[tokio::test]
-async fn other_metadata_passes_as_it_is() {
+async fn other_metadata_passes_unchanged() {
     let probe = Probe::default();
     let server = probe.serve().await;
     let fields = [
@@ -157,7 +157,7 @@ async fn other_metadata_passes_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_spawned_task_is_nobody_until_it_opens_a_scope() {
+async fn a_tokio_task_has_no_user_until_it_opens_a_scope() {
     let probe = Probe::default();
     let server = probe.serve().await;
 
@@ -189,7 +189,7 @@ async fn calls_from_handlers_and_their_response_streams_carry_the_caller() {
     for (middleware, channel) in clients(behind.connect().await) {
         for kind in Kind::ALL {
             let case = format!("{middleware}, {kind:?}");
-            // It calls while it runs, and again when its response's body is polled.
+            // The handler makes a call, and its response body makes another when it is polled.
             let channel = channel.clone();
             let handler = move |_| {
                 let channel = channel.clone();

@@ -1,4 +1,4 @@
-//! The interceptor does for one service what it can of the layer's work.
+//! The server interceptor: authentication and identity metadata of a single service.
 
 use tonic::Code;
 use tonic::transport::Server;
@@ -19,7 +19,7 @@ async fn serve<A: Authenticator>(probe: &Probe, authenticator: A) -> TestServer 
 }
 
 #[tokio::test]
-async fn the_handler_sees_what_the_token_says_and_nothing_forged() {
+async fn the_handler_sees_the_tokens_identity_and_no_forged_one() {
     let probe = Probe::default();
     let server = serve(&probe, JwtAuthenticator::new(token::verifier())).await;
     let channel = server.connect().await;

@@ -1,4 +1,4 @@
-//! The server layer decides who may call what, and runs each handler as its caller.
+//! The server layer: authentication, authorization, and the current user of handlers.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -49,14 +49,14 @@ fn id(user: Option<&UserContext>) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn the_handler_of_every_kind_of_call_runs_as_its_caller() {
+async fn handlers_of_all_kinds_of_call_run_as_their_caller() {
     let probe = Probe::default();
     let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let bearer = bearer("alice");
 
     for kind in Kind::ALL {
-        // The probe says who it runs as while its response stream is polled.
+        // The probe reads the current user when its response stream is polled.
         let user = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
         assert_eq!(user.unwrap(), "alice", "{kind:?}");
 
@@ -126,7 +126,7 @@ async fn a_bad_credential_is_refused_where_authentication_is_optional_too() {
 }
 
 #[tokio::test]
-async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
+async fn the_method_lists_make_only_health_and_reflection_public() {
     let probe = Probe::default();
     let (_, health) = tonic_health::server::health_reporter();
     let shop = include_bytes!(concat!(env!("OUT_DIR"), "/shop.v1.bin"));
@@ -162,7 +162,7 @@ async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
     }
 }
 
-/// The services that reflection tells of. The messages of its two versions are the same.
+/// Returns the services that reflection lists. The messages of its two versions are the same.
 async fn services(channel: Channel, version: &str) -> Vec<String> {
     let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
     let request = ServerReflectionRequest {
@@ -251,7 +251,7 @@ async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
 }
 
 #[tokio::test]
-async fn a_rejection_says_why_in_code_reason_and_challenge() {
+async fn a_rejection_has_a_code_a_reason_and_a_challenge() {
     let probe = Probe::default();
     let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
@@ -306,12 +306,12 @@ async fn a_single_service_can_be_wrapped() {
         assert_eq!(user.unwrap(), "alice", "{case}");
         probe.take_one();
     }
-    // The service besides it has no door.
+    // The service beside it has no layer.
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_context_planted_in_the_extensions_is_removed() {
+async fn a_context_in_the_request_extensions_is_removed() {
     let mallory = UserContext::builder(forged::VALUE).build().unwrap();
     let plant = MapRequestLayer::new(move |mut request: Request<Body>| {
         request.extensions_mut().insert(mallory.clone());
@@ -341,10 +341,10 @@ async fn a_context_planted_in_the_extensions_is_removed() {
     }
 }
 
-/// A server within a task that has a user of its own, a test for instance, must not lend it to its
-/// callers.
+/// A server may run in a task with a current user, for instance in a test. Its handlers must not see
+/// that user.
 #[tokio::test]
-async fn an_anonymous_call_hides_the_scope_around_it() {
+async fn an_anonymous_call_hides_the_scope_of_the_surrounding_task() {
     let within = || id(UserContext::current().as_ref()).unwrap_or("nobody").to_owned();
     let handler = tower::service_fn(move |_: Request<Body>| {
         let called = within();
@@ -379,9 +379,9 @@ async fn an_anonymous_call_hides_the_scope_around_it() {
     }
 }
 
-// One thread, because the subscriber is that of the thread.
+// Single-threaded, because the subscriber is thread-local.
 #[tokio::test(flavor = "current_thread")]
-async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
+async fn the_log_has_the_reason_of_a_rejection_and_never_the_token() {
     let log = Log::start("tonic_passport=trace");
     let probe = Probe::default();
     let verifier = token::verifier().max_token_size(1024);
@@ -434,10 +434,10 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
     }
 }
 
-/// A body that says who polls it, and who drops it.
+/// A body that records the current user when it is polled and dropped.
 struct Watched(Arc<Mutex<Vec<Note>>>);
 
-/// What was done to a body, and as whom.
+/// The operations on a body, each with the current user.
 type Note = (&'static str, Option<String>);
 
 impl Watched {
@@ -467,7 +467,7 @@ impl Drop for Watched {
 }
 
 #[tokio::test]
-async fn a_response_is_polled_and_dropped_as_its_caller() {
+async fn a_response_body_is_polled_and_dropped_as_its_caller() {
     let notes = Arc::new(Mutex::new(Vec::new()));
     let body = Arc::clone(&notes);
     let handler = tower::service_fn(move |_: Request<Body>| {

@@ -1,5 +1,5 @@
-//! Gateway → order → inventory → user: what goes along with a call is the same at each of them, but
-//! for the time that is left, and the token, which is at none.
+//! Propagation over gateway → order → inventory → user: the context is the same at each hop, the
+//! deadline shrinks, and the token stays at the gateway.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,32 +37,32 @@ const TRACE: [(&str, &str); 3] = [
     ("baggage", "experiment=tea;percent=10,tenant=acme"),
 ];
 
-/// What the client gives each call.
+/// The timeout of each call of the client.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How much earlier each hop has to answer than the one before, where deadlines are compared: longer
-/// than it takes to get there, so that the later one cannot come out as the earlier.
+/// The margin of each hop where deadlines are compared. It is longer than the latency of a hop, so that
+/// rounding and latency cannot reverse the order of deadlines.
 const MARGIN: Duration = Duration::from_millis(500);
-/// The margin that there is by itself.
+/// The default margin.
 const DEFAULT_MARGIN: Duration = Duration::from_millis(5);
 
-/// What services have around them and their clients.
+/// The kind of middleware around services and their clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Middleware {
     Layers,
     Interceptors,
 }
 
-/// What came in at one of the hops.
+/// A call as it arrived at one of the hops.
 #[derive(Clone, Debug)]
 struct Arrival {
     hop: &'static str,
     metadata: HeaderMap,
     context: CallContext,
-    /// That of the task, where a handler makes its calls.
+    /// The current context of the task in which the handler makes its calls.
     current: CallContext,
 }
 
-/// What came in, in the order of the hops.
+/// The arrivals, in the order of the hops.
 #[derive(Clone, Debug, Default)]
 struct Arrivals(Arc<Mutex<Vec<Arrival>>>);
 
@@ -79,7 +79,7 @@ impl Arrivals {
 
 type Outgoing = BoxCloneSyncService<HttpRequest<Body>, HttpResponse<Body>, tonic::transport::Error>;
 
-/// A service that answers with what the next one answers, by the same kind of call.
+/// A service that calls the next one, by the same kind of call, and returns its response.
 #[derive(Clone)]
 struct Relay {
     name: &'static str,
@@ -89,7 +89,7 @@ struct Relay {
 }
 
 impl Relay {
-    /// Runs what a handler does, in a scope where it has none by itself.
+    /// Runs a handler. Behind an interceptor, opens the scope first.
     async fn handle<T, R, F>(
         &self,
         request: Request<T>,
@@ -111,7 +111,7 @@ impl Relay {
     }
 }
 
-/// The last answer: on whose behalf.
+/// The response of the last hop: the current user.
 fn order() -> Order {
     let created_by = UserContext::current().map_or_else(String::new, |user| user.id().to_owned());
     Order { created_by, ..Order::default() }
@@ -195,7 +195,7 @@ impl OrderService for Relay {
     }
 }
 
-/// The four of them, and a connection to the gateway.
+/// The four hops, and a connection to the gateway.
 struct Hops {
     arrivals: Arrivals,
     channel: Channel,
@@ -268,7 +268,7 @@ fn outgoing(middleware: Middleware, margin: Duration, channel: Channel) -> Outgo
     }
 }
 
-/// A timeout as it is on the wire.
+/// Parses a timeout.
 fn timeout(arrival: &Arrival) -> Duration {
     let text = arrival.metadata["grpc-timeout"].to_str().unwrap();
     let (number, unit) = text.split_at(text.len() - 1);
@@ -286,7 +286,8 @@ fn deadline(arrival: &Arrival) -> Instant {
     arrival.context.deadline().expect("the client gave one").instant()
 }
 
-/// Calls in all four kinds, with an id of the client's own and without, and shows what arrived.
+/// Makes calls of all four kinds, with and without a request id of the client, and passes the
+/// arrivals to `examine`.
 async fn each_call(
     middleware: Middleware,
     margin: Duration,
@@ -347,9 +348,9 @@ async fn user_request_id_and_trace_are_the_same_at_each_hop() {
     }
 }
 
-/// Requests that differ in nothing are told apart by the ids that are made for them.
+/// Identical requests get different ids.
 #[tokio::test]
-async fn ids_that_are_made_are_made_once_for_each_request() {
+async fn an_id_is_generated_once_for_each_request() {
     let token = token::good("alice");
     let ids = Mutex::new(Vec::new());
     let examine = |given: Option<&str>, arrivals: Vec<Arrival>, _: &str| {
@@ -381,9 +382,9 @@ async fn each_hop_has_an_earlier_deadline_than_the_one_before() {
     }
 }
 
-/// By the clock of the one who is told: what it is given is less than what the other one was.
+/// Compares timeouts on the wire, which do not depend on clocks.
 #[tokio::test]
-async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least() {
+async fn each_hop_gets_less_time_than_the_one_before_by_at_least_the_margin() {
     let token = token::good("alice");
     for middleware in [Middleware::Layers, Middleware::Interceptors] {
         for margin in [DEFAULT_MARGIN, MARGIN] {
@@ -400,7 +401,7 @@ async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least(
 }
 
 #[tokio::test]
-async fn the_token_is_at_no_hop_nor_any_part_of_it() {
+async fn no_hop_receives_the_token_or_a_part_of_it() {
     let token = token::good("alice");
     for middleware in [Middleware::Layers, Middleware::Interceptors] {
         each_call(middleware, DEFAULT_MARGIN, &token, |_, arrivals, case| {
