@@ -17,8 +17,8 @@ fn allocations(mut call: impl FnMut()) -> u64 {
 
 /// The service accepts a call on behalf of a user with four keys, and makes a call for that user.
 ///
-/// The goal is six. Two more come from the outgoing request's metadata, which is allocated with room
-/// for six fields, and has the request id as its seventh. docs/benchmarks.md has the list.
+/// The goal is six. Two more come from the outgoing request's metadata, which is allocated with
+/// room for six fields, and has the request id as its seventh. docs/benchmarks.md has the list.
 #[test]
 fn the_layers_add_a_bounded_number_of_allocations_to_a_hop() {
     let cases = [

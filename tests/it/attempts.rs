@@ -214,8 +214,8 @@ fn timeout(metadata: &HeaderMap) -> Duration {
     }
 }
 
-/// Asserts that these are attempts of one call of alice's, and that the timeout decreases by at least
-/// `less` from each to the next.
+/// Asserts that these are attempts of one call of alice's, and that the timeout decreases by at
+/// least `less` from each to the next.
 #[track_caller]
 fn assert_attempts(seen: &[Attempt], less: Duration, case: &str) {
     assert!(seen.len() > 1, "{case}: {seen:?}");

@@ -238,8 +238,8 @@ async fn a_malformed_timeout_is_not_sent() {
     }
 }
 
-/// tonic's server has a timer too, which responds with `CANCELLED`. Many calls, so that the two timers
-/// race at every fraction of a tick.
+/// tonic's server has a timer too, which responds with `CANCELLED`. Many calls, so that the two
+/// timers race at every fraction of a tick.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_call_fails_with_deadline_exceeded_not_cancelled() {
     let server = raw::serve_with(internal(), |_| pending()).await;

@@ -396,8 +396,8 @@ async fn a_response_stream_that_the_client_drops_is_dropped_upstream() {
     timeout(SOON, dropped.notified()).await.unwrap();
 }
 
-/// A service that does not read its request, and keeps sending its response, does not notice that the
-/// caller cancelled. The gateway must stop reading when the stream's window is full.
+/// A service that does not read its request, and keeps sending its response, does not notice that
+/// the caller cancelled. The gateway must stop reading when the stream's window is full.
 #[tokio::test]
 async fn a_response_without_a_reader_is_not_read_without_limit() {
     let sent = watch::Sender::new(0_u32);
@@ -590,7 +590,8 @@ async fn a_call_to_an_unresponsive_upstream_fails_with_deadline_exceeded() {
     assert_eq!(response.status().code(), Code::DeadlineExceeded, "{response:?}");
 }
 
-/// One-hop fields that arrive at a gateway are not relayed. Those that start there reach the upstream.
+/// One-hop fields that arrive at a gateway are not relayed. Those that start there reach the
+/// upstream.
 #[tokio::test]
 async fn one_hop_fields_end_at_a_gateway() {
     let probe = Probe::default();
@@ -618,8 +619,8 @@ async fn one_hop_fields_end_at_a_gateway() {
     }
 }
 
-/// A route that is bound to destinations compares them with its own channel, never with the client's
-/// `:authority`.
+/// A route that is bound to destinations compares them with its own channel, never with the
+/// client's `:authority`.
 #[tokio::test]
 async fn a_clients_authority_does_not_change_where_a_call_is_relayed_to() {
     let probe = Probe::default();

@@ -154,8 +154,15 @@ async fn disconnected_clients_of_a_relaying_service_do_not_block_others() {
     assert!(is_served("alice", &relay).await);
 }
 
+/// `tests/slow/cancelled_calls.rs` runs many more rounds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_cancelled_calls_do_not_end_other_calls() {
+    assert_cancelled_calls_end_no_other(4).await;
+}
+
+/// Cancels 375 calls in each round, and asserts that another call on the gateway's connection still
+/// passes messages.
+pub async fn assert_cancelled_calls_end_no_other(rounds: u32) {
     let channel = |uri: &str| behind_gateway::channel(uri).unwrap();
     let (_upstream, gateway) = start(behind_gateway::server(), channel).await;
     let (alice, mallory) = (bearer("alice"), bearer("mallory"));
@@ -167,7 +174,7 @@ async fn many_cancelled_calls_do_not_end_other_calls() {
     let mut responses = client.check_items(request).await.unwrap().into_inner();
     responses.message().await.unwrap().unwrap();
 
-    for round in 0..20 {
+    for round in 0..rounds {
         let mut cancelled = Vec::new();
         for _ in 0..25 {
             let channel = gateway.connect().await;

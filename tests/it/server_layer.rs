@@ -341,8 +341,8 @@ async fn a_context_in_the_request_extensions_is_removed() {
     }
 }
 
-/// A server may run in a task with a current user, for instance in a test. Its handlers must not see
-/// that user.
+/// A server may run in a task with a current user, for instance in a test. Its handlers must not
+/// see that user.
 #[tokio::test]
 async fn an_anonymous_call_hides_the_scope_of_the_surrounding_task() {
     let within = || id(UserContext::current().as_ref()).unwrap_or("nobody").to_owned();

@@ -1,5 +1,5 @@
-//! Propagation over gateway → order → inventory → user: the context is the same at each hop, the
-//! deadline shrinks, and the token stays at the gateway.
+//! Propagation over gateway → order → inventory → user: the context is the same at each hop,
+//! the deadline shrinks, and the token stays at the gateway.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,8 +39,8 @@ const TRACE: [(&str, &str); 3] = [
 
 /// The timeout of each call of the client.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The margin of each hop where deadlines are compared. It is longer than the latency of a hop, so that
-/// rounding and latency cannot reverse the order of deadlines.
+/// The margin of each hop where deadlines are compared. It is longer than the latency of a hop, so
+/// that rounding and latency cannot reverse the order of deadlines.
 const MARGIN: Duration = Duration::from_millis(500);
 /// The default margin.
 const DEFAULT_MARGIN: Duration = Duration::from_millis(5);

@@ -23,7 +23,10 @@ mod sample {
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod cancelled_calls;
 mod hostile_issuer;
 mod isolation;
+#[path = "../it/neighbours.rs"]
+mod neighbours;
 mod random_tokens;
 mod rotation_under_load;

@@ -208,8 +208,8 @@ impl OrderService for Probe {
     }
 }
 
-/// Makes a call of this kind with these metadata fields, unchanged. Returns the user id in the first
-/// message.
+/// Makes a call of this kind with these metadata fields, unchanged. Returns the user id in the
+/// first message.
 pub async fn call<C>(kind: Kind, channel: C, fields: &[(&str, &str)]) -> Result<String, Status>
 where
     C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,

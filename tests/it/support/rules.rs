@@ -7,7 +7,8 @@ pub fn public(methods: impl IntoIterator<Item: AsRef<str>>) -> Policy {
     exempt(methods, &Rule::public())
 }
 
-/// Returns a policy in which authentication is optional for these methods. All others need an authenticated caller.
+/// Returns a policy in which authentication is optional for these methods. All others
+/// need an authenticated caller.
 pub fn optional(methods: impl IntoIterator<Item: AsRef<str>>) -> Policy {
     exempt(methods, &Rule::optional())
 }
