@@ -124,9 +124,9 @@ fn nothing(_: CallContext) -> CallContext {
 
 /// Calls a function on a thread without a runtime.
 async fn on_a_thread(ask: impl FnOnce() -> String + Send + 'static) -> String {
-    let (tell, told) = oneshot::channel();
-    std::thread::spawn(move || tell.send(ask()).unwrap());
-    told.await.unwrap()
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || sender.send(ask()).unwrap());
+    receiver.await.unwrap()
 }
 
 async fn first<T: 'static>(mut set: JoinSet<T>) -> T {
@@ -276,16 +276,16 @@ async fn the_current_context_follows_the_work_of_a_call_and_reaches_no_other_tas
 async fn a_shared_worker_task_has_no_current_context() {
     let (give, mut jobs) = tokio::sync::mpsc::channel::<oneshot::Sender<String>>(1);
     tokio::spawn(async move {
-        while let Some(tell) = jobs.recv().await {
-            tell.send(current()).unwrap();
+        while let Some(sender) = jobs.recv().await {
+            sender.send(current()).unwrap();
         }
     });
     let server = respond_with(move |_| {
         let give = give.clone();
         async move {
-            let (tell, told) = oneshot::channel();
-            give.send(tell).await.unwrap();
-            Ok(told.await.unwrap())
+            let (sender, receiver) = oneshot::channel();
+            give.send(sender).await.unwrap();
+            Ok(receiver.await.unwrap())
         }
     })
     .await;
@@ -334,8 +334,8 @@ struct Dropped(Option<oneshot::Sender<String>>);
 
 impl Dropped {
     fn new() -> (Self, oneshot::Receiver<String>) {
-        let (tell, told) = oneshot::channel();
-        (Self(Some(tell)), told)
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(sender)), receiver)
     }
 }
 
@@ -362,8 +362,8 @@ async fn an_aborted_task_is_dropped_with_its_user_as_the_current_one() {
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
         [first, second]
     };
-    for told in user("alice").scope(start).await {
-        assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
+    for dropped in user("alice").scope(start).await {
+        assert!(timeout(SOON, dropped).await.unwrap().unwrap().starts_with("alice, "));
     }
 }
 
@@ -458,7 +458,7 @@ async fn a_request_stream_is_dropped_in_the_context_of_its_sender() {
     })
     .await;
     let channel = layered(next.connect().await);
-    let (guard, told) = Dropped::new();
+    let (guard, receiver) = Dropped::new();
     let messages = tokio_stream::pending::<CreateOrderRequest>().map(move |message| {
         let _held = &guard;
         message
@@ -466,7 +466,7 @@ async fn a_request_stream_is_dropped_in_the_context_of_its_sender() {
     let mut client = OrderServiceClient::new(channel);
     let response = user("alice").scope(client.import_orders(messages)).await;
     assert_eq!(response.unwrap_err().code(), Code::Internal);
-    assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
+    assert!(timeout(SOON, receiver).await.unwrap().unwrap().starts_with("alice, "));
 }
 
 /// Wraps a service in a [`ScopeLayer`], or returns it unchanged.
@@ -526,7 +526,7 @@ fn a_scope_layer_passes_the_user_to_the_task_that_makes_the_call() {
         let probe = Probe::default();
         let server = probe.serve().await;
         for (way, make) in ways {
-            let [scoped, lost] = [true, false]
+            let [scoped, unscoped] = [true, false]
                 .map(|is_scoped| (is_scoped, server.endpoint().connect_lazy()))
                 .map(|(is_scoped, channel)| make(is_scoped, channel, &other_runtime));
             for kind in Kind::ALL {
@@ -535,7 +535,7 @@ fn a_scope_layer_passes_the_user_to_the_task_that_makes_the_call() {
                 let seen = probe.take_one();
                 forged::assert_context(&seen.metadata, &[("x-user-id", "alice")], &case);
 
-                let response = user("alice").scope(call(kind, lost.clone(), &[])).await;
+                let response = user("alice").scope(call(kind, unscoped.clone(), &[])).await;
                 assert_refused(response, NOT_PROPAGATED, &probe, &case);
                 let response = call(kind, scoped.clone(), &[]).await;
                 assert_refused(response, NOT_PROPAGATED, &probe, &case);
@@ -570,18 +570,18 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
     let out = InterceptedService::new(channel, ClientInterceptor::new());
     for kind in Kind::ALL {
         let out = out.clone();
-        let answering = ResponseService(move |context: CallContext| {
+        let service = ResponseService(move |context: CallContext| {
             let out = out.clone();
             async move {
                 assert_eq!(current(), "anonymous, no request, None");
-                let lost = call(kind, out.clone(), &[]).await.unwrap_err();
-                assert_eq!((lost.code(), &*reason(&lost)), NOT_PROPAGATED);
+                let refused = call(kind, out.clone(), &[]).await.unwrap_err();
+                assert_eq!((refused.code(), &*reason(&refused)), NOT_PROPAGATED);
                 let described = describe(&context);
                 context.scope(call(kind, out, &[])).await?;
                 Ok(described)
             }
         });
-        let service = OrderServiceServer::with_interceptor(answering, interceptor.clone());
+        let service = OrderServiceServer::with_interceptor(service, interceptor.clone());
         let server = TestServer::start(|incoming| {
             Server::builder().add_service(service).serve_with_incoming(incoming)
         })
@@ -670,9 +670,10 @@ async fn a_call_without_a_context_is_refused_before_a_connection_is_opened() {
     for (name, client) in clients {
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let lost = client.clone();
-            let lost = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
-            let status = user("alice").scope(lost).await.unwrap().expect_err(&case);
+            let client = client.clone();
+            let spawning =
+                async { tokio::spawn(async move { call(kind, client, &[]).await }).await };
+            let status = user("alice").scope(spawning).await.unwrap().expect_err(&case);
             assert_eq!((status.code(), &*reason(&status)), NOT_PROPAGATED, "{case}");
             let remedies =
                 ["tonic_passport::spawn", "UserContext::scope", "extensions", "allow anonymous"];
@@ -680,8 +681,8 @@ async fn a_call_without_a_context_is_refused_before_a_connection_is_opened() {
                 assert!(status.message().contains(remedy), "{case}: no {remedy} in {status:?}");
             }
             yield_to_others().await;
-            let dialled = listener.accept().expect_err(&case);
-            assert_eq!(dialled.kind(), std::io::ErrorKind::WouldBlock, "{case}");
+            let connected = listener.accept().expect_err(&case);
+            assert_eq!(connected.kind(), std::io::ErrorKind::WouldBlock, "{case}");
         }
 
         // Within a scope, the same number of yields is enough to connect.

@@ -227,10 +227,10 @@ where
     T: Send + 'static,
     F: Fn(Kind) -> T + Clone + Send + Sync + 'static,
 {
-    let (tell, told) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let kind = raw::kind_of(&request);
-        assert!(tell.send(start(kind)).is_ok());
+        assert!(sender.send(start(kind)).is_ok());
         async move {
             // hyper notices a reset of the request only while the body is read.
             tokio::spawn(request.into_body().collect());
@@ -238,7 +238,7 @@ where
         }
     })
     .await;
-    (server, told)
+    (server, receiver)
 }
 
 #[tokio::test]
@@ -267,15 +267,15 @@ async fn a_spawned_task_and_its_outgoing_call_are_cancelled_with_their_call() {
 
 #[tokio::test]
 async fn nested_spawned_tasks_are_cancelled_with_their_call() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let (server, mut started) = starts(move |_| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         tonic_passport::spawn(async move {
             let inner = tonic_passport::spawn(async {
                 let innermost = tonic_passport::spawn(pending::<()>());
                 innermost.await
             });
-            tell.send(inner).unwrap();
+            sender.send(inner).unwrap();
         })
     })
     .await;
@@ -285,7 +285,7 @@ async fn nested_spawned_tasks_are_cancelled_with_their_call() {
         let caller = caller(kind, server.connect().await);
         // The task in between has completed.
         started.recv().await.unwrap().await.expect(&case);
-        let inner = told.recv().await.unwrap();
+        let inner = receiver.recv().await.unwrap();
         caller.abort();
         let end = timeout(BOUND, inner).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
@@ -322,9 +322,9 @@ async fn an_outgoing_call_in_a_scoped_task_is_cancelled_with_a_reason() {
 async fn a_response_read_in_another_task_ends_when_its_call_is_cancelled() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let server = raw::serve_with(internal(), move |request: Request<Body>| {
-        let (channel, tell) = (channel.clone(), tell.clone());
+        let (channel, sender) = (channel.clone(), sender.clone());
         async move {
             let kind = raw::kind_of(&request);
             let asked = raw::post(kind.path())
@@ -335,7 +335,7 @@ async fn a_response_read_in_another_task_ends_when_its_call_is_cancelled() {
                 assert_eq!(UserContext::current(), None);
                 response.collect().await.map(|body| body.trailers().cloned())
             });
-            tell.send(reading).unwrap();
+            sender.send(reading).unwrap();
             tokio::spawn(request.into_body().collect());
             never(kind).await
         }
@@ -360,12 +360,12 @@ async fn a_response_read_in_another_task_ends_when_its_call_is_cancelled() {
 /// A service must not report a cancelled request as a failure.
 #[tokio::test]
 async fn a_cancelled_request_stream_fails_with_cancelled_in_the_handler() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let server = raw::serve_with(internal(), move |request: Request<Body>| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         tokio::spawn(async move {
             let end = request.into_body().collect().await.map(drop);
-            tell.send(end.unwrap_err().code()).unwrap();
+            sender.send(end.unwrap_err().code()).unwrap();
         });
         never(Kind::Bidirectional)
     })
@@ -375,15 +375,15 @@ async fn a_cancelled_request_stream_fails_with_cancelled_in_the_handler() {
     let body = raw::stream(tokio_stream::pending());
     let request = raw::post(Kind::Bidirectional.path()).body(body).unwrap();
     drop(alice.scope(channel.oneshot(request)).await.unwrap());
-    assert_eq!(timeout(BOUND, told.recv()).await.unwrap(), Some(Code::Cancelled));
+    assert_eq!(timeout(BOUND, receiver.recv()).await.unwrap(), Some(Code::Cancelled));
 }
 
 /// Some HTTP responses end with data, without trailers.
 #[tokio::test]
 async fn a_response_without_trailers_counts_as_complete() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let handler = tower::service_fn(move |_: Request<Body>| {
-        tell.send(CallContext::current()).unwrap();
+        sender.send(CallContext::current()).unwrap();
         let response = Full::new(raw::message(b"x"));
         async move { Ok::<_, Infallible>(Response::new(response)) }
     });
@@ -396,7 +396,11 @@ async fn a_response_without_trailers_counts_as_complete() {
             assert!(body.frame().await.unwrap().unwrap().is_data());
         }
         drop(body);
-        assert_eq!(told.recv().await.unwrap().is_cancelled(), is_cancelled, "{reads} frames read");
+        assert_eq!(
+            receiver.recv().await.unwrap().is_cancelled(),
+            is_cancelled,
+            "{reads} frames read"
+        );
     }
 }
 
@@ -470,7 +474,7 @@ async fn a_completed_call_does_not_cancel_its_tasks() {
     let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let go_on = Arc::new(Notify::new());
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
     let server = raw::serve_with(internal(), move |_| {
         let (channel, notified) = (channel.clone(), Arc::clone(&notified));
@@ -479,7 +483,7 @@ async fn a_completed_call_does_not_cancel_its_tasks() {
             let response = call(Kind::Unary, channel, &[]).await;
             (CallContext::current().is_cancelled(), response)
         });
-        tell.send(task).unwrap();
+        sender.send(task).unwrap();
         async { raw::response(tokio_stream::once(())) }
     })
     .await;
@@ -501,12 +505,12 @@ async fn a_completed_call_does_not_cancel_its_tasks() {
 #[tokio::test]
 async fn a_call_that_its_handler_fails_does_not_cancel_its_tasks() {
     let go_on = Arc::new(Notify::new());
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
     let server = raw::serve_with(internal(), move |_| {
         let notified = Arc::clone(&notified);
         let task = tonic_passport::spawn(async move { notified.notified().await });
-        tell.send(task).unwrap();
+        sender.send(task).unwrap();
         async { Status::failed_precondition("no tea").into_http() }
     })
     .await;
@@ -644,15 +648,15 @@ async fn cancelling_one_call_does_not_cancel_others() {
 async fn a_panic_in_a_handler_cancels_the_tasks_of_the_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let go_on = Arc::new(Notify::new());
     let notified = Arc::clone(&go_on);
     let server = raw::serve_with(internal(), move |request: Request<Body>| {
-        let (channel, tell, kind) = (channel.clone(), tell.clone(), raw::kind_of(&request));
+        let (channel, sender, kind) = (channel.clone(), sender.clone(), raw::kind_of(&request));
         let notified = Arc::clone(&notified);
         async move {
             let call = async move { raw::read(kind, channel, &[]).await };
-            tell.send(tonic_passport::spawn(call)).unwrap();
+            sender.send(tonic_passport::spawn(call)).unwrap();
             notified.notified().await;
             panic!("a handler of a test panics")
         }

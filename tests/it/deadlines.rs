@@ -254,8 +254,8 @@ async fn an_expired_call_fails_with_deadline_exceeded_not_cancelled() {
             (format!("{kind:?}, {value}"), response.unwrap())
         });
     }
-    while let Some(answered) = calls.join_next().await {
-        let (case, (messages, response)) = answered.unwrap();
+    while let Some(finished) = calls.join_next().await {
+        let (case, (messages, response)) = finished.unwrap();
         assert_fails_with(response, EXCEEDED, &case);
         assert_eq!(messages, 0, "{case}");
     }
@@ -356,11 +356,11 @@ async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call(
     for kind in [Kind::ClientStreaming, Kind::Bidirectional] {
         for responds in [false, true] {
             let case = format!("{kind:?}, responds: {responds}");
-            let (tell, mut told) = mpsc::channel(1);
+            let (sender, mut receiver) = mpsc::channel(1);
             let server = raw::serve_with(internal(), move |request| {
-                let tell = tell.clone();
+                let sender = sender.clone();
                 // A task without the context.
-                tokio::spawn(async move { tell.send(drain(request.into_body()).await).await });
+                tokio::spawn(async move { sender.send(drain(request.into_body()).await).await });
                 async move {
                     if !responds {
                         pending::<()>().await;
@@ -376,7 +376,7 @@ async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call(
                 &[ALICE, ("grpc-timeout", "100m")],
             );
             assert_fails_with(timeout(SOON, response).await.expect(&case).1, EXCEEDED, &case);
-            let (frames, end) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
+            let (frames, end) = timeout(SOON, receiver.recv()).await.expect(&case).unwrap();
             assert_eq!(frames, 1, "{case}");
             assert_fails_with(end, EXCEEDED, &case);
         }
@@ -440,8 +440,8 @@ async fn the_servers_timeout_ends_calls_and_streams_without_a_deadline() {
             }
         }
     }
-    while let Some(answered) = calls.join_next().await {
-        answered.unwrap();
+    while let Some(finished) = calls.join_next().await {
+        finished.unwrap();
     }
 }
 
@@ -482,8 +482,8 @@ async fn a_relayed_call_fails_with_deadline_exceeded_not_with_an_upstream_error(
             });
         }
     }
-    while let Some(answered) = calls.join_next().await {
-        answered.unwrap();
+    while let Some(finished) = calls.join_next().await {
+        finished.unwrap();
     }
 }
 
@@ -715,8 +715,8 @@ async fn a_call_to_an_unresponsive_service_fails_with_deadline_exceeded() {
             (format!("{name}, {kind:?}, {own}"), response)
         });
     }
-    while let Some(answered) = calls.join_next().await {
-        let (case, response) = answered.unwrap();
+    while let Some(finished) = calls.join_next().await {
+        let (case, response) = finished.unwrap();
         assert_fails_with(response, EXCEEDED, &case);
     }
 }
@@ -781,15 +781,15 @@ async fn detached_work_keeps_user_and_request_id_without_the_deadline() {
     let (layer, interceptor) = (ClientLayer::new(), ClientInterceptor::new());
     let channel = channel.map_response(|response| response.map(Body::new));
     for (middleware, channel) in both(channel, &layer, interceptor) {
-        let (tell, mut told) = mpsc::channel(1);
+        let (sender, mut receiver) = mpsc::channel(1);
         let server = raw::serve_with(internal(), move |_| {
-            let (channel, tell) = (channel.clone(), tell.clone());
+            let (channel, sender) = (channel.clone(), sender.clone());
             let deadline = CallContext::current().deadline().unwrap().instant();
             let work = CallContext::current().detached().scope(async move {
                 // Longer than the timeout of the call.
                 tokio::time::sleep_until(deadline + Duration::from_millis(20)).await;
                 let response = call(Kind::Unary, channel, &[]).await;
-                tell.send((CallContext::current().deadline(), response)).await
+                sender.send((CallContext::current().deadline(), response)).await
             });
             tokio::spawn(work);
             pending()
@@ -801,7 +801,7 @@ async fn detached_work_keeps_user_and_request_id_without_the_deadline() {
             let fields = [ALICE, ("x-request-id", "r-1"), ("grpc-timeout", "50m")];
             let (_, response) = raw::read(kind, server.client_without_timeout(), &fields).await;
             assert_fails_with(response, EXCEEDED, &case);
-            let (deadline, response) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
+            let (deadline, response) = timeout(SOON, receiver.recv()).await.expect(&case).unwrap();
             response.expect(&case);
             assert_eq!(deadline, None, "{case}");
             let seen = probe.take_one().metadata;
@@ -829,10 +829,10 @@ async fn a_background_job_has_its_own_deadline() {
     ] {
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let (tell, told) = oneshot::channel();
+            let (sender, receiver) = oneshot::channel();
             let call = job.clone().scope(raw::read(kind, channel.clone(), &[]));
-            tokio::spawn(async move { tell.send(call.await) });
-            let (_, response) = timeout(SOON, told).await.expect(&case).unwrap();
+            tokio::spawn(async move { sender.send(call.await) });
+            let (_, response) = timeout(SOON, receiver).await.expect(&case).unwrap();
             assert_fails_with(response, EXCEEDED, &case);
         }
     }

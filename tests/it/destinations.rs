@@ -292,7 +292,7 @@ async fn the_context_is_sent_to_an_allowed_client_origin() {
 async fn assert_untouched(listener: &TcpListener, case: &str) {
     let own = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (_, peer) = listener.accept().await.unwrap();
-    assert_eq!(peer, own.local_addr().unwrap(), "{case}: somebody has connected before");
+    assert_eq!(peer, own.local_addr().unwrap(), "{case}: another client has connected before");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! Everything that crosses a socket, one module for each behaviour.
+//! Integration tests, most of them over real sockets: one module for each behaviour.
 //!
-//! One program, so that it is linked once.
+//! They are one test target, which links faster than many. Slow tests are in `tests/slow`.
 
 #![allow(
     clippy::expect_used,

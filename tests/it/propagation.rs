@@ -164,8 +164,9 @@ async fn a_tokio_task_has_no_user_until_it_opens_a_scope() {
     for (middleware, channel) in clients(server.connect().await) {
         for kind in Kind::ALL {
             let case = format!("{middleware}, {kind:?}");
-            let lost = channel.clone();
-            let spawning = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
+            let client = channel.clone();
+            let spawning =
+                async { tokio::spawn(async move { call(kind, client, &[]).await }).await };
             let response = user("alice").scope(spawning).await.unwrap();
             assert_refused(response, NOT_PROPAGATED, &probe, &case);
 

@@ -259,7 +259,7 @@ async fn a_rejection_has_a_code_a_reason_and_a_challenge() {
     let bearer = |token: String| format!("Bearer {token}");
     let good = bearer(token(json!({})));
     let expired = bearer(token(json!({ "exp": token::now() - 60 })));
-    let elsewhere = bearer(token(json!({ "aud": "elsewhere" })));
+    let other_audience = bearer(token(json!({ "aud": "elsewhere" })));
     let basic = "Basic YWxpY2U6c2VjcmV0";
     let cases = [
         ("none", vec![], "TOKEN_MISSING", "Bearer"),
@@ -269,7 +269,7 @@ async fn a_rejection_has_a_code_a_reason_and_a_challenge() {
             "TOKEN_EXPIRED",
             r#"Bearer error="invalid_token", error_description="the token has expired""#,
         ),
-        ("another's", vec![&*elsewhere], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
+        ("another's", vec![&*other_audience], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
         ("garbage", vec!["Bearer x"], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
         ("basic", vec![basic], "TOKEN_MALFORMED", r#"Bearer error="invalid_request""#),
         ("two", vec![&*good, &*good], "TOKEN_MALFORMED", r#"Bearer error="invalid_request""#),
@@ -280,8 +280,8 @@ async fn a_rejection_has_a_code_a_reason_and_a_challenge() {
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
             let response = call(kind, channel.clone(), &fields).await;
-            let told = response.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
-            assert_eq!(told.expect(&case), challenge, "{case}");
+            let found = response.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
+            assert_eq!(found.expect(&case), challenge, "{case}");
             assert_refused(response, (Code::Unauthenticated, reason), &probe, &case);
         }
     }
@@ -345,7 +345,7 @@ async fn a_context_in_the_request_extensions_is_removed() {
 /// see that user.
 #[tokio::test]
 async fn an_anonymous_call_hides_the_scope_of_the_surrounding_task() {
-    let within = || id(UserContext::current().as_ref()).unwrap_or("nobody").to_owned();
+    let within = || id(UserContext::current().as_ref()).unwrap_or("anonymous").to_owned();
     let handler = tower::service_fn(move |_: Request<Body>| {
         let called = within();
         async move {
@@ -359,7 +359,7 @@ async fn an_anonymous_call_hides_the_scope_of_the_surrounding_task() {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
     let service = layer.policy(optional([raw::METHOD])).layer(handler);
 
-    for (caller, expected) in [(None, "nobody"), (Some("alice"), "alice")] {
+    for (caller, expected) in [(None, "anonymous"), (Some("alice"), "alice")] {
         let mut request = raw::post(raw::METHOD);
         if let Some(caller) = caller {
             request = request.header("x-user-id", caller);

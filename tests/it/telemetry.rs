@@ -78,7 +78,7 @@ impl Log {
         (log, guard)
     }
 
-    /// Returns the events in `authenticate` since the last call, without their message and without
+    /// Returns the only event in `authenticate` since the last call, without its message and without
     /// the request id, which differs for each request.
     fn take(&self) -> Fields {
         let events = std::mem::take(&mut *self.events.lock().unwrap());
