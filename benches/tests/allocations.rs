@@ -4,26 +4,26 @@ use allocation_counter::measure;
 
 use support::layers::{self, TRACED};
 
-/// Counts the allocations of a call, after a warm-up that makes everything that is made once.
+/// Returns the number of allocations of a call, after warm-up.
 fn allocations(mut call: impl FnMut()) -> u64 {
     for _ in 0..8 {
         call();
     }
     let first = measure(&mut call).count_total;
     let second = measure(&mut call).count_total;
-    assert_eq!(first, second, "the count differs from call to call");
+    assert_eq!(first, second, "the number of allocations differs from call to call");
     first
 }
 
-/// A service accepts a call for a user with four metadata keys, and makes another call for them.
+/// The service accepts a call on behalf of a user with four keys, and makes a call for that user.
 ///
-/// The goal is six. Two more are those of the outgoing request's metadata, which has room for six
-/// fields: the request id is its seventh. docs/benchmarks.md has the list.
+/// The goal is six. Two more come from the outgoing request's metadata, which is allocated with
+/// room for six fields, and has the request id as its seventh. docs/benchmarks.md has the list.
 #[test]
-fn a_hop_takes_no_more_allocations_than_it_has_reasons_for() {
+fn the_layers_add_a_bounded_number_of_allocations_to_a_hop() {
     let cases = [
         ("four keys and an id", &[][..], 8),
-        // The remaining time is written as text, and the trace fields are in a list.
+        // The remaining time is formatted as text, and the trace fields are kept in a list.
         ("a deadline and a trace besides", &TRACED, 10),
     ];
     for (case, besides, at_most) in cases {

@@ -1,4 +1,4 @@
-//! The context of a call is known wherever work is done for it, and nowhere else.
+//! The current `CallContext`: which tasks, threads and streams have it, and which do not.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -25,9 +25,9 @@ use tower::buffer::Buffer;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
-use crate::support::answering::Answering;
 use crate::support::log::Log;
 use crate::support::probe::{Kind, Probe, call};
+use crate::support::response_service::ResponseService;
 use crate::support::rules::optional;
 use crate::support::server::TestServer;
 use crate::support::shop::order_service_client::OrderServiceClient;
@@ -37,13 +37,13 @@ use crate::support::{assert_refused, forged, raw, reason};
 
 const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
 
-/// How long anything may take that must happen.
+/// Time limit for events that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A call of alice's, and one of nobody's, with the beginning of what is known of each.
+/// A call of alice's and an anonymous one: the start of their description, and their metadata.
 const CALLS: [(&str, &[(&str, &str)]); 2] = [
     ("alice, r-1, ", &[("x-user-id", "alice"), ("x-request-id", "r-1"), ("grpc-timeout", "1M")]),
-    ("nobody, r-2, ", &[("x-request-id", "r-2"), ("grpc-timeout", "1M")]),
+    ("anonymous, r-2, ", &[("x-request-id", "r-2"), ("grpc-timeout", "1M")]),
 ];
 
 fn user(id: &str) -> UserContext {
@@ -54,15 +54,15 @@ fn bob() -> UserContext {
     user("bob")
 }
 
-/// For whom, as part of what, and until when.
+/// Describes a context: user, request id, deadline.
 fn describe(context: &CallContext) -> String {
-    let user = context.user().map_or("nobody", UserContext::id);
+    let user = context.user().map_or("anonymous", UserContext::id);
     let id = context.request_id().map_or("no request", AsRef::as_ref);
     format!("{user}, {id}, {:?}", context.deadline().map(Deadline::instant))
 }
 
-/// What is known where this is called.
-fn here() -> String {
+/// Describes the current context.
+fn current() -> String {
     let context = CallContext::current();
     assert_eq!(context.user(), UserContext::current().as_ref());
     describe(&context)
@@ -72,13 +72,13 @@ fn internal() -> ServerLayer<ForwardedContext> {
     ServerLayer::new(ForwardedContext::trust_private_network())
 }
 
-/// A server that answers calls of anyone with what this function says.
-async fn answer_with<F, Fut>(answer: F) -> TestServer
+/// Serves the results of a function. Accepts anonymous callers.
+async fn respond_with<F, Fut>(response: F) -> TestServer
 where
     F: Fn(CallContext) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<String, Status>> + Send + 'static,
 {
-    let service = OrderServiceServer::new(Answering(answer));
+    let service = OrderServiceServer::new(ResponseService(response));
     let layer = internal().policy(optional(Kind::paths()));
     TestServer::start(|incoming| {
         Server::builder().layer(layer).add_service(service).serve_with_incoming(incoming)
@@ -88,32 +88,32 @@ where
 
 type Known = Pin<Box<dyn Future<Output = String> + Send>>;
 
-/// Somewhere in a program.
+/// A place in a program at which the current context is examined.
 struct Place {
     name: &'static str,
-    /// What is known there of a call.
-    known: fn(CallContext) -> CallContext,
-    /// Asks there.
+    /// The part of the call's context that is expected there.
+    expected: fn(CallContext) -> CallContext,
+    /// Describes the current context there.
     ask: Box<dyn Fn() -> Known + Send + Sync>,
 }
 
 fn place<F>(
     name: &'static str,
-    known: fn(CallContext) -> CallContext,
+    expected: fn(CallContext) -> CallContext,
     ask: impl Fn() -> F + Send + Sync + 'static,
 ) -> Arc<Place>
 where
     F: Future<Output = String> + Send + 'static,
 {
-    Arc::new(Place { name, known, ask: Box::new(move || Box::pin(ask())) })
+    Arc::new(Place { name, expected, ask: Box::new(move || Box::pin(ask())) })
 }
 
-/// All of it.
+/// The complete context.
 fn the_call(context: CallContext) -> CallContext {
     context
 }
 
-/// All of it, but for the user.
+/// The context with another user.
 fn of_bob(context: CallContext) -> CallContext {
     context.with_user(bob())
 }
@@ -122,30 +122,30 @@ fn nothing(_: CallContext) -> CallContext {
     CallContext::default()
 }
 
-/// Asks on a thread that has no runtime.
+/// Calls a function on a thread without a runtime.
 async fn on_a_thread(ask: impl FnOnce() -> String + Send + 'static) -> String {
-    let (tell, told) = oneshot::channel();
-    std::thread::spawn(move || tell.send(ask()).unwrap());
-    told.await.unwrap()
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || sender.send(ask()).unwrap());
+    receiver.await.unwrap()
 }
 
 async fn first<T: 'static>(mut set: JoinSet<T>) -> T {
     set.join_next().await.unwrap().unwrap()
 }
 
-/// Where work is done by the handler itself, or given to somebody else.
+/// Work done by the handler itself, or passed to other tasks and threads.
 fn places() -> Vec<Arc<Place>> {
     vec![
-        place("the handler or stream itself", the_call, || async { here() }),
-        place("after others had their turn", the_call, || async {
+        place("the handler or stream itself", the_call, || async { current() }),
+        place("after a yield", the_call, || async {
             yield_now().await;
-            here()
+            current()
         }),
         place("beside other work", the_call, || async {
-            let (here, (), ()) = tokio::join!(
+            let (found, (), ()) = tokio::join!(
                 async {
                     yield_now().await;
-                    here()
+                    current()
                 },
                 bob().scope(async {
                     yield_now().await;
@@ -153,94 +153,99 @@ fn places() -> Vec<Arc<Place>> {
                 }),
                 yield_now()
             );
-            here
+            found
         }),
         place("a task of spawn", the_call, || async {
-            tonic_passport::spawn(async { here() }).await.unwrap()
+            tonic_passport::spawn(async { current() }).await.unwrap()
         }),
         place("a task of spawn, within another", the_call, || async {
-            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             tonic_passport::spawn(nested).await.unwrap()
         }),
         place("a set's task in a scope", the_call, || async {
             let mut set = JoinSet::new();
-            set.spawn(CallContext::current().scope(async { here() }));
+            set.spawn(CallContext::current().scope(async { current() }));
             first(set).await
         }),
         place("a task of spawn, within a set's task in a scope", the_call, || async {
-            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             let mut set = JoinSet::new();
             set.spawn(CallContext::current().scope(nested));
             first(set).await
         }),
         place("a thread, in a scope", the_call, || async {
             let context = CallContext::current();
-            on_a_thread(move || context.sync_scope(here)).await
+            on_a_thread(move || context.sync_scope(current)).await
         }),
         place("a thread that blocks, in a scope", the_call, || async {
             let context = CallContext::current();
-            spawn_blocking(move || context.sync_scope(here)).await.unwrap()
+            spawn_blocking(move || context.sync_scope(current)).await.unwrap()
         }),
         place("a detached task", CallContext::detached, || async {
-            tokio::spawn(CallContext::current().detached().scope(async { here() })).await.unwrap()
+            tokio::spawn(CallContext::current().detached().scope(async { current() }))
+                .await
+                .unwrap()
         }),
-        place("a scope of another user", of_bob, || bob().scope(async { here() })),
+        place("a scope of another user", of_bob, || bob().scope(async { current() })),
         place("a scope of another user, later", of_bob, || {
             bob().scope(async {
                 yield_now().await;
-                here()
+                current()
             })
         }),
         place("a task of spawn in a scope of another user", of_bob, || {
-            bob().scope(async { tonic_passport::spawn(async { here() }).await.unwrap() })
+            bob().scope(async { tonic_passport::spawn(async { current() }).await.unwrap() })
         }),
         place("a scope of another user, after one within", of_bob, || {
             bob().scope(async {
                 user("carol").scope(yield_now()).await;
-                here()
+                current()
             })
         }),
         place("a function in a scope of another user", of_bob, || async {
-            CallContext::current().with_user(bob()).sync_scope(here)
+            CallContext::current().with_user(bob()).sync_scope(current)
         }),
         place("after scopes of other users", the_call, || async {
-            let within = bob().scope(async { user("carol").scope(async { here() }).await });
+            let within = bob().scope(async { user("carol").scope(async { current() }).await });
             assert!(within.await.starts_with("carol, "));
-            here()
+            current()
         }),
         place("after a scope that ended with a panic", the_call, || async {
             let context = CallContext::current().with_user(bob());
             let panics = || context.sync_scope(|| -> () { resume_unwind(Box::new(())) });
             assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
-            here()
+            current()
         }),
-        place("a scope that is empty", nothing, || CallContext::default().scope(async { here() })),
+        place("a scope that is empty", nothing, || {
+            CallContext::default().scope(async { current() })
+        }),
         place("a task of tokio's spawn", nothing, || async {
-            tokio::spawn(async { here() }).await.unwrap()
+            tokio::spawn(async { current() }).await.unwrap()
         }),
         place("a task of spawn, within one of tokio's", nothing, || async {
-            let nested = async { tonic_passport::spawn(async { here() }).await.unwrap() };
+            let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             tokio::spawn(nested).await.unwrap()
         }),
         place("a set's task", nothing, || async {
             let mut set = JoinSet::new();
-            set.spawn(async { here() });
+            set.spawn(async { current() });
             first(set).await
         }),
-        place("a thread", nothing, || on_a_thread(here)),
-        place("a thread that blocks", nothing, || async { spawn_blocking(here).await.unwrap() }),
+        place("a thread", nothing, || on_a_thread(current)),
+        place("a thread that blocks", nothing, || async { spawn_blocking(current).await.unwrap() }),
     ]
 }
 
-/// A service that asks there, and tells what the context is that is in the request.
-fn asking(
+/// A handler that compares the context at this place with the expected one, and returns the
+/// description of the request's context.
+fn examine(
     place: Arc<Place>,
 ) -> impl Fn(CallContext) -> Pin<Box<dyn Future<Output = Result<String, Status>> + Send>> + Clone {
     move |context| {
         let place = Arc::clone(&place);
         Box::pin(async move {
             let found = (place.ask)().await;
-            let expected = describe(&(place.known)(context.clone()));
+            let expected = describe(&(place.expected)(context.clone()));
             if found == expected {
                 Ok(describe(&context))
             } else {
@@ -251,10 +256,10 @@ fn asking(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
+async fn the_current_context_follows_the_work_of_a_call_and_reaches_no_other_task() {
     for place in places() {
         let name = place.name;
-        let server = answer_with(asking(place)).await;
+        let server = respond_with(examine(place)).await;
         let channel = server.connect().await;
         for kind in Kind::ALL {
             for (of_call, fields) in CALLS {
@@ -266,21 +271,21 @@ async fn a_call_is_known_wherever_work_is_done_for_it_and_nowhere_else() {
     }
 }
 
-/// A worker that was there before the call, and works for many.
+/// A worker task that was spawned before the call, and works for many calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
+async fn a_shared_worker_task_has_no_current_context() {
     let (give, mut jobs) = tokio::sync::mpsc::channel::<oneshot::Sender<String>>(1);
     tokio::spawn(async move {
-        while let Some(tell) = jobs.recv().await {
-            tell.send(here()).unwrap();
+        while let Some(sender) = jobs.recv().await {
+            sender.send(current()).unwrap();
         }
     });
-    let server = answer_with(move |_| {
+    let server = respond_with(move |_| {
         let give = give.clone();
         async move {
-            let (tell, told) = oneshot::channel();
-            give.send(tell).await.unwrap();
-            Ok(told.await.unwrap())
+            let (sender, receiver) = oneshot::channel();
+            give.send(sender).await.unwrap();
+            Ok(receiver.await.unwrap())
         }
     })
     .await;
@@ -291,13 +296,13 @@ async fn a_task_that_waits_for_work_of_many_calls_knows_none_of_them() {
     }
 }
 
-/// A server in a task with a user of its own does not lend them to its callers, and has them back
-/// afterwards.
+/// A server may run in a task that has a current user. The handler must not see that user, and the
+/// task must have it again afterwards.
 #[tokio::test]
-async fn a_call_hides_the_scope_around_it() {
+async fn a_call_hides_the_scope_of_the_surrounding_task() {
     for place in places() {
         let name = place.name;
-        let service = OrderServiceServer::new(Answering(asking(place)));
+        let service = OrderServiceServer::new(ResponseService(examine(place)));
         let service = internal().policy(optional(Kind::paths())).wrap(service);
         let around = async {
             for kind in Kind::ALL {
@@ -314,34 +319,34 @@ async fn a_call_hides_the_scope_around_it() {
 }
 
 #[tokio::test]
-async fn outside_of_calls_and_scopes_nobody_is_known() {
-    assert_eq!(here(), "nobody, no request, None");
-    bob().scope(async { assert!(here().starts_with("bob, ")) }).await;
-    assert_eq!(here(), "nobody, no request, None");
+async fn there_is_no_current_user_outside_of_calls_and_scopes() {
+    assert_eq!(current(), "anonymous, no request, None");
+    bob().scope(async { assert!(current().starts_with("bob, ")) }).await;
+    assert_eq!(current(), "anonymous, no request, None");
     let panics = bob().scope(async { resume_unwind(Box::new(())) });
     assert!(tokio::spawn(panics).await.unwrap_err().is_panic());
-    // On the same thread.
-    assert_eq!(here(), "nobody, no request, None");
+    // After a panic in a scope, on the same thread.
+    assert_eq!(current(), "anonymous, no request, None");
 }
 
-/// Tells, when it is dropped, what is known there.
+/// Sends the description of the current context when it is dropped.
 struct Dropped(Option<oneshot::Sender<String>>);
 
 impl Dropped {
     fn new() -> (Self, oneshot::Receiver<String>) {
-        let (tell, told) = oneshot::channel();
-        (Self(Some(tell)), told)
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(sender)), receiver)
     }
 }
 
 impl Drop for Dropped {
     fn drop(&mut self) {
-        self.0.take().unwrap().send(here()).unwrap();
+        self.0.take().unwrap().send(current()).unwrap();
     }
 }
 
 #[tokio::test]
-async fn what_is_dropped_in_a_task_that_is_aborted_knows_its_user() {
+async fn an_aborted_task_is_dropped_with_its_user_as_the_current_one() {
     let start = async {
         let (spawned, first) = Dropped::new();
         let (scoped, second) = Dropped::new();
@@ -357,15 +362,15 @@ async fn what_is_dropped_in_a_task_that_is_aborted_knows_its_user() {
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
         [first, second]
     };
-    for told in user("alice").scope(start).await {
-        assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
+    for dropped in user("alice").scope(start).await {
+        assert!(timeout(SOON, dropped).await.unwrap().unwrap().starts_with("alice, "));
     }
 }
 
-/// A way out of a service.
-type Door = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
+/// A boxed client.
+type BoxedClient = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 
-fn door<S, B>(service: S) -> Door
+fn boxed<S, B>(service: S) -> BoxedClient
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
@@ -373,54 +378,54 @@ where
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let service = service.map_response(|answer| answer.map(Body::new));
-    Door::new(service.map_err(|error| Status::from_error(error.into())))
+    let service = service.map_response(|response| response.map(Body::new));
+    BoxedClient::new(service.map_err(|error| Status::from_error(error.into())))
 }
 
-fn layered(channel: Channel) -> Door {
-    door(ClientLayer::new().allow_anonymous().wrap(channel))
+fn layered(channel: Channel) -> BoxedClient {
+    boxed(ClientLayer::new().allow_anonymous().wrap(channel))
 }
 
-fn intercepted(channel: Channel) -> Door {
+fn intercepted(channel: Channel) -> BoxedClient {
     let interceptor = ClientInterceptor::new().allow_anonymous();
-    door(InterceptedService::new(channel, interceptor))
+    boxed(InterceptedService::new(channel, interceptor))
 }
 
-/// What was known in a request stream when it was polled, and in which task.
+/// The contexts in which a request stream was polled, with the ids of the polling tasks.
 type Polled = Arc<Mutex<Vec<(Option<tokio::task::Id>, String)>>>;
 
-/// Messages that are made when they are asked for.
+/// A request stream that records the current context whenever it is polled.
 fn messages<T: Default + Send + 'static>(
     polled: &Polled,
 ) -> impl tokio_stream::Stream<Item = T> + Send + 'static {
     let polled = Arc::clone(polled);
     tokio_stream::iter(0..3).map(move |_| {
-        polled.lock().unwrap().push((tokio::task::try_id(), here()));
+        polled.lock().unwrap().push((tokio::task::try_id(), current()));
         T::default()
     })
 }
 
-/// A connection polls what is sent on it in a task of its own, which works for everyone.
+/// A request stream is polled by the task of the connection, which is shared by all calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_polls_it() {
-    type Way = (&'static str, fn(Channel) -> Door, fn(CallContext) -> CallContext);
+async fn a_request_stream_polled_by_the_connection_has_the_context_of_its_call() {
+    type Way = (&'static str, fn(Channel) -> BoxedClient, fn(CallContext) -> CallContext);
     let ways: [Way; 2] = [("layer", layered, the_call), ("interceptor", intercepted, nothing)];
     let probe = Probe::default();
-    let next = probe.bare().await;
+    let next = probe.serve().await;
 
     for (way, out, known) in ways {
         for sent in [Kind::ClientStreaming, Kind::Bidirectional] {
             let channel = out(next.connect().await);
-            let server = answer_with(move |context| {
+            let server = respond_with(move |context| {
                 let mut client = OrderServiceClient::new(channel.clone());
                 let polled = Polled::default();
                 async move {
                     if sent == Kind::ClientStreaming {
                         client.import_orders(messages::<CreateOrderRequest>(&polled)).await?;
                     } else {
-                        let answers = client.check_items(messages::<Item>(&polled)).await?;
-                        let mut answers = answers.into_inner();
-                        while answers.message().await?.is_some() {}
+                        let responses = client.check_items(messages::<Item>(&polled)).await?;
+                        let mut responses = responses.into_inner();
+                        while responses.message().await?.is_some() {}
                     }
                     let polled = std::mem::take(&mut *polled.lock().unwrap());
                     assert_eq!(polled.len(), 3);
@@ -429,7 +434,7 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
                         assert_ne!(task, tokio::task::try_id(), "the handler polled it");
                         assert_eq!(found, expected);
                     }
-                    Ok(here())
+                    Ok(current())
                 }
             })
             .await;
@@ -446,53 +451,53 @@ async fn a_request_stream_knows_the_call_that_sends_it_while_the_connection_poll
 }
 
 #[tokio::test]
-async fn a_request_stream_is_dropped_as_the_user_who_sends_it() {
-    // It answers at once, and reads nothing.
+async fn a_request_stream_is_dropped_in_the_context_of_its_sender() {
+    // The server responds at once, and does not read the request.
     let next = raw::serve(|_| async {
         raw::ok().header("grpc-status", "13").body(Body::empty()).unwrap()
     })
     .await;
     let channel = layered(next.connect().await);
-    let (guard, told) = Dropped::new();
+    let (guard, receiver) = Dropped::new();
     let messages = tokio_stream::pending::<CreateOrderRequest>().map(move |message| {
         let _held = &guard;
         message
     });
     let mut client = OrderServiceClient::new(channel);
-    let answer = user("alice").scope(client.import_orders(messages)).await;
-    assert_eq!(answer.unwrap_err().code(), Code::Internal);
-    assert!(timeout(SOON, told).await.unwrap().unwrap().starts_with("alice, "));
+    let response = user("alice").scope(client.import_orders(messages)).await;
+    assert_eq!(response.unwrap_err().code(), Code::Internal);
+    assert!(timeout(SOON, receiver).await.unwrap().unwrap().starts_with("alice, "));
 }
 
-/// Puts a [`ScopeLayer`] around a service, or nothing.
-fn around<S>(is_scoped: bool, service: S) -> Door
+/// Wraps a service in a [`ScopeLayer`], or returns it unchanged.
+fn with_scope<S>(is_scoped: bool, service: S) -> BoxedClient
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
 {
-    if is_scoped { door(ScopeLayer::new().layer(service)) } else { door(service) }
+    if is_scoped { boxed(ScopeLayer::new().layer(service)) } else { boxed(service) }
 }
 
-/// A worker makes the calls that are handed to it.
-fn buffered(is_scoped: bool, channel: Channel, _: &Runtime) -> Door {
-    around(is_scoped, Buffer::new(door(ClientLayer::new().wrap(channel)), 16))
+/// The worker task of a `Buffer` makes the calls.
+fn buffered(is_scoped: bool, channel: Channel, _: &Runtime) -> BoxedClient {
+    with_scope(is_scoped, Buffer::new(boxed(ClientLayer::new().wrap(channel)), 16))
 }
 
-/// Another runtime makes the calls.
-fn made_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door {
-    let (client, runtime) = (door(ClientLayer::new().wrap(channel)), runtime.handle().clone());
+/// A task of another runtime makes the calls.
+fn spawned_on_other_runtime(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
+    let (client, runtime) = (boxed(ClientLayer::new().wrap(channel)), runtime.handle().clone());
     let service = tower::service_fn(move |request: Request<Body>| {
         let made = runtime.spawn(client.clone().oneshot(request));
         async { made.await.unwrap() }
     });
-    around(is_scoped, service)
+    with_scope(is_scoped, service)
 }
 
-/// Another runtime polls what makes the calls: requests of its own, which have nothing of the one
-/// that it was asked.
-fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Door {
-    let (client, runtime) = (door(ClientLayer::new().wrap(channel)), runtime.handle().clone());
+/// A task of another runtime polls the scope layer's future. The inner requests lose their
+/// extensions, so that only the scope can pass the context on.
+fn polled_on_other_runtime(is_scoped: bool, channel: Channel, runtime: &Runtime) -> BoxedClient {
+    let (client, runtime) = (boxed(ClientLayer::new().wrap(channel)), runtime.handle().clone());
     let service = tower::service_fn(move |mut request: Request<Body>| {
         let client = client.clone();
         async move {
@@ -500,40 +505,40 @@ fn polled_elsewhere(is_scoped: bool, channel: Channel, runtime: &Runtime) -> Doo
             client.oneshot(request).await
         }
     });
-    let service = around(is_scoped, service);
-    door(tower::service_fn(move |request: Request<Body>| {
+    let service = with_scope(is_scoped, service);
+    boxed(tower::service_fn(move |request: Request<Body>| {
         let polled = runtime.spawn(service.clone().call(request));
         async { polled.await.unwrap() }
     }))
 }
 
 #[test]
-fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
-    type Elsewhere = fn(bool, Channel, &Runtime) -> Door;
-    let ways: [(&str, Elsewhere); 3] = [
+fn a_scope_layer_passes_the_user_to_the_task_that_makes_the_call() {
+    type MakeClient = fn(bool, Channel, &Runtime) -> BoxedClient;
+    let ways: [(&str, MakeClient); 3] = [
         ("a worker", buffered),
-        ("a runtime that makes calls", made_elsewhere),
-        ("a runtime that polls", polled_elsewhere),
+        ("a runtime that makes calls", spawned_on_other_runtime),
+        ("a runtime that polls", polled_on_other_runtime),
     ];
-    let elsewhere = Runtime::new().unwrap();
+    let other_runtime = Runtime::new().unwrap();
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let probe = Probe::default();
-        let server = probe.bare().await;
+        let server = probe.serve().await;
         for (way, make) in ways {
-            let [scoped, lost] = [true, false]
+            let [scoped, unscoped] = [true, false]
                 .map(|is_scoped| (is_scoped, server.endpoint().connect_lazy()))
-                .map(|(is_scoped, channel)| make(is_scoped, channel, &elsewhere));
+                .map(|(is_scoped, channel)| make(is_scoped, channel, &other_runtime));
             for kind in Kind::ALL {
                 let case = format!("{way}, {kind:?}");
                 user("alice").scope(call(kind, scoped.clone(), &[])).await.expect(&case);
                 let seen = probe.take_one();
                 forged::assert_context(&seen.metadata, &[("x-user-id", "alice")], &case);
 
-                let answer = user("alice").scope(call(kind, lost.clone(), &[])).await;
-                assert_refused(answer, NOT_PROPAGATED, &probe, &case);
-                let answer = call(kind, scoped.clone(), &[]).await;
-                assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+                let response = user("alice").scope(call(kind, unscoped.clone(), &[])).await;
+                assert_refused(response, NOT_PROPAGATED, &probe, &case);
+                let response = call(kind, scoped.clone(), &[]).await;
+                assert_refused(response, NOT_PROPAGATED, &probe, &case);
             }
         }
     });
@@ -542,7 +547,7 @@ fn a_scope_layer_takes_the_user_to_whoever_does_the_work() {
 #[tokio::test]
 async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propagates_it() {
     let probe = Probe::default();
-    let next = probe.bare().await;
+    let next = probe.serve().await;
     let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network())
         .timeout(Duration::from_secs(20))
         .propagate([
@@ -558,25 +563,25 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
         ("x-experiment", "tea"),
         ("x-debug", "yes"),
     ];
-    // What the client gives, and what the deadline is then in any case.
+    // The timeout that the client sends, and the seconds to the resulting deadline.
     let timeouts = [(Some("10S"), 10), (Some("1H"), 20), (None, 20)];
 
     let channel = next.connect().await;
     let out = InterceptedService::new(channel, ClientInterceptor::new());
     for kind in Kind::ALL {
         let out = out.clone();
-        let answering = Answering(move |context: CallContext| {
+        let service = ResponseService(move |context: CallContext| {
             let out = out.clone();
             async move {
-                assert_eq!(here(), "nobody, no request, None");
-                let lost = call(kind, out.clone(), &[]).await.unwrap_err();
-                assert_eq!((lost.code(), &*reason(&lost)), NOT_PROPAGATED);
+                assert_eq!(current(), "anonymous, no request, None");
+                let refused = call(kind, out.clone(), &[]).await.unwrap_err();
+                assert_eq!((refused.code(), &*reason(&refused)), NOT_PROPAGATED);
                 let described = describe(&context);
                 context.scope(call(kind, out, &[])).await?;
                 Ok(described)
             }
         });
-        let service = OrderServiceServer::with_interceptor(answering, interceptor.clone());
+        let service = OrderServiceServer::with_interceptor(service, interceptor.clone());
         let server = TestServer::start(|incoming| {
             Server::builder().add_service(service).serve_with_incoming(incoming)
         })
@@ -603,11 +608,11 @@ async fn behind_an_interceptor_the_context_is_in_the_request_and_a_scope_propaga
     }
 }
 
-// One thread, because the subscriber is that of the thread.
+// Single-threaded, because the subscriber is thread-local.
 #[tokio::test(flavor = "current_thread")]
-async fn what_a_call_writes_into_the_log_is_within_its_span() {
+async fn log_events_of_a_call_are_within_its_span() {
     let log = Log::start("it=info,tonic_passport=info");
-    let server = answer_with(|_| async {
+    let server = respond_with(|_| async {
         tracing::info!("at first");
         yield_now().await;
         tracing::info!("later");
@@ -643,45 +648,46 @@ async fn what_a_call_writes_into_the_log_is_within_its_span() {
     }
 }
 
-/// Gives everything else that is ready its turn, several times.
-async fn let_others_work() {
+/// Yields often enough that every task that is ready makes progress.
+async fn yield_to_others() {
     for _ in 0..100 {
         yield_now().await;
     }
 }
 
-// One thread, so that everything that is ready has had its turn after some time.
+// Single-threaded, so that yielding lets every task that is ready run.
 #[tokio::test(flavor = "current_thread")]
-async fn a_call_without_a_context_is_refused_before_anything_is_dialled() {
+async fn a_call_without_a_context_is_refused_before_a_connection_is_opened() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let channel = || Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy();
-    let doors = [
-        ("layer", door(ClientLayer::new().wrap(channel()))),
-        ("interceptor", door(InterceptedService::new(channel(), ClientInterceptor::new()))),
+    let clients = [
+        ("layer", boxed(ClientLayer::new().wrap(channel()))),
+        ("interceptor", boxed(InterceptedService::new(channel(), ClientInterceptor::new()))),
     ];
 
-    for (name, door) in doors {
+    for (name, client) in clients {
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let lost = door.clone();
-            let lost = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
-            let status = user("alice").scope(lost).await.unwrap().expect_err(&case);
+            let client = client.clone();
+            let spawning =
+                async { tokio::spawn(async move { call(kind, client, &[]).await }).await };
+            let status = user("alice").scope(spawning).await.unwrap().expect_err(&case);
             assert_eq!((status.code(), &*reason(&status)), NOT_PROPAGATED, "{case}");
             let remedies =
                 ["tonic_passport::spawn", "UserContext::scope", "extensions", "allow anonymous"];
             for remedy in remedies {
                 assert!(status.message().contains(remedy), "{case}: no {remedy} in {status:?}");
             }
-            let_others_work().await;
-            let dialled = listener.accept().expect_err(&case);
-            assert_eq!(dialled.kind(), std::io::ErrorKind::WouldBlock, "{case}");
+            yield_to_others().await;
+            let connected = listener.accept().expect_err(&case);
+            assert_eq!(connected.kind(), std::io::ErrorKind::WouldBlock, "{case}");
         }
 
-        // In a scope, it is dialled before others had so many turns.
-        let task = tokio::spawn(user("alice").scope(call(Kind::Unary, door, &[])));
-        let_others_work().await;
+        // Within a scope, the same number of yields is enough to connect.
+        let task = tokio::spawn(user("alice").scope(call(Kind::Unary, client, &[])));
+        yield_to_others().await;
         listener.accept().expect(name);
         task.abort();
     }

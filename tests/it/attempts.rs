@@ -1,5 +1,5 @@
-//! What makes several attempts of one call, tower's retries, hedging and load balancing, sends the
-//! same context with each of them, and the time that is left by then.
+//! Several attempts of one call, by tower's retry, hedge and load balancing: each has the same
+//! context, and the time that remains when it is sent.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -27,23 +27,27 @@ use crate::support::probe::{Kind, call, call_as};
 use crate::support::server::TestServer;
 use crate::support::{context_of, raw};
 
-/// How long a service takes to fail, and a client waits before it hedges.
+/// The time a service takes to fail, and a client waits before it hedges.
 const HELD: Duration = Duration::from_millis(5);
 
-/// A request that can be sent again: all of it, extensions and body too, can be copied.
+/// A request that can be cloned with its extensions and its body.
 type Repeatable = Request<Full<Bytes>>;
-type Answer = Response<Body>;
+type HttpResponse = Response<Body>;
 
-/// Tries again what could not be answered, for as long as it takes.
+/// Policy that retries `UNAVAILABLE` without limit.
 #[derive(Clone)]
-struct Again;
+struct RetryUnavailable;
 
-impl<E> retry::Policy<Repeatable, Answer, E> for Again {
+impl<E> retry::Policy<Repeatable, HttpResponse, E> for RetryUnavailable {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut Repeatable, answer: &mut Result<Answer, E>) -> Option<Ready<()>> {
-        let answer = answer.as_ref().ok()?;
-        (answer.headers().get("grpc-status")? == "14").then(|| ready(()))
+    fn retry(
+        &mut self,
+        _: &mut Repeatable,
+        response: &mut Result<HttpResponse, E>,
+    ) -> Option<Ready<()>> {
+        let response = response.as_ref().ok()?;
+        (response.headers().get("grpc-status")? == "14").then(|| ready(()))
     }
 
     fn clone_request(&mut self, request: &Repeatable) -> Option<Repeatable> {
@@ -51,7 +55,7 @@ impl<E> retry::Policy<Repeatable, Answer, E> for Again {
     }
 }
 
-impl hedge::Policy<Repeatable> for Again {
+impl hedge::Policy<Repeatable> for RetryUnavailable {
     fn clone_request(&self, request: &Repeatable) -> Option<Repeatable> {
         Some(request.clone())
     }
@@ -61,9 +65,9 @@ impl hedge::Policy<Repeatable> for Again {
     }
 }
 
-/// What a server makes of an attempt.
+/// A server's reaction to an attempt.
 enum Reaction {
-    Answer,
+    Succeed,
     Fail,
     Hang,
 }
@@ -74,14 +78,14 @@ struct Attempt {
     metadata: HeaderMap,
 }
 
-/// Servers that remember all attempts.
+/// Servers that record all attempts.
 #[derive(Clone, Default)]
 struct Servers {
     seen: Arc<Mutex<Vec<Attempt>>>,
 }
 
 impl Servers {
-    /// `react` is shown all attempts so far, at any server.
+    /// `react` receives all attempts so far, at all servers.
     async fn start(
         &self,
         server: usize,
@@ -96,13 +100,13 @@ impl Servers {
             };
             async move {
                 match reaction {
-                    Reaction::Answer => {
+                    Reaction::Succeed => {
                         let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
                         let body = raw::message_and(&[], trailers.into_iter().collect());
                         raw::ok().body(body).unwrap()
                     }
                     Reaction::Fail => {
-                        // The time that is measured.
+                        // The tests compare this with the decrease of the timeout.
                         tokio::time::sleep(HELD).await;
                         Status::unavailable("try again").into_http()
                     }
@@ -118,54 +122,56 @@ impl Servers {
     }
 }
 
-/// A way on which a request can be sent again.
-type Way = BoxCloneSyncService<Repeatable, Answer, BoxError>;
-/// A way for clients of any kind.
-type Client = BoxCloneSyncService<Request<Body>, Answer, BoxError>;
+/// A client for requests that can be cloned.
+type RetryClient = BoxCloneSyncService<Repeatable, HttpResponse, BoxError>;
+/// A client for generated code.
+type Client = BoxCloneSyncService<Request<Body>, HttpResponse, BoxError>;
 
-/// To a server, with a layer around the channel.
-async fn to(server: &TestServer) -> Way {
+/// Connects to a server, with a layer around the channel.
+async fn connect(server: &TestServer) -> RetryClient {
     let service = ClientLayer::new().wrap(server.connect().await);
     let service = service.map_request(|request: Repeatable| request.map(Body::new));
-    Way::new(service.map_response(|answer| answer.map(Body::new)).map_err(BoxError::from))
+    RetryClient::new(
+        service.map_response(|response| response.map(Body::new)).map_err(BoxError::from),
+    )
 }
 
-/// Retries what fails.
-fn retrying(way: Way) -> Way {
-    Way::new(Retry::new(Again, way))
+/// Retries failed requests.
+fn retrying(client: RetryClient) -> RetryClient {
+    RetryClient::new(Retry::new(RetryUnavailable, client))
 }
 
-/// Sends a second request when the first one has not been answered after a while.
-fn hedging(way: Way) -> Way {
+/// Sends a second request when the first has no response after [`HELD`].
+fn hedging(client: RetryClient) -> RetryClient {
     let latencies = [u64::try_from(HELD.as_millis()).unwrap()];
-    Way::new(tower::service_fn(move |request| {
+    RetryClient::new(tower::service_fn(move |request| {
         let period = Duration::from_secs(60);
-        Hedge::new_with_mock_latencies(way.clone(), Again, 1, 0.5, period, &latencies)
+        Hedge::new_with_mock_latencies(client.clone(), RetryUnavailable, 1, 0.5, period, &latencies)
             .oneshot(request)
     }))
 }
 
-/// Sends each request to the server that has less to do.
-fn balancing<const N: usize>(ways: [Way; N]) -> Way {
-    let loaded = |way| PendingRequests::new(way, CompleteOnResponse::default());
-    let ways = ServiceList::new::<Repeatable>(ways.map(loaded));
-    // It works in a task of its own.
-    Way::new(ScopeLayer::new().layer(Buffer::new(Balance::new(ways), 16)))
+/// Sends each request to the server with fewer pending requests.
+fn balancing<const N: usize>(clients: [RetryClient; N]) -> RetryClient {
+    let loaded = |client| PendingRequests::new(client, CompleteOnResponse::default());
+    let services = ServiceList::new::<Repeatable>(clients.map(loaded));
+    // The worker of `Buffer` runs in a task without the context: `ScopeLayer` passes it on.
+    RetryClient::new(ScopeLayer::new().layer(Buffer::new(Balance::new(services), 16)))
 }
 
-/// How the layer and the attempts are arranged.
+/// The position of the client layer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Arrangement {
-    /// Each attempt passes the layer around the channel.
-    Outside,
-    /// There is another layer around them, which each call passes.
-    Between,
+    /// Around the channel only: each attempt passes it.
+    PerAttempt,
+    /// Around the channel and around the attempts: each call passes the outer one.
+    PerCallAndAttempt,
 }
 
 impl Arrangement {
-    const ALL: [Self; 2] = [Self::Outside, Self::Between];
+    const ALL: [Self; 2] = [Self::PerAttempt, Self::PerCallAndAttempt];
 
-    fn client(self, attempts: Way) -> Client {
+    fn client(self, attempts: RetryClient) -> Client {
         let client = Client::new(tower::service_fn(move |request: Request<Body>| {
             let attempts = attempts.clone();
             async move {
@@ -175,10 +181,10 @@ impl Arrangement {
             }
         }));
         match self {
-            Self::Outside => client,
-            Self::Between => {
+            Self::PerAttempt => client,
+            Self::PerCallAndAttempt => {
                 let service = ClientLayer::new().wrap(client);
-                Client::new(service.map_response(|answer| answer.map(Body::new)))
+                Client::new(service.map_response(|response| response.map(Body::new)))
             }
         }
     }
@@ -191,7 +197,7 @@ const SENT: [(&str, &str); 4] = [
     ("baggage", "plan=gold"),
 ];
 
-/// What goes along with the calls that alice makes.
+/// The context of alice's calls, with a deadline.
 async fn context() -> CallContext {
     context_of(&SENT, []).await.with_deadline(Deadline::after(Duration::from_secs(60)))
 }
@@ -208,8 +214,8 @@ fn timeout(metadata: &HeaderMap) -> Duration {
     }
 }
 
-/// Demands that these are attempts of one call of alice's, each with so much less time than the one
-/// before.
+/// Asserts that these are attempts of one call of alice's, and that the timeout decreases by at
+/// least `less` from each to the next.
 #[track_caller]
 fn assert_attempts(seen: &[Attempt], less: Duration, case: &str) {
     assert!(seen.len() > 1, "{case}: {seen:?}");
@@ -226,8 +232,7 @@ fn assert_attempts(seen: &[Attempt], less: Duration, case: &str) {
     }
 }
 
-/// As [`assert_attempts`], for those that are on their way at the same time: one may have overtaken
-/// the other.
+/// Like [`assert_attempts`], for concurrent attempts, which may arrive in either order.
 #[track_caller]
 fn assert_hedged(mut seen: Vec<Attempt>, case: &str) {
     assert_eq!(seen.len(), 2, "{case}: {seen:?}");
@@ -236,15 +241,15 @@ fn assert_hedged(mut seen: Vec<Attempt>, case: &str) {
 }
 
 fn fail_until(times: usize) -> impl Fn(&[Attempt]) -> Reaction + Clone + Send + Sync + 'static {
-    move |seen| if seen.len() < times { Reaction::Fail } else { Reaction::Answer }
+    move |seen| if seen.len() < times { Reaction::Fail } else { Reaction::Succeed }
 }
 
 #[tokio::test]
-async fn retries_send_the_same_context_and_the_time_that_is_left() {
+async fn retries_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let server = servers.start(0, fail_until(3)).await;
     for arrangement in Arrangement::ALL {
-        let client = arrangement.client(retrying(to(&server).await));
+        let client = arrangement.client(retrying(connect(&server).await));
         let case = format!("{arrangement:?}");
         context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
         let seen = servers.take();
@@ -253,24 +258,24 @@ async fn retries_send_the_same_context_and_the_time_that_is_left() {
     }
 }
 
-/// Without the layer around them, nobody knows when the call began: its timeout is that of each
-/// attempt.
+/// Without a layer around the attempts, the start of the call is unknown: each attempt is sent with
+/// the full timeout.
 #[tokio::test]
-async fn a_timeout_of_the_calls_own_shrinks_where_the_layer_is_around_the_attempts() {
+async fn an_explicit_timeout_shrinks_if_a_layer_is_around_the_attempts() {
     let servers = Servers::default();
     let server = servers.start(0, fail_until(3)).await;
     let own = [("grpc-timeout", "50S")];
     for (context, case) in
         [(context().await, "a later deadline"), (context_of(&SENT, []).await, "no deadline")]
     {
-        let attempts = retrying(to(&server).await);
-        let client = Arrangement::Outside.client(attempts.clone());
+        let attempts = retrying(connect(&server).await);
+        let client = Arrangement::PerAttempt.client(attempts.clone());
         context.clone().scope(call(Kind::Unary, client, &own)).await.expect(case);
         let timeouts: Vec<_> =
             servers.take().iter().map(|attempt| timeout(&attempt.metadata)).collect();
         assert_eq!(timeouts, [Duration::from_secs(50); 3], "{case}");
 
-        let client = Arrangement::Between.client(attempts);
+        let client = Arrangement::PerCallAndAttempt.client(attempts);
         context.scope(call(Kind::Unary, client, &own)).await.expect(case);
         let seen = servers.take();
         assert_eq!(seen.len(), 3, "{case}: {seen:?}");
@@ -280,17 +285,17 @@ async fn a_timeout_of_the_calls_own_shrinks_where_the_layer_is_around_the_attemp
 }
 
 #[tokio::test]
-async fn attempts_for_a_user_in_the_requests_extensions_are_all_for_that_user() {
+async fn all_attempts_use_the_user_in_the_requests_extensions() {
     let servers = Servers::default();
     let server = servers.start(0, fail_until(3)).await;
     let bob = UserContext::builder("bob").build().unwrap();
     for arrangement in Arrangement::ALL {
         for (attempts, make) in [
-            ("retrying", retrying as fn(Way) -> Way),
-            ("balancing", |way| retrying(balancing([way]))),
+            ("retrying", retrying as fn(RetryClient) -> RetryClient),
+            ("balancing", |client| retrying(balancing([client]))),
         ] {
             let case = format!("{attempts}, {arrangement:?}");
-            let client = arrangement.client(make(to(&server).await));
+            let client = arrangement.client(make(connect(&server).await));
             let calling = call_as(Kind::Unary, client, &[], Some(bob.clone()));
             context().await.scope(calling).await.expect(&case);
             let seen = servers.take();
@@ -305,36 +310,36 @@ async fn attempts_for_a_user_in_the_requests_extensions_are_all_for_that_user() 
 }
 
 #[tokio::test]
-async fn hedged_requests_send_the_same_context_and_the_time_that_is_left() {
+async fn hedged_requests_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let first_hangs =
-        |seen: &[Attempt]| if seen.len() < 2 { Reaction::Hang } else { Reaction::Answer };
+        |seen: &[Attempt]| if seen.len() < 2 { Reaction::Hang } else { Reaction::Succeed };
     let server = servers.start(0, first_hangs).await;
     for arrangement in Arrangement::ALL {
         let case = format!("{arrangement:?}");
-        let client = arrangement.client(hedging(to(&server).await));
+        let client = arrangement.client(hedging(connect(&server).await));
         context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
         assert_hedged(servers.take(), &case);
     }
 }
 
-/// Two servers, of which none answers before both have been asked.
+/// Two servers that respond as soon as both have received a request.
 async fn pair(servers: &Servers, otherwise: fn() -> Reaction) -> [TestServer; 2] {
     let react = move |seen: &[Attempt]| {
-        let were_asked = [0, 1].map(|server| seen.iter().any(|attempt| attempt.server == server));
-        if were_asked == [true; 2] { Reaction::Answer } else { otherwise() }
+        let received = [0, 1].map(|server| seen.iter().any(|attempt| attempt.server == server));
+        if received == [true; 2] { Reaction::Succeed } else { otherwise() }
     };
     [servers.start(0, react).await, servers.start(1, react).await]
 }
 
 #[tokio::test]
-async fn retries_at_other_servers_send_the_same_context_and_the_time_that_is_left() {
+async fn retries_at_other_servers_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let [first, second] = pair(&servers, || Reaction::Fail).await;
     for arrangement in Arrangement::ALL {
         let case = format!("{arrangement:?}");
-        let ways = [to(&first).await, to(&second).await];
-        let client = arrangement.client(retrying(balancing(ways)));
+        let clients = [connect(&first).await, connect(&second).await];
+        let client = arrangement.client(retrying(balancing(clients)));
         context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
         let seen = servers.take();
         assert_attempts(&seen, HELD / 2, &case);
@@ -343,13 +348,13 @@ async fn retries_at_other_servers_send_the_same_context_and_the_time_that_is_lef
 }
 
 #[tokio::test]
-async fn hedged_requests_to_other_servers_send_the_same_context_and_the_time_that_is_left() {
+async fn hedged_requests_to_other_servers_send_the_same_context_and_the_remaining_time() {
     let servers = Servers::default();
     let [first, second] = pair(&servers, || Reaction::Hang).await;
     for arrangement in Arrangement::ALL {
         let case = format!("{arrangement:?}");
-        let ways = [to(&first).await, to(&second).await];
-        let client = arrangement.client(hedging(balancing(ways)));
+        let clients = [connect(&first).await, connect(&second).await];
+        let client = arrangement.client(hedging(balancing(clients)));
         context().await.scope(call(Kind::Unary, client, &[])).await.expect(&case);
         let seen = servers.take();
         let asked: BTreeSet<_> = seen.iter().map(|attempt| attempt.server).collect();
@@ -359,12 +364,12 @@ async fn hedged_requests_to_other_servers_send_the_same_context_and_the_time_tha
 }
 
 #[tokio::test]
-async fn no_attempt_is_made_when_no_time_is_left_for_it() {
+async fn no_attempt_is_made_after_the_deadline() {
     let servers = Servers::default();
     let server = servers.start(0, |_| Reaction::Fail).await;
     for arrangement in Arrangement::ALL {
         let case = format!("{arrangement:?}");
-        let client = arrangement.client(retrying(to(&server).await));
+        let client = arrangement.client(retrying(connect(&server).await));
         let short = context().await.with_deadline(Deadline::after(HELD * 40));
         let status = short.scope(call(Kind::Unary, client, &[])).await.expect_err(&case);
         assert_eq!(status.code(), Code::DeadlineExceeded, "{case}: {status:?}");

@@ -1,4 +1,4 @@
-//! A strategy of one's own tells who is calling, by any credential, as well as the ready ones do.
+//! Custom authenticators: closures and types, with a credential in any metadata field.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn by_authorization(credentials: &Credentials<'_>) -> Result<Option<UserContext>
     identify(credentials.single("Authorization")?.map(HeaderValue::as_bytes))
 }
 
-/// Takes its credential from a field that nobody else knows to be one.
+/// Authenticator with a credential in a custom field.
 struct ByApiKey([HeaderName; 1]);
 
 impl ByApiKey {
@@ -47,10 +47,10 @@ impl Authenticator for ByApiKey {
     }
 }
 
-/// Everything that is expected of a strategy whose credential is in this field.
+/// Asserts the behaviour of an authenticator whose credential is in this field.
 async fn authenticates(name: &str, strategy: impl Authenticator) {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(strategy)).await;
+    let server = probe.serve_with(ServerLayer::new(strategy)).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let case = format!("{name}, {kind:?}");
@@ -58,7 +58,7 @@ async fn authenticates(name: &str, strategy: impl Authenticator) {
         assert_eq!(call(kind, channel.clone(), &good).await.unwrap(), "importer", "{case}");
         let seen = probe.take_one();
         forged::assert_context(&seen.metadata, &[("x-user-id", "importer")], &case);
-        assert!(!seen.metadata.contains_key(name), "{case}: the credential travels on");
+        assert!(!seen.metadata.contains_key(name), "{case}: the credential is forwarded");
 
         let unavailable = (Code::Unavailable, "AUTHENTICATION_UNAVAILABLE");
         let refusals: [(&[(&str, &str)], _); 5] = [
@@ -70,10 +70,10 @@ async fn authenticates(name: &str, strategy: impl Authenticator) {
         ];
         for (fields, expected) in refusals {
             let case = format!("{case}, {fields:?}");
-            let answer = call(kind, channel.clone(), fields).await;
-            let told = answer.as_ref().map_err(|status| status.metadata().clone());
-            assert!(!told.unwrap_err().contains_key("www-authenticate"), "{case}");
-            assert_refused(answer, expected, &probe, &case);
+            let response = call(kind, channel.clone(), fields).await;
+            let metadata = response.as_ref().map_err(|status| status.metadata().clone());
+            assert!(!metadata.unwrap_err().contains_key("www-authenticate"), "{case}");
+            assert_refused(response, expected, &probe, &case);
         }
     }
 }
@@ -84,12 +84,12 @@ async fn a_closure_authenticates() {
 }
 
 #[tokio::test]
-async fn a_strategy_authenticates_by_a_field_of_its_own() {
+async fn a_custom_authenticator_reads_its_own_field() {
     authenticates("x-api-key", ByApiKey::new()).await;
 }
 
 #[tokio::test]
-async fn a_strategy_may_be_chosen_at_run_time() {
+async fn an_authenticator_can_be_a_trait_object() {
     let boxed: Box<dyn Authenticator> = Box::new(ByApiKey::new());
     authenticates("x-api-key", boxed).await;
     let shared: Arc<dyn Authenticator> = Arc::new(ByApiKey::new());
@@ -100,12 +100,12 @@ async fn a_strategy_may_be_chosen_at_run_time() {
 async fn a_repeated_credential_is_not_an_anonymous_caller() {
     let probe = Probe::default();
     let layer = ServerLayer::new(by_authorization).policy(optional(Kind::paths()));
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let twice = [("authorization", "guess"), ("authorization", "guess")];
-        let answer = call(kind, channel.clone(), &twice).await;
-        assert_refused(answer, INVALID, &probe, &format!("{kind:?}"));
+        let response = call(kind, channel.clone(), &twice).await;
+        assert_refused(response, INVALID, &probe, &format!("{kind:?}"));
 
         assert_eq!(call(kind, channel.clone(), &[]).await.unwrap(), "", "{kind:?}");
         probe.take_one();
@@ -113,10 +113,10 @@ async fn a_repeated_credential_is_not_an_anonymous_caller() {
 }
 
 #[tokio::test]
-async fn a_named_credential_is_taken_in_every_spelling() {
+async fn a_declared_credential_field_is_removed_in_every_spelling() {
     let probe = Probe::default();
     let layer = ServerLayer::new(ByApiKey::new()).policy(optional(Kind::paths()));
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for name in ["x_api_key", "x.api.key", "xapikey", "x-api--key", "X-API_KEY"] {
         let fields = [("x-api-key", "3f8c"), (name, "guess")];
@@ -128,26 +128,26 @@ async fn a_named_credential_is_taken_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn a_field_that_was_never_taken_is_not_an_anonymous_caller() {
-    // A closure cannot name fields of its own.
+async fn reading_an_undeclared_credential_field_is_not_an_anonymous_caller() {
+    // A closure has no `credential_names`.
     let unnamed = |credentials: &Credentials<'_>| {
         identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
     };
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(unnamed).policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(ServerLayer::new(unnamed).policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         for fields in [&[][..], &[("x-api-key", "guess")]] {
-            let answer = call(kind, channel.clone(), fields).await;
+            let response = call(kind, channel.clone(), fields).await;
             let expected = (Code::Unavailable, "AUTHENTICATION_UNAVAILABLE");
-            assert_refused(answer, expected, &probe, &format!("{kind:?}, {fields:?}"));
+            assert_refused(response, expected, &probe, &format!("{kind:?}, {fields:?}"));
         }
     }
 }
 
-/// As a unit test of a handler puts it there.
+/// Unit tests of handlers insert the user like this.
 #[test]
-fn a_user_in_a_requests_extensions_is_its_caller_where_there_is_no_layer() {
+fn without_a_layer_the_user_in_the_extensions_is_the_caller() {
     let mut request = tonic::Request::new(());
     assert!(UserContext::from_request(&request).is_err());
     let alice = UserContext::builder("alice").build().unwrap();

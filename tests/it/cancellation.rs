@@ -1,4 +1,4 @@
-//! A call that is cancelled cancels what it started.
+//! Cancellation: a call that ends early cancels the tasks and calls that it started.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -22,19 +22,19 @@ use tonic_passport::{
 };
 use tower::ServiceExt;
 
-use crate::support::doors::{Door, both};
+use crate::support::clients::{BoxedClient, both};
 use crate::support::guard::Guards;
 use crate::support::probe::{Kind, Probe, call};
-use crate::support::server::{Silent, TestServer};
+use crate::support::server::{TestServer, UnresponsiveServer};
 use crate::support::{raw, reason, token};
 
 const CANCELLED: (Code, &str) = (Code::Cancelled, "CALL_CANCELLED");
 const EXCEEDED: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 
-/// How long it may take until the last service, three hops away, knows that the first caller has
-/// left. It takes milliseconds; the rest is for machines that have other things to do.
+/// Time limit for a cancellation to reach the last service, three hops away. It takes milliseconds;
+/// the rest is for loaded machines.
 const BOUND: Duration = Duration::from_secs(2);
-/// How long anything else may take that must happen.
+/// Time limit for other events that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
 const ALICE: (&str, &str) = ("x-user-id", "alice");
@@ -44,46 +44,47 @@ fn internal() -> ServerLayer<ForwardedContext> {
 }
 
 #[track_caller]
-fn assert_told(answer: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
-    let status = answer.expect_err(case);
+fn assert_fails_with(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+    let status = response.expect_err(case);
     assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
 }
 
-/// What a service holds while it works on a call of this kind.
+/// The guards that a service holds during a call of this kind.
 fn parts(kind: Kind) -> Vec<&'static str> {
-    let answer = if kind.returns_a_stream() { "response stream" } else { "handler" };
-    let mut parts = vec![answer];
+    let response = if kind.returns_a_stream() { "response stream" } else { "handler" };
+    let mut parts = vec![response];
     if kind.sends_a_stream() {
         parts.push("request stream");
     }
     parts
 }
 
-/// Never comes to an end. Where the answer is a stream, it begins with a message.
+/// A response that never ends. A response stream starts with one message.
 async fn never(kind: Kind) -> Response<Body> {
     if !kind.returns_a_stream() {
         pending::<()>().await;
     }
-    raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+    raw::response(tokio_stream::once(()).chain(tokio_stream::pending()))
 }
 
-/// The last service: it says when it was reached, never answers, and tells when it is left.
+/// The last service. It reports when a call arrives and when its guards are dropped, and never
+/// completes a response.
 struct Last {
     server: TestServer,
     reached: mpsc::UnboundedReceiver<Kind>,
-    left: mpsc::UnboundedReceiver<&'static str>,
+    dropped: mpsc::UnboundedReceiver<&'static str>,
 }
 
 impl Last {
     async fn start() -> Self {
         let (reach, reached) = mpsc::unbounded_channel();
-        let (guards, left) = Guards::new();
-        let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+        let (guards, dropped) = Guards::new();
+        let server = raw::serve_with(internal(), move |request: Request<Body>| {
             let (reach, guards) = (reach.clone(), guards.clone());
             async move {
                 let kind = raw::kind_of(&request);
                 let mut body = request.into_body();
-                // The message that was sent.
+                // The request's first message.
                 body.frame().await.unwrap().unwrap();
                 if kind.sends_a_stream() {
                     let reading = guards.guard("request stream");
@@ -99,58 +100,58 @@ impl Last {
                 }
                 let held = guards.guard("response stream");
                 let messages = tokio_stream::once(()).chain(tokio_stream::pending());
-                raw::answer(messages.map(move |()| {
+                raw::response(messages.map(move |()| {
                     let _held = &held;
                 }))
             }
         })
         .await;
-        Self { server, reached, left }
+        Self { server, reached, dropped }
     }
 
     async fn reached(&mut self, case: &str) {
         timeout(SOON, self.reached.recv()).await.expect(case).unwrap();
     }
 
-    /// Demands that the service knows in time that nobody waits for a call.
-    async fn assert_left(&mut self, kind: Kind, case: &str) {
+    /// Asserts that the service drops a call in time.
+    async fn assert_dropped(&mut self, kind: Kind, case: &str) {
         let mut missing = parts(kind);
         while !missing.is_empty() {
-            let left = timeout(BOUND, self.left.recv()).await;
-            let left = left.unwrap_or_else(|_| panic!("{case}: still there: {missing:?}"));
-            missing.retain(|part| Some(*part) != left);
+            let dropped = timeout(BOUND, self.dropped.recv()).await;
+            let dropped = dropped.unwrap_or_else(|_| panic!("{case}: still there: {missing:?}"));
+            missing.retain(|part| Some(*part) != dropped);
         }
     }
 
-    /// Demands that the service still works on a call.
-    fn assert_not_left(&mut self, case: &str) {
-        assert!(self.left.try_recv().is_err(), "{case}");
+    /// Asserts that the service still works on a call.
+    fn assert_not_dropped(&mut self, case: &str) {
+        assert!(self.dropped.try_recv().is_err(), "{case}");
     }
 }
 
-/// A service in the middle that does the same as the last one, by asking it. The requests' messages
-/// are relayed, or replaced by its own.
+/// A service that calls the last one for each call. It relays the request's body, or sends its own
+/// messages.
 async fn middle(last: &TestServer, relays: bool) -> TestServer {
     let channel = ClientLayer::new().wrap(last.connect().await);
-    raw::serve_behind(internal(), move |request: Request<Body>| {
+    raw::serve_with(internal(), move |request: Request<Body>| {
         let channel = channel.clone();
         async move {
             let kind = raw::kind_of(&request);
             if relays {
                 let onward = raw::post(kind.path()).body(request.into_body()).unwrap();
-                let answer = channel.oneshot(onward).await.unwrap();
+                let response = channel.oneshot(onward).await.unwrap();
                 if kind.returns_a_stream() {
-                    return answer.map(Body::new);
+                    return response.map(Body::new);
                 }
-                answer.into_body().collect().await.unwrap();
-                return raw::answer(tokio_stream::once(()));
+                response.into_body().collect().await.unwrap();
+                return raw::response(tokio_stream::once(()));
             }
-            let mut answer = raw::open(kind, channel, &[]).await.unwrap();
+            let mut response = raw::open(kind, channel, &[]).await.unwrap();
             if kind.returns_a_stream() {
-                return raw::answer(answer.map(Result::unwrap));
+                return raw::response(response.map(Result::unwrap));
             }
-            answer.message().await.unwrap();
-            raw::answer(tokio_stream::once(()))
+            response.message().await.unwrap();
+            raw::response(tokio_stream::once(()))
         }
     })
     .await
@@ -166,21 +167,21 @@ async fn gateway(upstream: &TestServer) -> TestServer {
     .await
 }
 
-/// Makes a call until it is dropped, and what it sends with it.
+/// Makes a call that ends when the task is aborted.
 fn caller(kind: Kind, channel: Channel) -> JoinHandle<()> {
     tokio::spawn(async move {
         let bearer = format!("Bearer {}", token::good("alice"));
         let fields = [("authorization", bearer.as_str()), ALICE];
         let (_sending, rest) = mpsc::channel(1);
         let rest = ReceiverStream::new(rest);
-        if let Ok(mut answer) = raw::open_with(kind, channel, &fields, rest).await {
-            while let Ok(Some(())) = answer.message().await {}
+        if let Ok(mut response) = raw::open_with(kind, channel, &fields, rest).await {
+            while let Ok(Some(())) = response.message().await {}
         }
     })
 }
 
 #[tokio::test]
-async fn a_call_that_its_caller_drops_is_dropped_by_the_last_of_three_services_in_time() {
+async fn a_call_dropped_by_its_caller_is_dropped_by_the_last_of_three_services_in_time() {
     for relays in [true, false] {
         for kind in Kind::ALL {
             let case = format!("{kind:?}, relays: {relays}");
@@ -189,10 +190,10 @@ async fn a_call_that_its_caller_drops_is_dropped_by_the_last_of_three_services_i
             let gateway = gateway(&middle).await;
             let caller = caller(kind, gateway.connect().await);
             last.reached(&case).await;
-            last.assert_not_left(&case);
+            last.assert_not_dropped(&case);
 
             caller.abort();
-            last.assert_left(kind, &case).await;
+            last.assert_dropped(kind, &case).await;
         }
     }
 }
@@ -204,7 +205,7 @@ async fn a_call_whose_connection_breaks_is_dropped_by_the_last_service_in_time()
         let mut last = Last::start().await;
         let middle = middle(&last.server, false).await;
         let gateway = gateway(&middle).await;
-        // Its connection is closed with it.
+        // Dropping the runtime closes the connection.
         let runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = { runtime }.worker_threads(1).enable_all().build().unwrap();
         let endpoint = gateway.endpoint();
@@ -216,32 +217,32 @@ async fn a_call_whose_connection_breaks_is_dropped_by_the_last_service_in_time()
         last.reached(&case).await;
 
         runtime.shutdown_background();
-        last.assert_left(kind, &case).await;
+        last.assert_dropped(kind, &case).await;
     }
 }
 
-/// Serves a handler that starts a task, hands it to the test, and never answers.
+/// Serves a handler that calls `start`, passes the result to the test, and never responds.
 async fn starts<T, F>(start: F) -> (TestServer, mpsc::UnboundedReceiver<T>)
 where
     T: Send + 'static,
     F: Fn(Kind) -> T + Clone + Send + Sync + 'static,
 {
-    let (tell, told) = mpsc::unbounded_channel();
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
         let kind = raw::kind_of(&request);
-        assert!(tell.send(start(kind)).is_ok());
+        assert!(sender.send(start(kind)).is_ok());
         async move {
-            // A request that is not read is not known to be broken off.
+            // hyper notices a reset of the request only while the body is read.
             tokio::spawn(request.into_body().collect());
             never(kind).await
         }
     })
     .await;
-    (server, told)
+    (server, receiver)
 }
 
 #[tokio::test]
-async fn a_task_of_spawn_is_cancelled_with_its_call_and_so_is_the_call_that_it_makes() {
+async fn a_spawned_task_and_its_outgoing_call_are_cancelled_with_their_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (server, mut started) = starts(move |kind| {
@@ -260,21 +261,21 @@ async fn a_task_of_spawn_is_cancelled_with_its_call_and_so_is_the_call_that_it_m
         caller.abort();
         let end = timeout(BOUND, task).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
-        last.assert_left(kind, &case).await;
+        last.assert_dropped(kind, &case).await;
     }
 }
 
 #[tokio::test]
-async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+async fn nested_spawned_tasks_are_cancelled_with_their_call() {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let (server, mut started) = starts(move |_| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         tonic_passport::spawn(async move {
             let inner = tonic_passport::spawn(async {
                 let innermost = tonic_passport::spawn(pending::<()>());
                 innermost.await
             });
-            tell.send(inner).unwrap();
+            sender.send(inner).unwrap();
         })
     })
     .await;
@@ -282,9 +283,9 @@ async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let caller = caller(kind, server.connect().await);
-        // The task in between has ended by itself.
+        // The task in between has completed.
         started.recv().await.unwrap().await.expect(&case);
-        let inner = told.recv().await.unwrap();
+        let inner = receiver.recv().await.unwrap();
         caller.abort();
         let end = timeout(BOUND, inner).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
@@ -292,7 +293,7 @@ async fn a_task_that_a_task_of_spawn_started_is_cancelled_too() {
 }
 
 #[tokio::test]
-async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
+async fn an_outgoing_call_in_a_scoped_task_is_cancelled_with_a_reason() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (server, mut started) = starts(move |kind| {
@@ -310,31 +311,31 @@ async fn a_call_in_a_task_with_the_calls_scope_is_cancelled_and_says_so() {
         assert!(!task.is_finished(), "{case}");
 
         caller.abort();
-        let answer = timeout(BOUND, task).await.expect(&case);
-        assert_told(answer.expect(&case), CANCELLED, &case);
-        last.assert_left(kind, &case).await;
+        let response = timeout(BOUND, task).await.expect(&case);
+        assert_fails_with(response.expect(&case), CANCELLED, &case);
+        last.assert_dropped(kind, &case).await;
     }
 }
 
-/// A handler makes a call, and hands its answer to a task that knows nothing of any scope.
+/// A handler makes a call, and passes the response to a task without the context.
 #[tokio::test]
-async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled() {
+async fn a_response_read_in_another_task_ends_when_its_call_is_cancelled() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
-    let (tell, mut started) = mpsc::unbounded_channel();
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
-        let (channel, tell) = (channel.clone(), tell.clone());
+    let (sender, mut started) = mpsc::unbounded_channel();
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
+        let (channel, sender) = (channel.clone(), sender.clone());
         async move {
             let kind = raw::kind_of(&request);
             let asked = raw::post(kind.path())
                 .body(raw::stream(tokio_stream::once(Frame::data(raw::message(b"")))));
-            let mut answer = channel.oneshot(asked.unwrap()).await.unwrap().into_body();
-            answer.frame().await.unwrap().unwrap();
+            let mut response = channel.oneshot(asked.unwrap()).await.unwrap().into_body();
+            response.frame().await.unwrap().unwrap();
             let reading = tokio::spawn(async move {
                 assert_eq!(UserContext::current(), None);
-                answer.collect().await.map(|body| body.trailers().cloned())
+                response.collect().await.map(|body| body.trailers().cloned())
             });
-            tell.send(reading).unwrap();
+            sender.send(reading).unwrap();
             tokio::spawn(request.into_body().collect());
             never(kind).await
         }
@@ -352,19 +353,19 @@ async fn an_answer_that_is_read_in_another_task_ends_when_its_call_is_cancelled(
         let trailers = timeout(BOUND, reading).await.expect(&case).unwrap().unwrap();
         let code = trailers.expect(&case)["grpc-status"].clone();
         assert_eq!(code.as_bytes(), b"1", "{case}: CANCELLED");
-        last.assert_left(Kind::ServerStreaming, &case).await;
+        last.assert_dropped(Kind::ServerStreaming, &case).await;
     }
 }
 
-/// A service must not take it for a failure that its caller did not wait.
+/// A service must not report a cancelled request as a failure.
 #[tokio::test]
-async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it() {
-    let (tell, mut told) = mpsc::unbounded_channel();
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
-        let tell = tell.clone();
+async fn a_cancelled_request_stream_fails_with_cancelled_in_the_handler() {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
+        let sender = sender.clone();
         tokio::spawn(async move {
             let end = request.into_body().collect().await.map(drop);
-            tell.send(end.unwrap_err().code()).unwrap();
+            sender.send(end.unwrap_err().code()).unwrap();
         });
         never(Kind::Bidirectional)
     })
@@ -374,33 +375,37 @@ async fn a_request_that_is_broken_off_is_cancelled_to_the_service_that_reads_it(
     let body = raw::stream(tokio_stream::pending());
     let request = raw::post(Kind::Bidirectional.path()).body(body).unwrap();
     drop(alice.scope(channel.oneshot(request)).await.unwrap());
-    assert_eq!(timeout(BOUND, told.recv()).await.unwrap(), Some(Code::Cancelled));
+    assert_eq!(timeout(BOUND, receiver.recv()).await.unwrap(), Some(Code::Cancelled));
 }
 
-/// Not all that answers over HTTP says at the end, by trailers, that it is the end.
+/// Some HTTP responses end with data, without trailers.
 #[tokio::test]
-async fn an_answer_that_ends_with_its_last_message_was_answered() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+async fn a_response_without_trailers_counts_as_complete() {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let handler = tower::service_fn(move |_: Request<Body>| {
-        tell.send(CallContext::current()).unwrap();
-        let answer = Full::new(raw::message(b"x"));
-        async move { Ok::<_, Infallible>(Response::new(answer)) }
+        sender.send(CallContext::current()).unwrap();
+        let response = Full::new(raw::message(b"x"));
+        async move { Ok::<_, Infallible>(Response::new(response)) }
     });
     let request = || raw::post(raw::METHOD).header("x-user-id", "alice").body(Body::empty());
 
     for (reads, is_cancelled) in [(0, true), (1, false)] {
-        let answer = internal().wrap(handler.clone()).oneshot(request().unwrap()).await.unwrap();
-        let mut body = answer.into_body();
+        let response = internal().wrap(handler.clone()).oneshot(request().unwrap()).await.unwrap();
+        let mut body = response.into_body();
         for _ in 0..reads {
             assert!(body.frame().await.unwrap().unwrap().is_data());
         }
         drop(body);
-        assert_eq!(told.recv().await.unwrap().is_cancelled(), is_cancelled, "{reads} frames read");
+        assert_eq!(
+            receiver.recv().await.unwrap().is_cancelled(),
+            is_cancelled,
+            "{reads} frames read"
+        );
     }
 }
 
 #[tokio::test]
-async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
+async fn outgoing_calls_in_a_scoped_join_set_are_cancelled() {
     const CALLS: usize = 3;
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
@@ -423,19 +428,19 @@ async fn the_calls_of_a_join_set_with_the_calls_scope_are_cancelled() {
         }
         caller.abort();
         let set = started.recv().await.unwrap();
-        let answers = timeout(BOUND, set.join_all()).await.expect(&case);
-        assert_eq!(answers.len(), CALLS, "{case}");
-        for answer in answers {
-            assert_told(answer, CANCELLED, &case);
+        let responses = timeout(BOUND, set.join_all()).await.expect(&case);
+        assert_eq!(responses.len(), CALLS, "{case}");
+        for response in responses {
+            assert_fails_with(response, CANCELLED, &case);
         }
         for _ in 0..CALLS {
-            last.assert_left(kind, &case).await;
+            last.assert_dropped(kind, &case).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_deadline_that_passes_cancels_what_the_call_started() {
+async fn an_elapsed_deadline_cancels_the_tasks_of_the_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
     let (server, mut started) = starts(move |kind| {
@@ -449,71 +454,71 @@ async fn a_deadline_that_passes_cancels_what_the_call_started() {
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let fields = [ALICE, ("grpc-timeout", "200m")];
-        let answer = raw::read(kind, server.patient(), &fields).await.1;
-        assert_told(answer, EXCEEDED, &case);
+        let response = raw::read(kind, server.client_without_timeout(), &fields).await.1;
+        assert_fails_with(response, EXCEEDED, &case);
         let (context, work, call) = started.recv().await.unwrap();
         assert!(context.is_cancelled(), "{case}");
         let end = timeout(BOUND, work).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
-        // It had to be answered a little earlier.
-        let answer = timeout(BOUND, call).await.expect(&case);
-        assert_told(answer.expect(&case), EXCEEDED, &case);
+        // The call's own deadline is earlier by the margin.
+        let response = timeout(BOUND, call).await.expect(&case);
+        assert_fails_with(response.expect(&case), EXCEEDED, &case);
         last.reached(&case).await;
-        last.assert_left(kind, &case).await;
+        last.assert_dropped(kind, &case).await;
     }
 }
 
 #[tokio::test]
-async fn a_call_that_was_answered_leaves_its_tasks_running_to_the_end() {
+async fn a_completed_call_does_not_cancel_its_tasks() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let go_on = Arc::new(Notify::new());
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
-    let server = raw::serve_behind(internal(), move |_| {
+    let server = raw::serve_with(internal(), move |_| {
         let (channel, notified) = (channel.clone(), Arc::clone(&notified));
         let task = tonic_passport::spawn(async move {
             notified.notified().await;
-            let answer = call(Kind::Unary, channel, &[]).await;
-            (CallContext::current().is_cancelled(), answer)
+            let response = call(Kind::Unary, channel, &[]).await;
+            (CallContext::current().is_cancelled(), response)
         });
-        tell.send(task).unwrap();
-        async { raw::answer(tokio_stream::once(())) }
+        sender.send(task).unwrap();
+        async { raw::response(tokio_stream::once(())) }
     })
     .await;
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
-        // The connection is closed when the answer is there.
-        let answer = raw::read(kind, server.connect().await, &[ALICE]).await.1;
-        assert!(answer.is_ok(), "{case}: {answer:?}");
+        // The connection is closed after the response.
+        let response = raw::read(kind, server.connect().await, &[ALICE]).await.1;
+        assert!(response.is_ok(), "{case}: {response:?}");
         go_on.notify_one();
         let task = started.recv().await.unwrap();
-        let (is_cancelled, answer) = timeout(SOON, task).await.expect(&case).expect(&case);
+        let (is_cancelled, response) = timeout(SOON, task).await.expect(&case).expect(&case);
         assert!(!is_cancelled, "{case}");
-        answer.expect(&case);
+        response.expect(&case);
         assert_eq!(probe.take_one().metadata["x-user-id"], "alice", "{case}");
     }
 }
 
 #[tokio::test]
-async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
+async fn a_call_that_its_handler_fails_does_not_cancel_its_tasks() {
     let go_on = Arc::new(Notify::new());
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let notified = Arc::clone(&go_on);
-    let server = raw::serve_behind(internal(), move |_| {
+    let server = raw::serve_with(internal(), move |_| {
         let notified = Arc::clone(&notified);
         let task = tonic_passport::spawn(async move { notified.notified().await });
-        tell.send(task).unwrap();
+        sender.send(task).unwrap();
         async { Status::failed_precondition("no tea").into_http() }
     })
     .await;
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
-        let answer = raw::read(kind, server.connect().await, &[ALICE]).await.1;
-        assert_eq!(answer.expect_err(&case).code(), Code::FailedPrecondition, "{case}");
+        let response = raw::read(kind, server.connect().await, &[ALICE]).await.1;
+        assert_eq!(response.expect_err(&case).code(), Code::FailedPrecondition, "{case}");
         go_on.notify_one();
         let task = started.recv().await.unwrap();
         timeout(SOON, task).await.expect(&case).expect(&case);
@@ -523,7 +528,7 @@ async fn a_call_that_was_refused_by_its_handler_leaves_its_tasks_running_too() {
 #[tokio::test]
 async fn detached_work_goes_on_when_its_call_is_cancelled() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let go_on = Arc::new(Notify::new());
     let notified = Arc::clone(&go_on);
@@ -532,10 +537,10 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
         let detached = CallContext::current().detached();
         let work = async move {
             notified.notified().await;
-            // Neither is what it starts itself part of the call.
+            // A task that it spawns is not part of the call either.
             let call = async move { call(Kind::Unary, channel, &[]).await };
-            let answer = tonic_passport::spawn(call).await.unwrap();
-            (CallContext::current().is_cancelled(), answer)
+            let response = tonic_passport::spawn(call).await.unwrap();
+            (CallContext::current().is_cancelled(), response)
         };
         (CallContext::current(), tokio::spawn(detached.scope(work)))
     })
@@ -549,9 +554,9 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
         timeout(BOUND, context.cancelled()).await.expect(&case);
 
         go_on.notify_one();
-        let (is_cancelled, answer) = timeout(SOON, task).await.expect(&case).expect(&case);
+        let (is_cancelled, response) = timeout(SOON, task).await.expect(&case).expect(&case);
         assert!(!is_cancelled, "{case}");
-        answer.expect(&case);
+        response.expect(&case);
         let seen = probe.take_one().metadata;
         assert_eq!(seen["x-user-id"], "alice", "{case}");
         let id = context.request_id().unwrap();
@@ -560,17 +565,17 @@ async fn detached_work_goes_on_when_its_call_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialled() {
-    let silent = Silent::start().await;
-    let doors = both(silent.channel(), &ClientLayer::new(), ClientInterceptor::new());
-    for (door, channel) in doors {
+async fn an_outgoing_call_of_a_cancelled_call_is_refused_without_a_connection() {
+    let silent = UnresponsiveServer::start().await;
+    let clients = both(silent.channel(), &ClientLayer::new(), ClientInterceptor::new());
+    for (middleware, channel) in clients {
         let (server, mut started) = starts(move |kind| {
-            let channel: Door<_> = channel.clone();
+            let channel: BoxedClient<_> = channel.clone();
             let survivor = async move {
                 let context = CallContext::current();
                 let before = context.is_cancelled();
                 context.cancelled().await;
-                // For the task's own call, and for one on behalf of somebody else within it.
+                // In the call's scope, and in the scope of another user within it.
                 let own = raw::read(kind, channel.clone(), &[]).await.1;
                 let bob = UserContext::builder("bob").build().unwrap();
                 let other = bob.scope(raw::read(kind, channel, &[])).await.1;
@@ -581,21 +586,21 @@ async fn a_call_made_for_one_that_was_cancelled_is_refused_and_nothing_is_dialle
         .await;
 
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             let caller = caller(kind, server.connect().await);
             let task = started.recv().await.unwrap();
             caller.abort();
             let (before, own, other) = timeout(BOUND, task).await.expect(&case).expect(&case);
             assert!(!before, "{case}");
-            assert_told(own, CANCELLED, &case);
-            assert_told(other, CANCELLED, &case);
+            assert_fails_with(own, CANCELLED, &case);
+            assert_fails_with(other, CANCELLED, &case);
         }
     }
     assert_eq!(silent.connections().await, 0);
 }
 
 #[tokio::test]
-async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
+async fn cancellation_can_be_checked_and_awaited() {
     let (server, mut started) = starts(|_| CallContext::current()).await;
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
@@ -612,7 +617,7 @@ async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
         for context in [&context, &derived] {
             timeout(BOUND, context.cancelled()).await.expect(&case);
             assert!(context.is_cancelled(), "{case}");
-            // It stays so.
+            // It stays cancelled.
             timeout(BOUND, context.cancelled()).await.expect(&case);
         }
         assert!(!detached.is_cancelled(), "{case}");
@@ -620,7 +625,7 @@ async fn whether_a_call_is_cancelled_can_be_asked_and_waited_for() {
 }
 
 #[tokio::test]
-async fn one_call_that_is_cancelled_leaves_the_others_alone() {
+async fn cancelling_one_call_does_not_cancel_others() {
     let (server, mut started) =
         starts(|_| (CallContext::current(), tonic_passport::spawn(pending::<()>()))).await;
     let channel = server.connect().await;
@@ -640,18 +645,18 @@ async fn one_call_that_is_cancelled_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_cancels_what_it_started() {
+async fn a_panic_in_a_handler_cancels_the_tasks_of_the_call() {
     let mut last = Last::start().await;
     let channel = ClientLayer::new().wrap(last.server.connect().await);
-    let (tell, mut started) = mpsc::unbounded_channel();
+    let (sender, mut started) = mpsc::unbounded_channel();
     let go_on = Arc::new(Notify::new());
     let notified = Arc::clone(&go_on);
-    let server = raw::serve_behind(internal(), move |request: Request<Body>| {
-        let (channel, tell, kind) = (channel.clone(), tell.clone(), raw::kind_of(&request));
+    let server = raw::serve_with(internal(), move |request: Request<Body>| {
+        let (channel, sender, kind) = (channel.clone(), sender.clone(), raw::kind_of(&request));
         let notified = Arc::clone(&notified);
         async move {
             let call = async move { raw::read(kind, channel, &[]).await };
-            tell.send(tonic_passport::spawn(call)).unwrap();
+            sender.send(tonic_passport::spawn(call)).unwrap();
             notified.notified().await;
             panic!("a handler of a test panics")
         }
@@ -666,8 +671,8 @@ async fn a_handler_that_panics_cancels_what_it_started() {
         let task = started.recv().await.unwrap();
         let end = timeout(BOUND, task).await.expect(&case);
         assert!(end.expect_err(&case).is_cancelled(), "{case}");
-        last.assert_left(kind, &case).await;
-        // And the caller does not wait for ever.
+        last.assert_dropped(kind, &case).await;
+        // The caller receives a response.
         timeout(SOON, caller).await.expect(&case).expect(&case);
     }
 }

@@ -335,7 +335,7 @@ fn ten_thousand_roles_are_too_large_a_context() {
 #[tokio::test]
 async fn a_caller_with_a_too_large_context_receives_resource_exhausted() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier()))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier()))).await;
     let token = key().token(&claims_with(json!({ "roles": ["r".repeat(5 * 1024)] })));
     for kind in Kind::ALL {
         let bearer = format!("Bearer {token}");
@@ -350,7 +350,7 @@ async fn a_caller_with_a_too_large_context_receives_resource_exhausted() {
 #[tokio::test]
 async fn a_caller_with_an_invalid_claim_receives_token_invalid() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(token::verifier()))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(token::verifier()))).await;
     let channel = server.connect().await;
     for (case, claims) in [
         ("a wrong type", json!({ "roles": "admin" })),

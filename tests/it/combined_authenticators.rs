@@ -41,7 +41,7 @@ async fn the_strategy_whose_credential_is_present_authenticates_the_caller() {
         ("forged metadata besides", &[("x-api-key", "3f8c"), ("x-user-id", "admin")], "importer"),
     ];
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(combined())).await;
+    let server = probe.serve_with(ServerLayer::new(combined())).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         for (case, fields, expected) in cases {
@@ -84,7 +84,7 @@ async fn an_invalid_credential_never_falls_through_to_another_strategy() {
         let allows_anonymous = policy.is_some();
         let layer = ServerLayer::new(combined());
         let layer = policy.into_iter().fold(layer, ServerLayer::policy);
-        let server = probe.behind(layer).await;
+        let server = probe.serve_with(layer).await;
         let channel = server.connect().await;
         for kind in Kind::ALL {
             for (case, fields, expected) in cases {
@@ -99,7 +99,7 @@ async fn an_invalid_credential_never_falls_through_to_another_strategy() {
 #[tokio::test]
 async fn a_request_without_a_credential_gets_the_challenge_of_the_first_strategy() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(combined())).await;
+    let server = probe.serve_with(ServerLayer::new(combined())).await;
     let channel = server.connect().await;
     for fields in [&[][..], &[("x-user-id", "admin")], &[("x_api_key", "3f8c")]] {
         for kind in Kind::ALL {
@@ -118,7 +118,7 @@ async fn a_forwarded_context_beside_a_token_is_ambiguous() {
         JwtAuthenticator::new(token::verifier()),
     ));
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(strategies)).await;
+    let server = probe.serve_with(ServerLayer::new(strategies)).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let alone = [("x-user-id", "bob")];
@@ -146,7 +146,7 @@ async fn a_strategy_that_ignores_its_credential_makes_no_anonymous_caller() {
     let strategies = first_of((by_scheme, LookupAuthenticator::new(field, find_owner)));
     let probe = Probe::default();
     let layer = ServerLayer::new(strategies).policy(optional(Kind::paths()));
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let known = [("authorization", "ApiKey 3f8c")];
@@ -162,7 +162,7 @@ async fn a_token_is_taken_from_the_field_that_is_configured() {
     let assertion = HeaderName::from_static("x-goog-iap-jwt-assertion");
     let strategy = JwtAuthenticator::new(token::verifier()).field(CredentialField::new(assertion));
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(strategy)).await;
+    let server = probe.serve_with(ServerLayer::new(strategy)).await;
     let channel = server.connect().await;
     let good = token::good("alice");
     let bearer = format!("Bearer {good}");

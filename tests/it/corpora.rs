@@ -1,4 +1,4 @@
-//! What the fuzz targets demand of every input holds for the inputs that are kept in `fuzz/corpus`.
+//! The fuzz targets, run on the inputs in `fuzz/corpus`.
 
 use std::any::Any;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use fuzz_checks::TARGETS;
 
 #[test]
-fn every_file_of_the_corpora_holds() {
+fn every_fuzz_target_passes_on_its_corpus() {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     let mut failures = Vec::new();
     for (target, holds) in TARGETS {
@@ -35,7 +35,7 @@ fn every_corpus_has_a_target() {
     }
 }
 
-/// What a panic says.
+/// Returns the message of a panic.
 fn text(problem: &(dyn Any + Send)) -> &str {
     let text = problem.downcast_ref::<String>().map(String::as_str);
     text.or(problem.downcast_ref::<&str>().copied()).unwrap_or("no text")

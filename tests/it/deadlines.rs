@@ -1,4 +1,4 @@
-//! A call has a deadline, and so has everything that is done for it.
+//! Deadlines: of calls, of their request and response streams, and of outgoing calls.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -23,21 +23,21 @@ use tonic_passport::{
 };
 use tower::ServiceExt;
 
-use crate::support::doors::{Door, both};
+use crate::support::clients::{BoxedClient, both};
 use crate::support::guard::Guards;
 use crate::support::probe::{Kind, Probe, call};
-use crate::support::server::{Silent, TestServer};
+use crate::support::server::{TestServer, UnresponsiveServer};
 use crate::support::shop::order_service_server::OrderServiceServer;
 use crate::support::{assert_refused, raw, reason};
 
 const EXCEEDED: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 const INVALID: (Code, &str) = (Code::InvalidArgument, "TIMEOUT_INVALID");
 
-/// How long anything may take that must happen.
+/// Time limit for events that must happen.
 const SOON: Duration = Duration::from_secs(5);
-/// What is as good as never: thirty years, as no clock reckons much further.
+/// The longest timeout: thirty years. Clocks overflow not far beyond.
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-/// How much earlier than a call itself its calls end, by default.
+/// The default margin: outgoing calls end that much before the call itself.
 const MARGIN: Duration = Duration::from_millis(5);
 
 const ALICE: (&str, &str) = ("x-user-id", "alice");
@@ -50,30 +50,30 @@ fn alice() -> UserContext {
     UserContext::builder("alice").build().unwrap()
 }
 
-/// What goes along with a call of alice's that has so much time left.
+/// The context of a call of alice's with this remaining time.
 fn context(left: Duration) -> CallContext {
     CallContext::default().with_user(alice()).with_deadline(Deadline::after(left))
 }
 
 #[track_caller]
-fn assert_told(answer: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
-    let status = answer.expect_err(case);
+fn assert_fails_with(response: Result<(), Status>, (code, expected): (Code, &str), case: &str) {
+    let status = response.expect_err(case);
     assert_eq!((status.code(), &*reason(&status)), (code, expected), "{case}: {status:?}");
 }
 
-/// Servers of a probe behind the layer and behind the interceptor.
-async fn doors(probe: &Probe) -> [(&'static str, TestServer); 2] {
+/// Serves a probe behind the layer and behind the interceptor.
+async fn servers(probe: &Probe) -> [(&'static str, TestServer); 2] {
     let interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
     let service = OrderServiceServer::with_interceptor(probe.clone(), interceptor);
     let intercepted = TestServer::start(|incoming| {
         Server::builder().add_service(service).serve_with_incoming(incoming)
     });
-    [("layer", probe.behind(internal()).await), ("interceptor", intercepted.await)]
+    [("layer", probe.serve_with(internal()).await), ("interceptor", intercepted.await)]
 }
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Timeouts that leave a call the time to be answered, and what they mean.
+/// Valid timeouts, long enough for a response, and their duration.
 const GOOD: [(&str, Duration); 17] = [
     ("5000000u", Duration::from_secs(5)),
     ("99999999u", Duration::from_micros(99_999_999)),
@@ -94,8 +94,8 @@ const GOOD: [(&str, Duration); 17] = [
     ("99999999H", FAR),
 ];
 
-/// Timeouts that leave nothing: what clients in Go send then is the first.
-const NOTHING: [&str; 9] = ["0n", "0u", "0m", "0S", "0M", "0H", "00n", "00000000S", "00000000H"];
+/// Timeouts of zero. Go clients send the first.
+const ZERO: [&str; 9] = ["0n", "0u", "0m", "0S", "0M", "0H", "00n", "00000000S", "00000000H"];
 
 const MALFORMED: [(&str, &[&str]); 48] = [
     ("empty", &[""]),
@@ -145,17 +145,17 @@ const MALFORMED: [(&str, &[&str]); 48] = [
     ("a list", &["1S,2S"]),
     ("repeated", &["5S", "5S"]),
     ("two different ones", &["5S", "10S"]),
-    ("one that is good, one that is not", &["5S", "x"]),
+    ("a valid one and an invalid one", &["5S", "x"]),
 ];
 
 #[tokio::test]
 async fn a_timeout_becomes_the_deadline_of_the_call() {
     let probe = Probe::default();
-    for (door, server) in doors(&probe).await {
-        let client = server.patient();
+    for (middleware, server) in servers(&probe).await {
+        let client = server.client_without_timeout();
         for kind in Kind::ALL {
             for (value, meaning) in GOOD {
-                let case = format!("{door}, {kind:?}, {value}");
+                let case = format!("{middleware}, {kind:?}, {value}");
                 let fields = [ALICE, ("grpc-timeout", value)];
                 let before = Instant::now();
                 call(kind, client.clone(), &fields).await.expect(&case);
@@ -165,7 +165,7 @@ async fn a_timeout_becomes_the_deadline_of_the_call() {
                 let deadline = seen.call.deadline().expect(&case).instant();
                 assert!(before + meaning <= deadline, "{case}");
                 assert!(deadline <= after + meaning, "{case}");
-                if door == "layer" {
+                if middleware == "layer" {
                     assert_eq!(seen.current_call.deadline(), seen.call.deadline(), "{case}");
                 }
             }
@@ -176,10 +176,10 @@ async fn a_timeout_becomes_the_deadline_of_the_call() {
 #[tokio::test]
 async fn a_call_without_a_timeout_has_no_deadline() {
     let probe = Probe::default();
-    for (door, server) in doors(&probe).await {
+    for (middleware, server) in servers(&probe).await {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
-            call(kind, server.patient(), &[ALICE]).await.expect(&case);
+            let case = format!("{middleware}, {kind:?}");
+            call(kind, server.client_without_timeout(), &[ALICE]).await.expect(&case);
             let seen = probe.take_one();
             assert_eq!(seen.call.deadline(), None, "{case}");
             assert_eq!(seen.current_call.deadline(), None, "{case}");
@@ -188,16 +188,16 @@ async fn a_call_without_a_timeout_has_no_deadline() {
 }
 
 #[tokio::test]
-async fn a_timeout_of_nothing_is_answered_at_once_and_reaches_no_handler() {
+async fn a_timeout_of_zero_is_refused_at_once_and_reaches_no_handler() {
     let probe = Probe::default();
-    for (door, server) in doors(&probe).await {
-        let client = server.patient();
+    for (middleware, server) in servers(&probe).await {
+        let client = server.client_without_timeout();
         for kind in Kind::ALL {
-            for value in NOTHING {
-                let case = format!("{door}, {kind:?}, {value}");
+            for value in ZERO {
+                let case = format!("{middleware}, {kind:?}, {value}");
                 let fields = [ALICE, ("grpc-timeout", value)];
-                let answer = timeout(SOON, call(kind, client.clone(), &fields)).await;
-                assert_refused(answer.expect(&case), EXCEEDED, &probe, &case);
+                let response = timeout(SOON, call(kind, client.clone(), &fields)).await;
+                assert_refused(response.expect(&case), EXCEEDED, &probe, &case);
             }
         }
     }
@@ -206,65 +206,65 @@ async fn a_timeout_of_nothing_is_answered_at_once_and_reaches_no_handler() {
 #[tokio::test]
 async fn a_malformed_timeout_is_an_invalid_argument_and_reaches_no_handler() {
     let probe = Probe::default();
-    for (door, server) in doors(&probe).await {
-        let client = server.patient();
+    for (middleware, server) in servers(&probe).await {
+        let client = server.client_without_timeout();
         for kind in Kind::ALL {
             for (name, values) in MALFORMED {
-                let case = format!("{door}, {kind:?}, {name}");
+                let case = format!("{middleware}, {kind:?}, {name}");
                 let timeouts = values.iter().map(|value| ("grpc-timeout", *value));
                 let fields: Vec<_> = timeouts.chain([ALICE]).collect();
-                let answer = call(kind, client.clone(), &fields).await;
-                assert_refused(answer, INVALID, &probe, &case);
+                let response = call(kind, client.clone(), &fields).await;
+                assert_refused(response, INVALID, &probe, &case);
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_malformed_timeout_is_not_sent_either() {
+async fn a_malformed_timeout_is_not_sent() {
     let probe = Probe::default();
-    let server = probe.bare().await;
-    let channel = server.connect().await.map_response(|answer| answer.map(Body::new));
+    let server = probe.serve().await;
+    let channel = server.connect().await.map_response(|response| response.map(Body::new));
 
-    for (door, channel) in both(channel, &ClientLayer::new(), ClientInterceptor::new()) {
+    for (middleware, channel) in both(channel, &ClientLayer::new(), ClientInterceptor::new()) {
         for kind in Kind::ALL {
             for (name, values) in MALFORMED {
-                let case = format!("{door}, {kind:?}, {name}");
+                let case = format!("{middleware}, {kind:?}, {name}");
                 let fields: Vec<_> = values.iter().map(|value| ("grpc-timeout", *value)).collect();
-                let answer = alice().scope(call(kind, channel.clone(), &fields)).await;
-                assert_refused(answer, INVALID, &probe, &case);
+                let response = alice().scope(call(kind, channel.clone(), &fields)).await;
+                assert_refused(response, INVALID, &probe, &case);
             }
         }
     }
 }
 
-/// tonic's server has a timer of its own, and answers `CANCELLED` when that comes first. Many calls,
-/// so that the two of them meet at every fraction of a timer's tick.
+/// tonic's server has a timer too, which responds with `CANCELLED`. Many calls, so that the two
+/// timers race at every fraction of a tick.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_expired_call_is_answered_deadline_exceeded_not_cancelled() {
-    let server = raw::serve_behind(internal(), |_| pending()).await;
-    let client = server.patient();
+async fn an_expired_call_fails_with_deadline_exceeded_not_cancelled() {
+    let server = raw::serve_with(internal(), |_| pending()).await;
+    let client = server.client_without_timeout();
     let mut calls = JoinSet::new();
     for index in 0..400_u32 {
         let (kind, client) = (Kind::ALL[index as usize % 4], client.clone());
         calls.spawn(async move {
             let value = format!("{}u", 20_000 + index * 97);
             let fields = [ALICE, ("grpc-timeout", &*value)];
-            let answer = timeout(SOON, raw::read(kind, client, &fields)).await;
-            (format!("{kind:?}, {value}"), answer.unwrap())
+            let response = timeout(SOON, raw::read(kind, client, &fields)).await;
+            (format!("{kind:?}, {value}"), response.unwrap())
         });
     }
-    while let Some(answered) = calls.join_next().await {
-        let (case, (messages, answer)) = answered.unwrap();
-        assert_told(answer, EXCEEDED, &case);
+    while let Some(finished) = calls.join_next().await {
+        let (case, (messages, response)) = finished.unwrap();
+        assert_fails_with(response, EXCEEDED, &case);
         assert_eq!(messages, 0, "{case}");
     }
 }
 
 #[tokio::test]
-async fn a_timeout_of_any_length_is_exceeded_when_it_is_over_and_not_before() {
-    let server = raw::serve_behind(internal(), |_| pending()).await;
-    let client = server.patient();
+async fn a_call_fails_after_its_timeout_and_not_before() {
+    let server = raw::serve_with(internal(), |_| pending()).await;
+    let client = server.client_without_timeout();
     let cases = [
         ("1n", Duration::from_nanos(1)),
         ("99999999n", Duration::from_nanos(99_999_999)),
@@ -279,48 +279,50 @@ async fn a_timeout_of_any_length_is_exceeded_when_it_is_over_and_not_before() {
             let case = format!("{kind:?}, {value}");
             let fields = [ALICE, ("grpc-timeout", value)];
             let before = Instant::now();
-            let answer = timeout(SOON, raw::read(kind, client.clone(), &fields)).await;
+            let response = timeout(SOON, raw::read(kind, client.clone(), &fields)).await;
             assert!(before.elapsed() >= meaning, "{case}");
-            assert_told(answer.expect(&case).1, EXCEEDED, &case);
+            assert_fails_with(response.expect(&case).1, EXCEEDED, &case);
         }
     }
 }
 
 #[tokio::test]
-async fn a_response_stream_ends_at_the_deadline_after_what_was_sent() {
-    let server = raw::serve_behind(internal(), |_| async {
-        raw::answer(tokio_stream::iter([(), (), ()]).chain(tokio_stream::pending()))
+async fn a_response_stream_ends_at_the_deadline_after_its_messages() {
+    let server = raw::serve_with(internal(), |_| async {
+        raw::response(tokio_stream::iter([(), (), ()]).chain(tokio_stream::pending()))
     })
     .await;
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let before = Instant::now();
-        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "100m")]);
-        let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+        let response =
+            raw::read(kind, server.client_without_timeout(), &[ALICE, ("grpc-timeout", "100m")]);
+        let (messages, response) = timeout(SOON, response).await.expect(&case);
         assert!(before.elapsed() >= Duration::from_millis(100), "{case}");
         assert_eq!(messages, 3, "{case}");
-        assert_told(answer, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
     }
 }
 
 #[tokio::test]
 async fn a_response_stream_that_is_always_ready_ends_at_the_deadline() {
-    let server = raw::serve_behind(internal(), |_| async {
-        raw::answer(tokio_stream::iter(std::iter::repeat(())))
+    let server = raw::serve_with(internal(), |_| async {
+        raw::response(tokio_stream::iter(std::iter::repeat(())))
     })
     .await;
 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
-        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "50m")]);
-        let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+        let response =
+            raw::read(kind, server.client_without_timeout(), &[ALICE, ("grpc-timeout", "50m")]);
+        let (messages, response) = timeout(SOON, response).await.expect(&case);
         assert!(messages > 0, "{case}");
-        assert_told(answer, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
     }
 }
 
-/// Reads a request to its end, and tells how it came.
+/// Reads a request to its end. Returns the number of frames and the result.
 async fn drain(mut body: Body) -> (usize, Result<(), Status>) {
     let mut frames = 0;
     while let Some(frame) = body.frame().await {
@@ -335,14 +337,15 @@ async fn drain(mut body: Body) -> (usize, Result<(), Status>) {
 #[tokio::test]
 async fn a_handler_that_waits_for_an_endless_request_stream_ends_at_the_deadline() {
     let probe = Probe::default();
-    let server = probe.behind(internal()).await;
+    let server = probe.serve_with(internal()).await;
 
     for kind in [Kind::ClientStreaming, Kind::Bidirectional] {
         let case = format!("{kind:?}");
-        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "100m")]);
-        let (messages, answer) = timeout(SOON, answer).await.expect(&case);
+        let response =
+            raw::read(kind, server.client_without_timeout(), &[ALICE, ("grpc-timeout", "100m")]);
+        let (messages, response) = timeout(SOON, response).await.expect(&case);
         assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
-        assert_told(answer, EXCEEDED, &case);
+        assert_fails_with(response, EXCEEDED, &case);
         assert_eq!(probe.calls(), 1, "{case}");
         probe.take_one();
     }
@@ -351,33 +354,37 @@ async fn a_handler_that_waits_for_an_endless_request_stream_ends_at_the_deadline
 #[tokio::test]
 async fn a_request_stream_ends_at_the_deadline_in_a_task_that_outlives_the_call() {
     for kind in [Kind::ClientStreaming, Kind::Bidirectional] {
-        for answers in [false, true] {
-            let case = format!("{kind:?}, answers: {answers}");
-            let (tell, mut told) = mpsc::channel(1);
-            let server = raw::serve_behind(internal(), move |request| {
-                let tell = tell.clone();
-                // A task that knows nothing of the call.
-                tokio::spawn(async move { tell.send(drain(request.into_body()).await).await });
+        for responds in [false, true] {
+            let case = format!("{kind:?}, responds: {responds}");
+            let (sender, mut receiver) = mpsc::channel(1);
+            let server = raw::serve_with(internal(), move |request| {
+                let sender = sender.clone();
+                // A task without the context.
+                tokio::spawn(async move { sender.send(drain(request.into_body()).await).await });
                 async move {
-                    if !answers {
+                    if !responds {
                         pending::<()>().await;
                     }
-                    raw::answer(tokio_stream::pending())
+                    raw::response(tokio_stream::pending())
                 }
             })
             .await;
 
-            let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "100m")]);
-            assert_told(timeout(SOON, answer).await.expect(&case).1, EXCEEDED, &case);
-            let (frames, end) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
+            let response = raw::read(
+                kind,
+                server.client_without_timeout(),
+                &[ALICE, ("grpc-timeout", "100m")],
+            );
+            assert_fails_with(timeout(SOON, response).await.expect(&case).1, EXCEEDED, &case);
+            let (frames, end) = timeout(SOON, receiver.recv()).await.expect(&case).unwrap();
             assert_eq!(frames, 1, "{case}");
-            assert_told(end, EXCEEDED, &case);
+            assert_fails_with(end, EXCEEDED, &case);
         }
     }
 }
 
 #[tokio::test]
-async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
+async fn the_servers_timeout_limits_the_clients_timeout() {
     let (short, long) = (Duration::from_secs(10), Duration::from_secs(1000));
     let cases = [
         ("shorter than the client's", short, Some("1000S"), short),
@@ -392,14 +399,14 @@ async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
         let intercepted = TestServer::start(|incoming| {
             Server::builder().add_service(service).serve_with_incoming(incoming)
         });
-        let layered = probe.behind(internal().timeout(allowed)).await;
-        for (door, server) in [("layer", layered), ("interceptor", intercepted.await)] {
+        let layered = probe.serve_with(internal().timeout(allowed)).await;
+        for (middleware, server) in [("layer", layered), ("interceptor", intercepted.await)] {
             for kind in Kind::ALL {
-                let case = format!("{name}, {door}, {kind:?}");
+                let case = format!("{name}, {middleware}, {kind:?}");
                 let fields = asked.map(|value| ("grpc-timeout", value)).into_iter().chain([ALICE]);
                 let fields: Vec<_> = fields.collect();
                 let before = Instant::now();
-                call(kind, server.patient(), &fields).await.expect(&case);
+                call(kind, server.client_without_timeout(), &fields).await.expect(&case);
                 let after = Instant::now();
                 let deadline = probe.take_one().call.deadline().expect(&case).instant();
                 assert!(before + expected <= deadline, "{case}");
@@ -410,44 +417,45 @@ async fn a_server_gives_no_call_more_time_than_it_is_set_to() {
 }
 
 #[tokio::test]
-async fn a_servers_timeout_ends_calls_and_streams_of_clients_that_have_none() {
+async fn the_servers_timeout_ends_calls_and_streams_without_a_deadline() {
     let layer = || internal().timeout(Duration::from_millis(100));
-    let silent = raw::serve_behind(layer(), |_| pending()).await;
-    let endless = raw::serve_behind(layer(), |_| async {
-        raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+    let silent = raw::serve_with(layer(), |_| pending()).await;
+    let endless = raw::serve_with(layer(), |_| async {
+        raw::response(tokio_stream::once(()).chain(tokio_stream::pending()))
     })
     .await;
 
     let mut calls = JoinSet::new();
-    for (name, server, expected) in [("no answer", &silent, 0), ("an endless one", &endless, 1)] {
+    for (name, server, expected) in [("no response", &silent, 0), ("an endless one", &endless, 1)] {
         for kind in Kind::ALL {
             for fields in [&[ALICE][..], &[ALICE, ("grpc-timeout", "1H")]] {
                 let case = format!("{name}, {kind:?}, {fields:?}");
-                let client = server.patient();
+                let client = server.client_without_timeout();
                 calls.spawn(async move {
-                    let answer = timeout(SOON, raw::read(kind, client, fields)).await;
-                    let (messages, answer) = answer.expect(&case);
+                    let response = timeout(SOON, raw::read(kind, client, fields)).await;
+                    let (messages, response) = response.expect(&case);
                     assert_eq!(messages, expected, "{case}");
-                    assert_told(answer, EXCEEDED, &case);
+                    assert_fails_with(response, EXCEEDED, &case);
                 });
             }
         }
     }
-    while let Some(answered) = calls.join_next().await {
-        answered.unwrap();
+    while let Some(finished) = calls.join_next().await {
+        finished.unwrap();
     }
 }
 
-/// A gateway ends what it sends on at the deadline, and what it sends back: either may come first.
+/// At the deadline, a gateway ends both the relayed request and the relayed response, in either
+/// order.
 #[tokio::test]
-async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_services() {
+async fn a_relayed_call_fails_with_deadline_exceeded_not_with_an_upstream_error() {
     let upstream = raw::serve(|request: Request<Body>| async {
         let kind = raw::kind_of(&request);
         tokio::spawn(drain(request.into_body()));
         if !kind.returns_a_stream() {
             pending::<()>().await;
         }
-        raw::answer(tokio_stream::once(()).chain(tokio_stream::pending()))
+        raw::response(tokio_stream::once(()).chain(tokio_stream::pending()))
     })
     .await;
     let channel = upstream.connect().await;
@@ -458,7 +466,7 @@ async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_se
         Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
     })
     .await;
-    let client = edge.patient();
+    let client = edge.client_without_timeout();
 
     let mut calls = JoinSet::new();
     for round in 0..8 {
@@ -467,19 +475,19 @@ async fn a_call_that_is_relayed_ends_at_the_deadline_not_with_an_error_of_the_se
             calls.spawn(async move {
                 let case = format!("{kind:?}, {round}");
                 let fields = [ALICE, ("grpc-timeout", "200m")];
-                let answer = timeout(SOON, raw::read(kind, client, &fields)).await;
-                let (messages, answer) = answer.expect(&case);
+                let response = timeout(SOON, raw::read(kind, client, &fields)).await;
+                let (messages, response) = response.expect(&case);
                 assert_eq!(messages, usize::from(kind.returns_a_stream()), "{case}");
-                assert_told(answer, EXCEEDED, &case);
+                assert_fails_with(response, EXCEEDED, &case);
             });
         }
     }
-    while let Some(answered) = calls.join_next().await {
-        answered.unwrap();
+    while let Some(finished) = calls.join_next().await {
+        finished.unwrap();
     }
 }
 
-/// What a timeout means, read as the specification says.
+/// Parses a timeout according to the gRPC specification.
 fn read(value: &HeaderValue) -> Duration {
     let (digits, unit) = value.to_str().unwrap().split_at(value.len() - 1);
     assert!((1..=8).contains(&digits.len()), "{value:?}");
@@ -495,14 +503,14 @@ fn read(value: &HeaderValue) -> Duration {
     }
 }
 
-/// A call that goes out: the `grpc-timeout` that it went out with, when it did.
+/// An outgoing call: its `grpc-timeout`, and the time before and after it was sent.
 struct Sent {
     timeout: Option<HeaderValue>,
     before: Instant,
     after: Instant,
 }
 
-/// Sends requests through both doors, to a channel that shows what is sent.
+/// Sends a request through the layer and the interceptor, to a channel that records it.
 async fn send(
     margin: Option<Duration>,
     context: &CallContext,
@@ -516,20 +524,20 @@ async fn send(
     let log = Arc::clone(&seen);
     let channel = tower::service_fn(move |request: Request<Body>| {
         log.lock().unwrap().push(request.headers().get("grpc-timeout").cloned());
-        async { Ok::<_, Infallible>(raw::answer(tokio_stream::empty())) }
+        async { Ok::<_, Infallible>(raw::response(tokio_stream::empty())) }
     });
     let [layer, interceptor] = both(channel, &layer, interceptor);
 
-    let ask = async |(name, door): (&'static str, Door<Infallible>)| {
+    let ask = async |(name, middleware): (&'static str, BoxedClient<Infallible>)| {
         let mut request = raw::post(raw::METHOD);
         if let Some(own) = own {
             request = request.header("grpc-timeout", own);
         }
         let request = request.body(Body::empty()).unwrap();
         let before = Instant::now();
-        let answer = context.clone().scope(raw::send(door, request)).await;
+        let response = context.clone().scope(raw::send(middleware, request)).await;
         let after = Instant::now();
-        let status = answer.status();
+        let status = response.status();
         let mut seen = std::mem::take(&mut *seen.lock().unwrap());
         let sent = match status.code() {
             Code::Ok => Ok(Sent { timeout: seen.pop().unwrap(), before, after }),
@@ -542,13 +550,13 @@ async fn send(
 }
 
 #[tokio::test]
-async fn a_call_is_given_what_remains_less_a_margin() {
+async fn an_outgoing_call_gets_the_remaining_time_minus_a_margin() {
     let day = Duration::from_secs(DAY);
     let seconds = Duration::from_secs;
     let cases = [
         ("no timeout of its own", None, seconds(10), None, MARGIN),
         ("its own is longer", None, seconds(10), Some("60S"), MARGIN),
-        ("its own is as long as can be", None, seconds(10), Some("99999999H"), MARGIN),
+        ("its own is the longest", None, seconds(10), Some("99999999H"), MARGIN),
         ("a margin of its own", Some(seconds(3)), seconds(10), None, seconds(3)),
         ("its own is within the margin", Some(seconds(3)), seconds(10), Some("9S"), seconds(3)),
         ("no margin", Some(Duration::ZERO), seconds(10), None, Duration::ZERO),
@@ -558,12 +566,12 @@ async fn a_call_is_given_what_remains_less_a_margin() {
     for (name, margin, left, own, expected) in cases {
         let context = context(left);
         let deadline = context.deadline().unwrap().instant();
-        for (door, sent) in send(margin, &context, own).await {
-            let case = format!("{name}, {door}");
+        for (middleware, sent) in send(margin, &context, own).await {
+            let case = format!("{name}, {middleware}");
             let sent = sent.expect(&case);
             let time = read(&sent.timeout.expect(&case));
             assert!(time + expected <= deadline - sent.before, "{case}: {time:?}");
-            // It is cut to a unit: a millisecond for what is longer than 100 seconds.
+            // Timeouts longer than 100 seconds are truncated to milliseconds.
             let unit = Duration::from_millis(1);
             assert!(time + expected + unit >= deadline - sent.after, "{case}: {time:?}");
         }
@@ -571,13 +579,13 @@ async fn a_call_is_given_what_remains_less_a_margin() {
 }
 
 #[tokio::test]
-async fn a_timeout_of_its_own_that_is_shorter_is_sent_as_it_is_written() {
+async fn a_shorter_explicit_timeout_is_sent_unchanged() {
     let anonymous = CallContext::default().with_user(alice());
     let contexts = [("a deadline", context(Duration::from_secs(60))), ("none", anonymous)];
     for (name, context) in contexts {
         for own in ["7S", "0007S", "7000m", "7000000u", "99999999n"] {
-            for (door, sent) in send(None, &context, Some(own)).await {
-                let case = format!("{name}, {own}, {door}");
+            for (middleware, sent) in send(None, &context, Some(own)).await {
+                let case = format!("{name}, {own}, {middleware}");
                 assert_eq!(sent.expect(&case).timeout.expect(&case), own, "{case}");
             }
         }
@@ -585,15 +593,15 @@ async fn a_timeout_of_its_own_that_is_shorter_is_sent_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_call_without_any_deadline_is_sent_without_a_timeout() {
+async fn an_outgoing_call_without_a_deadline_has_no_timeout() {
     let context = CallContext::default().with_user(alice());
-    for (door, sent) in send(None, &context, None).await {
-        assert_eq!(sent.expect(door).timeout, None, "{door}");
+    for (middleware, sent) in send(None, &context, None).await {
+        assert_eq!(sent.expect(middleware).timeout, None, "{middleware}");
     }
 }
 
 #[tokio::test]
-async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
+async fn an_outgoing_call_without_remaining_time_is_refused_without_a_connection() {
     let ms = Duration::from_millis;
     let unbounded = CallContext::default().with_user(alice());
     let cases = [
@@ -605,16 +613,16 @@ async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
         ("its own is nothing, and there is no other", MARGIN, unbounded, Some("0S")),
     ];
     for (name, margin, context, own) in cases {
-        let silent = Silent::start().await;
+        let silent = UnresponsiveServer::start().await;
         let layer = ClientLayer::new().deadline_margin(margin);
         let interceptor = ClientInterceptor::new().deadline_margin(margin);
-        for (door, channel) in both(silent.channel(), &layer, interceptor) {
+        for (middleware, channel) in both(silent.channel(), &layer, interceptor) {
             for kind in Kind::ALL {
-                let case = format!("{name}, {door}, {kind:?}");
+                let case = format!("{name}, {middleware}, {kind:?}");
                 let own = own.map(|value| ("grpc-timeout", value));
-                let answer = call(kind, channel.clone(), own.as_slice());
-                let answer = timeout(SOON, context.clone().scope(answer)).await.expect(&case);
-                assert_told(answer.map(drop), EXCEEDED, &case);
+                let response = call(kind, channel.clone(), own.as_slice());
+                let response = timeout(SOON, context.clone().scope(response)).await.expect(&case);
+                assert_fails_with(response.map(drop), EXCEEDED, &case);
             }
         }
         assert_eq!(silent.connections().await, 0, "{name}");
@@ -622,11 +630,11 @@ async fn a_call_for_which_nothing_remains_is_refused_and_nothing_is_dialled() {
 }
 
 #[tokio::test]
-async fn a_timeout_copied_from_the_incoming_request_is_cut() {
+async fn a_timeout_copied_from_the_incoming_request_is_shortened() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
-    let server = raw::serve_behind(internal(), move |request| {
+    let server = raw::serve_with(internal(), move |request| {
         let (metadata, _) = request.into_parts();
         let channel = channel.clone();
         async move {
@@ -637,14 +645,14 @@ async fn a_timeout_copied_from_the_incoming_request_is_cut() {
                 .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
                 .collect();
             call(Kind::Unary, channel, &fields).await.unwrap();
-            raw::answer(tokio_stream::empty())
+            raw::response(tokio_stream::empty())
         }
     })
     .await;
 
     let stale = [ALICE, ("grpc-timeout", "60S")];
-    let (_, answer) = raw::read(Kind::Unary, server.patient(), &stale).await;
-    answer.unwrap();
+    let (_, response) = raw::read(Kind::Unary, server.client_without_timeout(), &stale).await;
+    response.unwrap();
     let sent = read(&probe.take_one().metadata["grpc-timeout"]);
     assert!(sent + MARGIN <= Duration::from_secs(60), "{sent:?}");
     assert!(sent + SOON > Duration::from_secs(60), "{sent:?}");
@@ -656,8 +664,8 @@ async fn a_deadline_shrinks_with_every_hop() {
     let next: Arc<Mutex<Option<Channel>>> = Arc::default();
     let seen: Arc<Mutex<Vec<Duration>>> = Arc::default();
     let (to, log) = (Arc::clone(&next), Arc::clone(&seen));
-    // A service that calls itself.
-    let server = raw::serve_behind(internal(), move |request| {
+    // The service calls itself.
+    let server = raw::serve_with(internal(), move |request| {
         let hops = {
             let mut seen = log.lock().unwrap();
             seen.push(read(&request.headers()["grpc-timeout"]));
@@ -668,15 +676,15 @@ async fn a_deadline_shrinks_with_every_hop() {
             if hops < HOPS {
                 raw::read(Kind::Unary, channel, &[]).await.1.unwrap();
             }
-            raw::answer(tokio_stream::empty())
+            raw::response(tokio_stream::empty())
         }
     })
     .await;
     *next.lock().unwrap() = Some(server.connect().await);
 
     let fields = [ALICE, ("grpc-timeout", "60S")];
-    let (_, answer) = raw::read(Kind::Unary, server.patient(), &fields).await;
-    answer.unwrap();
+    let (_, response) = raw::read(Kind::Unary, server.client_without_timeout(), &fields).await;
+    response.unwrap();
     let seen = seen.lock().unwrap();
     assert_eq!((seen.len(), seen[0]), (HOPS, Duration::from_secs(60)));
     for hop in seen.windows(2) {
@@ -684,11 +692,11 @@ async fn a_deadline_shrinks_with_every_hop() {
     }
 }
 
-/// The channel that is wrapped has a timer too, which makes an error: many calls, so that either
-/// comes first.
+/// The wrapped channel has a timer too, which returns an error. Many calls, so that either may fire
+/// first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_never_answers_has_exceeded_the_deadline() {
-    let silent = Silent::start().await;
+async fn a_call_to_an_unresponsive_service_fails_with_deadline_exceeded() {
+    let silent = UnresponsiveServer::start().await;
     let channel = ClientLayer::new().wrap(silent.channel());
     let mut calls = JoinSet::new();
     for index in 0..200_u32 {
@@ -702,27 +710,27 @@ async fn a_service_that_never_answers_has_exceeded_the_deadline() {
                 let context = CallContext::default().with_user(alice());
                 ("a timeout of its own", context, vec![("grpc-timeout", &*own)])
             };
-            let answer = context.scope(raw::read(kind, channel, &fields));
-            let (_, answer) = timeout(SOON, answer).await.unwrap();
-            (format!("{name}, {kind:?}, {own}"), answer)
+            let response = context.scope(raw::read(kind, channel, &fields));
+            let (_, response) = timeout(SOON, response).await.unwrap();
+            (format!("{name}, {kind:?}, {own}"), response)
         });
     }
-    while let Some(answered) = calls.join_next().await {
-        let (case, answer) = answered.unwrap();
-        assert_told(answer, EXCEEDED, &case);
+    while let Some(finished) = calls.join_next().await {
+        let (case, response) = finished.unwrap();
+        assert_fails_with(response, EXCEEDED, &case);
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() {
+async fn a_response_stream_ends_at_the_deadline_in_any_task() {
     let (guards, mut gone) = Guards::new();
-    // A server without a deadline of its own, once it has begun to answer.
+    // The server does not enforce the deadline once the response has started.
     let upstream = raw::serve(move |_| {
         let held = guards.guard("response stream");
         let messages = tokio_stream::once(()).chain(tokio_stream::pending()).map(move |()| {
             let _held = &held;
         });
-        async { raw::answer(messages) }
+        async { raw::response(messages) }
     })
     .await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
@@ -730,57 +738,58 @@ async fn an_answer_that_is_kept_open_ends_at_the_deadline_wherever_it_is_read() 
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let opening = raw::open(kind, channel.clone(), &[]);
-        let answer = context(Duration::from_millis(100)).scope(opening).await;
-        let mut answer = answer.expect(&case);
-        // It is read outside of the scope that it was opened in.
-        assert_eq!(answer.message().await.expect(&case), Some(()), "{case}");
-        let end = timeout(SOON, answer.message()).await.expect(&case);
-        assert_told(end.map(drop), EXCEEDED, &case);
-        // The service is told so, while the answer is still kept.
+        let response = context(Duration::from_millis(100)).scope(opening).await;
+        let mut response = response.expect(&case);
+        // The response is read outside of the scope of the call.
+        assert_eq!(response.message().await.expect(&case), Some(()), "{case}");
+        let end = timeout(SOON, response.message()).await.expect(&case);
+        assert_fails_with(end.map(drop), EXCEEDED, &case);
+        // The service is cancelled while the response is still held.
         timeout(SOON, gone.recv()).await.expect(&case).unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_handler_has_the_margin_to_answer_when_what_it_called_did_not() {
-    let silent = Silent::start().await;
+async fn a_handler_can_respond_within_the_margin_after_its_outgoing_call_expired() {
+    let silent = UnresponsiveServer::start().await;
     let margin = Duration::from_millis(700);
     let channel = ClientLayer::new().deadline_margin(margin).wrap(silent.channel());
-    let server = raw::serve_behind(internal(), move |_| {
+    let server = raw::serve_with(internal(), move |_| {
         let channel = channel.clone();
         async move {
-            let (_, answer) = raw::read(Kind::Unary, channel, &[]).await;
-            assert_told(answer, EXCEEDED, "the call that it makes");
-            raw::answer(tokio_stream::once(()))
+            let (_, response) = raw::read(Kind::Unary, channel, &[]).await;
+            assert_fails_with(response, EXCEEDED, "the call that it makes");
+            raw::response(tokio_stream::once(()))
         }
     })
     .await;
 
     for kind in Kind::ALL {
-        let answer = raw::read(kind, server.patient(), &[ALICE, ("grpc-timeout", "800m")]);
-        let (messages, answer) = timeout(SOON, answer).await.unwrap();
-        assert!(answer.is_ok(), "{kind:?}: {answer:?}");
+        let response =
+            raw::read(kind, server.client_without_timeout(), &[ALICE, ("grpc-timeout", "800m")]);
+        let (messages, response) = timeout(SOON, response).await.unwrap();
+        assert!(response.is_ok(), "{kind:?}: {response:?}");
         assert_eq!(messages, 1, "{kind:?}");
     }
 }
 
 #[tokio::test]
-async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request() {
+async fn detached_work_keeps_user_and_request_id_without_the_deadline() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let channel = upstream.connect().await;
     let (layer, interceptor) = (ClientLayer::new(), ClientInterceptor::new());
-    let channel = channel.map_response(|answer| answer.map(Body::new));
-    for (door, channel) in both(channel, &layer, interceptor) {
-        let (tell, mut told) = mpsc::channel(1);
-        let server = raw::serve_behind(internal(), move |_| {
-            let (channel, tell) = (channel.clone(), tell.clone());
+    let channel = channel.map_response(|response| response.map(Body::new));
+    for (middleware, channel) in both(channel, &layer, interceptor) {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let server = raw::serve_with(internal(), move |_| {
+            let (channel, sender) = (channel.clone(), sender.clone());
             let deadline = CallContext::current().deadline().unwrap().instant();
             let work = CallContext::current().detached().scope(async move {
-                // Longer than the call may take.
+                // Longer than the timeout of the call.
                 tokio::time::sleep_until(deadline + Duration::from_millis(20)).await;
-                let answer = call(Kind::Unary, channel, &[]).await;
-                tell.send((CallContext::current().deadline(), answer)).await
+                let response = call(Kind::Unary, channel, &[]).await;
+                sender.send((CallContext::current().deadline(), response)).await
             });
             tokio::spawn(work);
             pending()
@@ -788,12 +797,12 @@ async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request
         .await;
 
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             let fields = [ALICE, ("x-request-id", "r-1"), ("grpc-timeout", "50m")];
-            let (_, answer) = raw::read(kind, server.patient(), &fields).await;
-            assert_told(answer, EXCEEDED, &case);
-            let (deadline, answer) = timeout(SOON, told.recv()).await.expect(&case).unwrap();
-            answer.expect(&case);
+            let (_, response) = raw::read(kind, server.client_without_timeout(), &fields).await;
+            assert_fails_with(response, EXCEEDED, &case);
+            let (deadline, response) = timeout(SOON, receiver.recv()).await.expect(&case).unwrap();
+            response.expect(&case);
             assert_eq!(deadline, None, "{case}");
             let seen = probe.take_one().metadata;
             assert!(!seen.contains_key("grpc-timeout"), "{case}: {seen:?}");
@@ -804,8 +813,8 @@ async fn detached_work_has_no_deadline_and_is_done_for_the_same_user_and_request
 }
 
 #[tokio::test]
-async fn a_job_has_the_deadline_that_it_gives_itself() {
-    let silent = Silent::start().await;
+async fn a_background_job_has_its_own_deadline() {
+    let silent = UnresponsiveServer::start().await;
     let channel = ClientLayer::new().wrap(silent.channel());
     let job = |time| {
         let id: RequestId = "job-1".parse().unwrap();
@@ -820,16 +829,16 @@ async fn a_job_has_the_deadline_that_it_gives_itself() {
     ] {
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let (tell, told) = oneshot::channel();
+            let (sender, receiver) = oneshot::channel();
             let call = job.clone().scope(raw::read(kind, channel.clone(), &[]));
-            tokio::spawn(async move { tell.send(call.await) });
-            let (_, answer) = timeout(SOON, told).await.expect(&case).unwrap();
-            assert_told(answer, EXCEEDED, &case);
+            tokio::spawn(async move { sender.send(call.await) });
+            let (_, response) = timeout(SOON, receiver).await.expect(&case).unwrap();
+            assert_fails_with(response, EXCEEDED, &case);
         }
     }
 }
 
-/// Timeouts of every size, from nothing to beyond all reckoning.
+/// Timeouts of every size, from zero to overflow.
 fn durations() -> impl Strategy<Value = Duration> {
     (0_u32..64, any::<u64>()).prop_map(|(shift, number)| Duration::from_nanos(number >> shift))
 }
@@ -838,7 +847,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_call_is_ever_given_more_time_than_there_is(
+    fn no_outgoing_call_gets_more_than_the_remaining_time(
         left in durations(),
         margin in durations(),
         own in proptest::option::of((0_u32..100_000_000, 0_usize..6)),
@@ -847,19 +856,19 @@ proptest! {
         let own = own.map(|(number, unit)| format!("{number}{}", &"numSMH"[unit..=unit]));
         let context = context(left);
         let deadline = context.deadline().unwrap().instant();
-        for (door, sent) in runtime.block_on(send(Some(margin), &context, own.as_deref())) {
+        for (middleware, sent) in runtime.block_on(send(Some(margin), &context, own.as_deref())) {
             match sent {
                 Ok(sent) => {
                     let value = sent.timeout.unwrap();
                     let time = read(&value);
                     let left = deadline.saturating_duration_since(sent.before);
-                    prop_assert!(!time.is_zero(), "{}", door);
-                    prop_assert!(time <= left.saturating_sub(margin), "{}: {:?}", door, value);
+                    prop_assert!(!time.is_zero(), "{}", middleware);
+                    prop_assert!(time <= left.saturating_sub(margin), "{}: {:?}", middleware, value);
                     if let Some(own) = &own {
-                        prop_assert!(time <= read(&own.parse().unwrap()), "{}: {:?}", door, value);
+                        prop_assert!(time <= read(&own.parse().unwrap()), "{}: {:?}", middleware, value);
                     }
                 }
-                Err(status) => prop_assert_eq!(status.code(), Code::DeadlineExceeded, "{}", door),
+                Err(status) => prop_assert_eq!(status.code(), Code::DeadlineExceeded, "{}", middleware),
             }
         }
     }

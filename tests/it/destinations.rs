@@ -1,4 +1,4 @@
-//! The context of a call goes to the destinations that a client layer is bound to, and nowhere else.
+//! Destinations: a client layer sends the context only to the destinations it is bound to.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn uri(authority: &str) -> Uri {
 }
 
 #[test]
-fn what_is_no_destination_is_refused_when_it_is_read() {
+fn an_invalid_destination_is_refused_by_the_parser() {
     let invalid = [
         "",
         " ",
@@ -95,7 +95,7 @@ fn what_is_no_destination_is_refused_when_it_is_read() {
 }
 
 #[test]
-fn a_destination_is_shown_as_it_is_written() {
+fn a_destination_is_displayed_as_written() {
     let valid = [
         "inventory",
         "inventory:50053",
@@ -119,7 +119,7 @@ fn a_destination_is_shown_as_it_is_written() {
     }
 }
 
-/// Destinations, with what they include and what they do not.
+/// Destinations, with the authorities that they include and those that they do not.
 const INCLUSIONS: [(&str, &[&str], &[&str]); 11] = [
     (
         "inventory:50053",
@@ -155,7 +155,7 @@ const INCLUSIONS: [(&str, &[&str], &[&str]); 11] = [
             "inv%65ntory",
         ],
     ),
-    // A URI with the scheme http and no port means this one.
+    // A URI with the scheme http and no port means port 80.
     ("inventory:80", &["inventory:80", "inventory"], &["inventory:8080", "inventory:443"]),
     ("Inventory.Shop", &["inventory.shop", "INVENTORY.SHOP:7"], &["inventory", "shop"]),
     ("inventory.", &["inventory.", "inventory.:1"], &["inventory", "inventory.."]),
@@ -207,27 +207,28 @@ const INCLUSIONS: [(&str, &[&str], &[&str]); 11] = [
 ];
 
 #[tokio::test]
-async fn a_destination_includes_what_it_says_and_nothing_else() {
+async fn a_destination_matches_exactly_the_authorities_it_names() {
     for (pattern, within, outside) in INCLUSIONS {
         let layer = bound_to([pattern]).allow_anonymous();
-        let answers = tower::service_fn(|_: Request<Body>| async {
+        let responses = tower::service_fn(|_: Request<Body>| async {
             Ok::<_, Infallible>(Response::new(Body::empty()))
         });
         let within = within.iter().map(|authority| (authority, true));
         for (authority, expected) in within.chain(outside.iter().map(|other| (other, false))) {
-            // Some are so strange that there is no such URI.
+            // Some of these are no valid URI.
             let place = Uri::builder().scheme("http").authority(*authority).path_and_query("/");
             let Ok(place) = place.build() else {
                 assert!(!expected, "{authority:?}");
                 continue;
             };
             let request = || Request::new(Body::empty());
-            let channel = layer.wrap_with_origin(answers, &place).oneshot(request()).await.unwrap();
+            let channel =
+                layer.wrap_with_origin(responses, &place).oneshot(request()).await.unwrap();
             let mut request = request();
             *request.uri_mut() = place;
-            let origin = layer.wrap(answers).oneshot(request).await.unwrap();
-            for (said_by, answer) in [("the channel", channel), ("the request", origin)] {
-                let is_sent = !answer.headers().contains_key("grpc-status");
+            let origin = layer.wrap(responses).oneshot(request).await.unwrap();
+            for (said_by, response) in [("the channel", channel), ("the request", origin)] {
+                let is_sent = !response.headers().contains_key("grpc-status");
                 assert_eq!(is_sent, expected, "{authority:?}, {said_by} says, to {pattern:?}");
             }
         }
@@ -235,9 +236,9 @@ async fn a_destination_includes_what_it_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_context_goes_to_a_destination_that_the_channel_is_wrapped_for() {
+async fn the_context_is_sent_to_an_allowed_channel_uri() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let endpoint = server.endpoint();
     let port = server.addr.port();
     let exactly = format!("127.0.0.1:{port}");
@@ -263,16 +264,16 @@ async fn the_context_goes_to_a_destination_that_the_channel_is_wrapped_for() {
 
 type Orders = OrderServiceClient<ClientService<Channel>>;
 
-/// Creates an order, on behalf of alice.
+/// Creates an order on behalf of alice.
 async fn create_order(mut orders: Orders, fields: &[(&str, &str)]) -> Result<(), Status> {
     let context = context_of(&[], []).await;
     context.scope(orders.create_order(with(fields, CreateOrderRequest::default()))).await.map(drop)
 }
 
 #[tokio::test]
-async fn the_context_goes_to_a_destination_that_the_client_has_as_its_origin() {
+async fn the_context_is_sent_to_an_allowed_client_origin() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let layer = bound_to(["*.shop.internal:50053", "127.0.0.1"]);
     let origin = || uri("orders.shop.internal:50053");
     let endpoint = server.endpoint();
@@ -287,28 +288,34 @@ async fn the_context_goes_to_a_destination_that_the_client_has_as_its_origin() {
     }
 }
 
-/// Demands that nobody has connected.
+/// Asserts that no client has connected.
 async fn assert_untouched(listener: &TcpListener, case: &str) {
     let own = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (_, peer) = listener.accept().await.unwrap();
-    assert_eq!(peer, own.local_addr().unwrap(), "{case}: somebody has connected before");
+    assert_eq!(peer, own.local_addr().unwrap(), "{case}: another client has connected before");
 }
 
 #[tokio::test]
-async fn a_call_to_elsewhere_is_refused_by_name_and_nothing_is_dialled() {
+async fn a_call_to_another_destination_is_refused_by_name_without_a_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let here = listener.local_addr().unwrap().to_string();
     let endpoint = Endpoint::try_from(format!("http://{here}")).unwrap();
     let unknown = "the destination of the call is unknown";
     let cases: [(&str, ClientLayer, bool, Option<&str>, &str); 9] = [
-        ("not known", bound_to([&here]), false, None, unknown),
-        ("not known, nowhere to go", bound_to([]), false, None, unknown),
-        ("nowhere to go", bound_to([]), true, None, &here),
+        ("unknown origin", bound_to([&here]), false, None, unknown),
+        ("unknown origin, no destination", bound_to([]), false, None, unknown),
+        ("no destination", bound_to([]), true, None, &here),
         ("another channel", bound_to(["*.shop.internal"]), true, None, &here),
         ("another port", bound_to(["127.0.0.1:1"]), true, None, &here),
         ("another origin", bound_to(["orders"]), false, Some("evil.example:8"), "evil.example:8"),
-        ("a good channel, another origin", bound_to([&here]), true, Some("evil.example"), "evil"),
-        ("another channel, a good origin", bound_to(["orders"]), true, Some("orders"), &here),
+        (
+            "an allowed channel, another origin",
+            bound_to([&here]),
+            true,
+            Some("evil.example"),
+            "evil",
+        ),
+        ("another channel, an allowed origin", bound_to(["orders"]), true, Some("orders"), &here),
         ("a password", bound_to(["orders"]), false, Some("mallory:hunter2@orders:1"), "orders:1"),
     ];
     for (case, layer, is_channel_known, origin, named) in cases {
@@ -336,21 +343,21 @@ async fn a_call_to_elsewhere_is_refused_by_name_and_nothing_is_dialled() {
 }
 
 #[tokio::test]
-async fn no_kind_of_call_goes_to_elsewhere() {
+async fn no_kind_of_call_is_sent_to_another_destination() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let endpoint = server.endpoint();
     let channel = server.connect().await;
     let layer = bound_to(["inventory:50053"]);
     let context = context_of(&[], []).await;
     for (known, service) in [
-        ("not known", layer.wrap(channel.clone())),
-        ("known", layer.wrap_with_origin(channel, endpoint.uri())),
+        ("unknown origin", layer.wrap(channel.clone())),
+        ("known origin", layer.wrap_with_origin(channel, endpoint.uri())),
     ] {
         for kind in Kind::ALL {
             let case = format!("{known}, {kind:?}");
-            let answer = context.clone().scope(call(kind, service.clone(), &[])).await;
-            assert_refused(answer, NOT_ALLOWED, &probe, &case);
+            let response = context.clone().scope(call(kind, service.clone(), &[])).await;
+            assert_refused(response, NOT_ALLOWED, &probe, &case);
         }
     }
 }
@@ -366,14 +373,14 @@ const SENT: [(&str, &str); 8] = [
     ("x-debug", "1"),
 ];
 
-/// All that may go along with a call.
+/// A context with every propagated value.
 async fn full_context() -> CallContext {
     let lists = [PropagatedField::every_hop("x-experiment"), PropagatedField::one_hop("x-debug")];
     let context = context_of(&SENT, lists.map(Result::unwrap)).await;
     context.with_deadline(Deadline::after(Duration::from_secs(60)))
 }
 
-/// The names of fields that speak of the context.
+/// Returns the names of the context's fields.
 fn of_context(metadata: &http::HeaderMap) -> Vec<&str> {
     let names = metadata.keys().map(http::HeaderName::as_str);
     let mut names: Vec<_> = names
@@ -386,9 +393,9 @@ fn of_context(metadata: &http::HeaderMap) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
+async fn calls_to_other_destinations_carry_nothing_of_the_context() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let endpoint = server.endpoint();
     let channel = server.connect().await;
     let outside = bound_to(["inventory:50053"]).allow_other_destinations();
@@ -405,15 +412,15 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
         "x-user-tenant",
     ];
     let cases: [(&str, ClientService<Channel>, &[&str]); 3] = [
-        ("not known", outside.wrap(channel.clone()), &[]),
-        ("elsewhere", outside.wrap_with_origin(channel.clone(), endpoint.uri()), &[]),
-        ("here", inside.wrap_with_origin(channel, endpoint.uri()), &everything),
+        ("unknown origin", outside.wrap(channel.clone()), &[]),
+        ("another destination", outside.wrap_with_origin(channel.clone(), endpoint.uri()), &[]),
+        ("an allowed destination", inside.wrap_with_origin(channel, endpoint.uri()), &everything),
     ];
     let copied: Vec<_> = SENT.into_iter().chain([("x-passport-one-hop", "x-debug")]).collect();
     for (place, service, expected) in cases {
         for kind in Kind::ALL {
             for (copies, fields) in [("nothing copied", &[][..]), ("all of it copied", &copied)] {
-                // Where the context may go, a copy is what the call brings along itself.
+                // At an allowed destination, fields copied by the call itself are sent.
                 if !fields.is_empty() && !expected.is_empty() {
                     continue;
                 }
@@ -429,9 +436,9 @@ async fn nothing_of_the_context_goes_to_elsewhere_where_calls_may() {
 }
 
 #[tokio::test]
-async fn what_is_a_calls_own_goes_to_elsewhere() {
+async fn metadata_set_by_the_call_itself_is_sent_to_other_destinations() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let service = bound_to([]).allow_other_destinations().wrap(server.connect().await);
     let own = [
         ("x-request-id", "r-2"),
@@ -448,13 +455,13 @@ async fn what_is_a_calls_own_goes_to_elsewhere() {
         assert_eq!(values(&seen, name), [value], "{name}");
     }
 
-    // Nobody needs to be known for such a call.
+    // Such a call needs no user.
     call(Kind::Unary, service, &[("x-user-id", "mallory")]).await.unwrap();
     assert_eq!(of_context(&probe.take_one().metadata), Vec::<&str>::new());
 }
 
 #[tokio::test]
-async fn a_call_to_elsewhere_still_has_to_be_answered_by_the_deadline() {
+async fn a_call_to_another_destination_keeps_its_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint =
         Endpoint::try_from(format!("http://{}", listener.local_addr().unwrap())).unwrap();

@@ -1,4 +1,4 @@
-//! The gateway relays calls as they are, but for who is calling.
+//! The gateway relays calls unchanged, except for their identity metadata.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ use tonic_passport::{ClientLayer, ForwardedContext, Gateway, JwtAuthenticator, S
 use tower::ServiceExt;
 
 use crate::support::probe::{Kind, Probe, call, with};
-use crate::support::server::{Cable, TestServer};
+use crate::support::server::{TcpProxy, TestServer};
 use crate::support::shop::Item;
 use crate::support::shop::order_service_client::OrderServiceClient;
 use crate::support::{assert_refused, forged, raw, reason, token};
@@ -31,12 +31,12 @@ use crate::support::{assert_refused, forged, raw, reason, token};
 const ORDERS: &str = "shop.v1.OrderService";
 const UNAVAILABLE: (Code, &str) = (Code::Unavailable, "UPSTREAM_UNAVAILABLE");
 
-/// For how long nothing must happen to count as at rest.
+/// A stream is idle when nothing happens for this long.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long anything may take that must happen.
+/// Time limit for events that must happen.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A gateway to one upstream for whoever has a token.
+/// A gateway to one upstream, behind a layer that verifies tokens.
 async fn edge(upstream: Endpoint) -> TestServer {
     let gateway = Gateway::builder().route(ORDERS, upstream.connect_lazy()).build().unwrap();
     let layer = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
@@ -49,7 +49,7 @@ async fn edge(upstream: Endpoint) -> TestServer {
     .await
 }
 
-/// A gateway to one upstream, without any layer.
+/// A gateway to one upstream, without a layer.
 async fn bare(upstream: Endpoint) -> TestServer {
     let gateway = Gateway::builder().route(ORDERS, upstream.connect_lazy()).build().unwrap();
     TestServer::start(|incoming| {
@@ -69,7 +69,7 @@ fn internal() -> ServerLayer<ForwardedContext> {
 #[tokio::test]
 async fn every_kind_of_call_is_relayed_on_behalf_of_its_caller() {
     let probe = Probe::default();
-    let upstream = probe.behind(internal()).await;
+    let upstream = probe.serve_with(internal()).await;
     let edge = edge(upstream.endpoint()).await;
     let channel = edge.connect().await;
     let bearer = bearer();
@@ -84,7 +84,7 @@ async fn every_kind_of_call_is_relayed_on_behalf_of_its_caller() {
 #[tokio::test]
 async fn an_upstream_sees_neither_the_token_nor_forged_identity() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let edge = edge(upstream.endpoint()).await;
     let bare = bare(upstream.endpoint()).await;
     let bearer = bearer();
@@ -97,10 +97,10 @@ async fn an_upstream_sees_neither_the_token_nor_forged_identity() {
         ("x-user-permissions", "orders:create,orders:read"),
     ];
 
-    for (door, server, expected) in [("layer", &edge, &alice[..]), ("no layer", &bare, &[])] {
+    for (middleware, server, expected) in [("layer", &edge, &alice[..]), ("no layer", &bare, &[])] {
         let channel = server.connect().await;
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             call(kind, channel.clone(), &fields).await.expect(&case);
             let seen = probe.take_one().metadata;
             forged::assert_none(&seen, &case);
@@ -114,7 +114,7 @@ async fn an_upstream_sees_neither_the_token_nor_forged_identity() {
 #[tokio::test]
 async fn an_upstream_sees_no_identity_in_request_trailers() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let edge = edge(upstream.endpoint()).await;
     let bare = bare(upstream.endpoint()).await;
     let mut trailers = HeaderMap::new();
@@ -127,8 +127,8 @@ async fn an_upstream_sees_no_identity_in_request_trailers() {
     for (case, server) in [("layer", &edge), ("no layer", &bare)] {
         let request = raw::post(Kind::ClientStreaming.path()).header("authorization", bearer());
         let request = request.body(raw::message_and(&[], trailers.clone())).unwrap();
-        let answer = raw::send(server.connect().await, request).await;
-        assert_eq!(answer.status().code(), Code::Ok, "{case}: {answer:?}");
+        let response = raw::send(server.connect().await, request).await;
+        assert_eq!(response.status().code(), Code::Ok, "{case}: {response:?}");
 
         let seen = probe.take_one().trailers;
         assert_eq!(seen.len(), 1, "{case}: {seen:?}");
@@ -137,24 +137,24 @@ async fn an_upstream_sees_no_identity_in_request_trailers() {
 }
 
 #[tokio::test]
-async fn identity_in_an_upstreams_answer_never_reaches_the_client() {
+async fn identity_in_an_upstreams_response_never_reaches_the_client() {
     let upstream = raw::serve(|_| async {
         let mut trailers = fields(&[("grpc-status", "0"), ("x-request-id", "r-1")]);
-        let mut answer = raw::ok().header("x-request-id", "r-1").body(()).unwrap();
+        let mut response = raw::ok().header("x-request-id", "r-1").body(()).unwrap();
         for name in forged::names().into_iter().chain(["authorization".to_owned()]) {
             let name: HeaderName = name.parse().unwrap();
             let value = HeaderValue::from_static(forged::VALUE);
-            answer.headers_mut().append(name.clone(), value.clone());
+            response.headers_mut().append(name.clone(), value.clone());
             trailers.append(name, value);
         }
-        answer.map(|()| raw::message_and(b"x", trailers))
+        response.map(|()| raw::message_and(b"x", trailers))
     })
     .await;
     let edge = edge(upstream.endpoint()).await;
 
     let request = raw::post(raw::METHOD).header("authorization", bearer());
-    let answer = raw::send(edge.connect().await, request.body(Body::empty()).unwrap()).await;
-    for (case, fields) in [("headers", &answer.headers), ("trailers", &answer.trailers)] {
+    let response = raw::send(edge.connect().await, request.body(Body::empty()).unwrap()).await;
+    for (case, fields) in [("headers", &response.headers), ("trailers", &response.trailers)] {
         forged::assert_none(fields, case);
         assert_eq!(fields["x-request-id"], "r-1", "{case}");
     }
@@ -229,13 +229,13 @@ const ANSWERS: [(&str, MakeAnswer); 10] = [
     }),
     ("not gRPC", || {
         let body = raw::stream(tokio_stream::once(Frame::data(Bytes::from_static(b"<p>"))));
-        let answer = Response::builder().status(StatusCode::SERVICE_UNAVAILABLE);
-        answer.header("content-type", "text/html").body(body).unwrap()
+        let response = Response::builder().status(StatusCode::SERVICE_UNAVAILABLE);
+        response.header("content-type", "text/html").body(body).unwrap()
     }),
 ];
 
 #[tokio::test]
-async fn an_answer_passes_unchanged_to_its_last_byte() {
+async fn a_response_passes_unchanged_to_its_last_byte() {
     let upstream = raw::serve(|request| async move {
         let case = request.headers()["x-case"].to_str().unwrap();
         ANSWERS.iter().find(|(name, _)| *name == case).unwrap().1()
@@ -249,10 +249,10 @@ async fn an_answer_passes_unchanged_to_its_last_byte() {
         let ask = async |channel: Channel| {
             let request = raw::post(raw::METHOD).header("x-case", case);
             let request = request.header("authorization", &bearer).body(Body::empty()).unwrap();
-            let mut answer = raw::send(channel, request).await;
-            // When it was made, by whichever server.
-            answer.headers.remove("date");
-            answer
+            let mut response = raw::send(channel, request).await;
+            // Each server sets its own date.
+            response.headers.remove("date");
+            response
         };
         let expected = ask(direct.clone()).await;
         assert_eq!(ask(relayed.clone()).await, expected, "{case}");
@@ -302,14 +302,14 @@ async fn a_request_passes_unchanged_but_for_identity() {
 
     let mut seen = std::mem::take(&mut *seen.lock().unwrap());
     for (_, fields, ..) in &mut seen {
-        // Each of tonic's channels adds itself.
+        // Each tonic channel appends its own name.
         fields.remove("user-agent");
     }
     for name in ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions", "x-request-id"]
     {
         assert!(seen[1].1.remove(name).is_some(), "{name}");
     }
-    // What was left of the time when it was sent on.
+    // The remaining time when the call was relayed.
     let left = seen[1].1.insert("grpc-timeout", HeaderValue::from_static("60S")).unwrap();
     let microseconds: u32 = left.to_str().unwrap().strip_suffix('u').unwrap().parse().unwrap();
     assert!((40_000_000..60_000_000).contains(&microseconds), "{left:?}");
@@ -325,19 +325,19 @@ async fn a_large_message_passes_both_ways() {
 
     let request = raw::post(raw::METHOD).header("authorization", bearer());
     let request = request.body(raw::message_and(&large, HeaderMap::new())).unwrap();
-    let answer = raw::send(edge.connect().await, request).await;
-    assert!(answer.data == raw::message(&large), "{} bytes came back", answer.data.len());
+    let response = raw::send(edge.connect().await, request).await;
+    assert!(response.data == raw::message(&large), "{} bytes came back", response.data.len());
 }
 
-/// A client that sends one message at a time, and its answers.
+/// A client that sends one message at a time, and its responses.
 async fn converse(
     channel: Channel,
 ) -> (mpsc::Sender<Item>, impl AsyncFnMut() -> Result<Option<String>, Status>) {
     let (sender, items) = mpsc::channel(1);
     let request = with(&[("authorization", &bearer())], ReceiverStream::new(items));
-    let answer = OrderServiceClient::new(channel).check_items(request).await;
-    let mut answers = answer.unwrap().into_inner();
-    (sender, async move || Ok(answers.message().await?.map(|answer| answer.sku)))
+    let response = OrderServiceClient::new(channel).check_items(request).await;
+    let mut responses = response.unwrap().into_inner();
+    (sender, async move || Ok(responses.message().await?.map(|response| response.sku)))
 }
 
 fn item(sku: &str) -> Item {
@@ -347,20 +347,20 @@ fn item(sku: &str) -> Item {
 #[tokio::test]
 async fn messages_pass_one_by_one() {
     let probe = Probe::default();
-    let upstream = probe.behind(internal()).await;
+    let upstream = probe.serve_with(internal()).await;
     let edge = edge(upstream.endpoint()).await;
-    let (sender, mut answer) = converse(edge.connect().await).await;
+    let (sender, mut response) = converse(edge.connect().await).await;
 
     for round in 0..50 {
         let sku = round.to_string();
         sender.send(item(&sku)).await.unwrap();
-        assert_eq!(timeout(SOON, answer()).await.unwrap().unwrap(), Some(sku));
+        assert_eq!(timeout(SOON, response()).await.unwrap().unwrap(), Some(sku));
     }
     drop(sender);
-    assert_eq!(timeout(SOON, answer()).await.unwrap().unwrap(), None);
+    assert_eq!(timeout(SOON, response()).await.unwrap().unwrap(), None);
 }
 
-/// Tells that it was dropped.
+/// Notifies when it is dropped.
 struct Dropped(Arc<Notify>);
 
 impl Drop for Dropped {
@@ -388,18 +388,18 @@ async fn a_response_stream_that_the_client_drops_is_dropped_upstream() {
 
     let request = raw::post(raw::METHOD).header("authorization", bearer());
     let request = request.body(Body::empty()).unwrap();
-    let mut answer = edge.connect().await.oneshot(request).await.unwrap();
-    let frame = answer.frame().await.unwrap().unwrap();
+    let mut response = edge.connect().await.oneshot(request).await.unwrap();
+    let frame = response.frame().await.unwrap().unwrap();
     assert_eq!(frame.into_data().unwrap(), raw::message(b"x"));
 
-    drop(answer);
+    drop(response);
     timeout(SOON, dropped.notified()).await.unwrap();
 }
 
-/// A service that stops reading its request, and goes on answering, cannot be told that its caller
-/// has left. What it sends is read no further than the window of its stream then.
+/// A service that does not read its request, and keeps sending its response, does not notice that
+/// the caller cancelled. The gateway must stop reading when the stream's window is full.
 #[tokio::test]
-async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
+async fn a_response_without_a_reader_is_not_read_without_limit() {
     let sent = watch::Sender::new(0_u32);
     let count = sent.clone();
     let upstream = raw::serve(move |request| {
@@ -414,7 +414,7 @@ async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
     .await;
     let edge = edge(upstream.endpoint()).await;
 
-    // On a runtime of its own, so that its connection is closed when it leaves.
+    // On its own runtime, so that its connection is closed at shutdown.
     let mut caller = tokio::runtime::Builder::new_multi_thread();
     let caller = caller.worker_threads(1).enable_all().build().unwrap();
     let endpoint = edge.endpoint();
@@ -423,18 +423,22 @@ async fn an_answer_that_nobody_waits_for_is_not_read_for_ever() {
         let upload = tokio_stream::iter(upload).chain(tokio_stream::pending());
         let request = raw::post(raw::METHOD).header("authorization", bearer());
         let request = request.body(raw::stream(upload)).unwrap();
-        let mut answer = endpoint.connect().await.unwrap().oneshot(request).await.unwrap();
-        answer.frame().await.unwrap().unwrap();
+        let mut response = endpoint.connect().await.unwrap().oneshot(request).await.unwrap();
+        response.frame().await.unwrap().unwrap();
         pending::<()>().await;
     });
     let mut changes = sent.subscribe();
     changes.changed().await.unwrap();
-    // Both directions are full now.
+    // Both directions have filled their windows.
     while timeout(QUIET, changes.changed()).await.is_ok() {}
 
     caller.shutdown_background();
     let quiet = async { while timeout(QUIET, changes.changed()).await.is_ok() {} };
-    assert!(timeout(SOON, quiet).await.is_ok(), "it is still read, after {}", *sent.borrow());
+    assert!(
+        timeout(SOON, quiet).await.is_ok(),
+        "the response is still read, after {} messages",
+        *sent.borrow()
+    );
 }
 
 #[tokio::test]
@@ -464,7 +468,7 @@ async fn a_call_that_the_client_drops_is_dropped_upstream() {
 #[tokio::test]
 async fn routes_are_the_exact_names_of_services() {
     let (orders, others) = (Probe::default(), Probe::default());
-    let (orders_server, others_server) = (orders.bare().await, others.bare().await);
+    let (orders_server, others_server) = (orders.serve().await, others.serve().await);
     let gateway = Gateway::builder()
         .route(ORDERS, orders_server.connect().await)
         .route("shop.v1.OrderServiceInternal", others_server.connect().await)
@@ -503,7 +507,7 @@ async fn routes_are_the_exact_names_of_services() {
 }
 
 #[tokio::test]
-async fn a_service_of_the_gateways_own_is_not_relayed() {
+async fn a_local_service_of_the_gateway_is_not_relayed() {
     let gateway = Gateway::builder().build().unwrap();
     let (_, health) = tonic_health::server::health_reporter();
     let server = TestServer::start(|incoming| {
@@ -520,24 +524,24 @@ async fn a_service_of_the_gateways_own_is_not_relayed() {
 #[tokio::test]
 async fn an_upstream_that_is_down_is_unavailable() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
-    let mut cable = Cable::to(&upstream).await;
-    cable.cut().await;
+    let upstream = probe.serve().await;
+    let mut cable = TcpProxy::to(&upstream).await;
+    cable.disconnect().await;
     let edge = edge(cable.endpoint()).await;
     let channel = edge.connect().await;
     let bearer = bearer();
 
     for kind in Kind::ALL {
-        let answer = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
-        assert_refused(answer, UNAVAILABLE, &probe, &format!("{kind:?}"));
+        let response = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
+        assert_refused(response, UNAVAILABLE, &probe, &format!("{kind:?}"));
     }
 }
 
 #[tokio::test]
 async fn an_upstream_that_comes_back_is_available_again() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
-    let mut cable = Cable::to(&upstream).await;
+    let upstream = probe.serve().await;
+    let mut cable = TcpProxy::to(&upstream).await;
     let edge = edge(cable.endpoint()).await;
     let channel = edge.connect().await;
     let bearer = bearer();
@@ -547,50 +551,51 @@ async fn an_upstream_that_comes_back_is_available_again() {
         call(kind, channel.clone(), &fields).await.unwrap();
         probe.take_one();
 
-        cable.cut().await;
-        let answer = call(kind, channel.clone(), &fields).await;
-        assert_refused(answer, UNAVAILABLE, &probe, &format!("{kind:?}"));
+        cable.disconnect().await;
+        let response = call(kind, channel.clone(), &fields).await;
+        assert_refused(response, UNAVAILABLE, &probe, &format!("{kind:?}"));
 
-        cable.mend().await;
+        cable.reconnect().await;
         call(kind, channel.clone(), &fields).await.unwrap();
         probe.take_one();
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_upstream_ends_with_a_status_after_what_was_relayed() {
+async fn a_stream_that_breaks_upstream_ends_with_a_status_after_its_messages() {
     let probe = Probe::default();
-    let upstream = probe.behind(internal()).await;
-    let mut cable = Cable::to(&upstream).await;
+    let upstream = probe.serve_with(internal()).await;
+    let mut cable = TcpProxy::to(&upstream).await;
     let edge = edge(cable.endpoint()).await;
-    let (sender, mut answer) = converse(edge.connect().await).await;
+    let (sender, mut response) = converse(edge.connect().await).await;
     sender.send(item("tea")).await.unwrap();
-    assert_eq!(timeout(SOON, answer()).await.unwrap().unwrap().as_deref(), Some("tea"));
+    assert_eq!(timeout(SOON, response()).await.unwrap().unwrap().as_deref(), Some("tea"));
 
-    cable.cut().await;
-    let status = timeout(SOON, answer()).await.unwrap().unwrap_err();
+    cable.disconnect().await;
+    let status = timeout(SOON, response()).await.unwrap().unwrap_err();
     assert_eq!((status.code(), &*reason(&status)), UNAVAILABLE, "{status:?}");
 }
 
-/// The gateway is called without a server of its own, and the upstream never speaks, for each
-/// of tonic's servers ends a call at its deadline by itself.
+/// The gateway is called without a server, and the upstream never sends a byte, because every tonic
+/// server ends a call at its deadline itself.
 #[tokio::test]
-async fn a_call_that_an_upstream_lets_expire_has_exceeded_its_deadline() {
+async fn a_call_to_an_unresponsive_upstream_fails_with_deadline_exceeded() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = format!("http://{}", silent.local_addr().unwrap());
     let upstream = Endpoint::try_from(upstream).unwrap().connect_lazy();
     let gateway = Gateway::builder().route(ORDERS, upstream).build().unwrap();
 
     let request = raw::post(raw::METHOD).header("grpc-timeout", "20m").body(Body::empty());
-    let answer = timeout(SOON, raw::send(gateway, request.unwrap())).await.unwrap();
-    assert_eq!(answer.status().code(), Code::DeadlineExceeded, "{answer:?}");
+    let response = timeout(SOON, raw::send(gateway, request.unwrap())).await.unwrap();
+    assert_eq!(response.status().code(), Code::DeadlineExceeded, "{response:?}");
 }
 
-/// What is for one hop has gone it when it arrives at a gateway, and goes one when it begins there.
+/// One-hop fields that arrive at a gateway are not relayed. Those that start there reach the
+/// upstream.
 #[tokio::test]
-async fn a_gateway_counts_as_a_hop() {
+async fn one_hop_fields_end_at_a_gateway() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let listed = [PropagatedField::one_hop("x-debug").unwrap()];
     let gateway = Gateway::builder().route(ORDERS, upstream.endpoint().connect_lazy());
     let routes = gateway.build().unwrap().into_routes();
@@ -614,12 +619,12 @@ async fn a_gateway_counts_as_a_hop() {
     }
 }
 
-/// An upstream that is bound to destinations is told by its own channel where that goes: what a client
-/// puts into `:authority` is no destination.
+/// A route that is bound to destinations compares them with its own channel, never with the
+/// client's `:authority`.
 #[tokio::test]
-async fn a_client_has_no_say_in_where_a_relayed_call_goes() {
+async fn a_clients_authority_does_not_change_where_a_call_is_relayed_to() {
     let probe = Probe::default();
-    let upstream = probe.bare().await;
+    let upstream = probe.serve().await;
     let bound = ClientLayer::new().destinations(["inventory".parse().unwrap()]);
     let gateway = Gateway::builder().route(ORDERS, bound.wrap(upstream.connect().await));
     let routes = gateway.build().unwrap().into_routes();
@@ -632,9 +637,9 @@ async fn a_client_has_no_say_in_where_a_relayed_call_goes() {
         let endpoint = server.endpoint().origin(claimed.parse().unwrap());
         let channel = endpoint.connect().await.unwrap();
         for kind in Kind::ALL {
-            let answer = call(kind, channel.clone(), &[("x-user-id", "alice")]).await;
+            let response = call(kind, channel.clone(), &[("x-user-id", "alice")]).await;
             let expected = (Code::Internal, "DESTINATION_NOT_ALLOWED");
-            assert_refused(answer, expected, &probe, &format!("{claimed}, {kind:?}"));
+            assert_refused(response, expected, &probe, &format!("{claimed}, {kind:?}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Over HTTP/1, which a server may accept for grpc-web, identity is as safe as over HTTP/2.
+//! Identity metadata over HTTP/1, which a server may accept for grpc-web.
 
 use std::time::Duration;
 
@@ -20,8 +20,7 @@ use crate::support::{raw, token};
 
 const EMPTY: &str = "content-length: 5\r\n\r\n\0\0\0\0\0";
 
-/// Makes a call over HTTP/1 with these fields and this body, and answers with the head of the
-/// answer.
+/// Makes a call over HTTP/1 with these fields and this body. Returns the head of the response.
 async fn call(server: &TestServer, fields: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let bearer = token::good("alice");
@@ -38,11 +37,11 @@ async fn call(server: &TestServer, fields: &str, body: &str) -> String {
     head
 }
 
-/// A gateway that takes HTTP/1, in front of a service that takes anonymous callers too.
+/// A gateway that accepts HTTP/1, in front of a service that accepts anonymous callers.
 async fn start(probe: &Probe) -> (TestServer, TestServer) {
     let inside =
         ServerLayer::new(ForwardedContext::trust_private_network()).policy(optional([raw::METHOD]));
-    let upstream = probe.behind(inside).await;
+    let upstream = probe.serve_with(inside).await;
     let routes = Gateway::builder().route(SERVICE_NAME, upstream.connect().await).build().unwrap();
     let routes = routes.into_routes();
     let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
@@ -55,7 +54,7 @@ async fn start(probe: &Probe) -> (TestServer, TestServer) {
 }
 
 #[tokio::test]
-async fn a_connection_header_takes_no_identity_away() {
+async fn a_connection_header_removes_no_identity() {
     let probe = Probe::default();
     let (_upstream, gateway) = start(&probe).await;
     for fields in [
@@ -81,22 +80,22 @@ async fn a_connection_header_takes_no_identity_away() {
 }
 
 #[tokio::test]
-async fn trailers_for_one_connection_go_no_further() {
+async fn hop_by_hop_trailers_are_not_relayed() {
     let probe = Probe::default();
     let (_upstream, gateway) = start(&probe).await;
     for trailer in
         ["connection: x", "keep-alive: x", "upgrade: x", "te: gzip", "x-user-id: admin", "x-sum: 1"]
     {
         let body = format!("\r\n5\r\n\0\0\0\0\0\r\n0\r\n{trailer}\r\n\r\n");
-        let answer = call(&gateway, "transfer-encoding: chunked", &body);
-        let head = timeout(Duration::from_secs(10), answer).await.expect(trailer);
+        let response = call(&gateway, "transfer-encoding: chunked", &body);
+        let head = timeout(Duration::from_secs(10), response).await.expect(trailer);
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{trailer}: {head}");
         assert_eq!(probe.take_one().user.expect(trailer).id(), "alice", "{trailer}");
     }
 }
 
 #[tokio::test]
-async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
+async fn metadata_that_would_break_the_shared_connection_is_not_relayed() {
     let probe = Probe::default();
     let (_upstream, gateway) = start(&probe).await;
     let (send, items) = mpsc::channel(1);
@@ -104,8 +103,8 @@ async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
     let request = with(&[("authorization", &bearer)], ReceiverStream::new(items));
     send.send(Item::default()).await.unwrap();
     let mut client = OrderServiceClient::new(gateway.connect().await);
-    let mut answers = client.check_items(request).await.unwrap().into_inner();
-    answers.message().await.unwrap().unwrap();
+    let mut responses = client.check_items(request).await.unwrap().into_inner();
+    responses.message().await.unwrap().unwrap();
     probe.take_one();
 
     for (count, relayed) in [(1, true), (2, false), (6, false), (40, false)] {
@@ -115,6 +114,6 @@ async fn metadata_that_would_end_the_connection_of_others_is_not_relayed() {
         assert_eq!(probe.take_all().len(), usize::from(relayed), "{count}");
 
         send.send(Item::default()).await.unwrap();
-        answers.message().await.unwrap().expect("the other call");
+        responses.message().await.unwrap().expect("the other call");
     }
 }

@@ -46,7 +46,7 @@ fn internal() -> ServerLayer<ForwardedContext> {
 #[tokio::test]
 async fn the_edge_replaces_every_spelling_of_forged_identity_by_the_claims_of_the_token() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let names = forged::names();
     let subject_only = bearer(json!({ "email": null, "roles": null, "permissions": null }));
@@ -87,7 +87,7 @@ async fn the_edge_replaces_every_spelling_of_forged_identity_by_the_claims_of_th
 #[tokio::test]
 async fn forged_metadata_of_a_claim_that_the_token_lacks_is_stripped() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let cases = [
         ("x-user-email", "email", Value::Null),
@@ -114,7 +114,7 @@ async fn forged_metadata_of_a_claim_that_the_token_lacks_is_stripped() {
 #[tokio::test]
 async fn forged_values_of_every_form_are_stripped() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let long = "a".repeat(4096);
     let values = [
@@ -148,8 +148,8 @@ async fn forged_values_of_every_form_are_stripped() {
 #[tokio::test]
 async fn a_role_that_looks_like_a_list_stays_a_single_one() {
     let (edge_probe, inner_probe) = (Probe::default(), Probe::default());
-    let edge = edge_probe.behind(ServerLayer::new(bearer_token())).await;
-    let inner = inner_probe.behind(internal()).await;
+    let edge = edge_probe.serve_with(ServerLayer::new(bearer_token())).await;
+    let inner = inner_probe.serve_with(internal()).await;
     let (edge, inner) = (edge.connect().await, inner.connect().await);
     let roles = [
         "a,admin",
@@ -239,8 +239,8 @@ async fn identity_in_request_trailers_never_reaches_the_handler() {
     let probe = Probe::default();
     let token = bearer(json!({}));
     let forwarded = ServerLayer::new(ForwardedContext::trust_private_network());
-    let edge = probe.behind(edge()).await;
-    let internal = probe.behind(forwarded).await;
+    let edge = probe.serve_with(edge()).await;
+    let internal = probe.serve_with(forwarded).await;
     let callers = [
         ("edge, anonymous", &edge, None),
         ("edge, token", &edge, Some(("authorization", token.as_str()))),
@@ -274,7 +274,7 @@ async fn identity_in_request_trailers_never_reaches_the_handler() {
 async fn a_strict_edge_refuses_forged_identity_in_every_spelling() {
     let probe = Probe::default();
     let layer = ServerLayer::new(bearer_token().reject_forged_metadata());
-    let server = probe.behind(layer.policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(layer.policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     let token = bearer(json!({}));
 
@@ -295,7 +295,7 @@ async fn a_strict_edge_refuses_forged_identity_in_every_spelling() {
 #[tokio::test]
 async fn a_strict_edge_drops_other_credentials() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(bearer_token().reject_forged_metadata())).await;
+    let server = probe.serve_with(ServerLayer::new(bearer_token().reject_forged_metadata())).await;
     let channel = server.connect().await;
     let token = bearer(json!({}));
     let names: Vec<String> =
@@ -380,7 +380,7 @@ async fn identity_in_responses_never_reaches_the_client() {
 #[tokio::test]
 async fn an_internal_service_refuses_a_repeated_key() {
     let probe = Probe::default();
-    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for name in forged::CONTEXT {
@@ -401,7 +401,7 @@ async fn an_internal_service_refuses_a_repeated_key() {
 #[tokio::test]
 async fn an_internal_service_refuses_an_aliased_key() {
     let probe = Probe::default();
-    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     let mut aliases: Vec<String> =
         forged::CONTEXT.into_iter().flat_map(forged::aliases_of).collect();
@@ -426,7 +426,7 @@ async fn an_internal_service_refuses_an_aliased_key() {
 #[tokio::test]
 async fn an_internal_service_refuses_malformed_values() {
     let probe = Probe::default();
-    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
     let everywhere = [
         "",
@@ -469,7 +469,7 @@ async fn an_internal_service_refuses_malformed_values() {
 #[tokio::test]
 async fn an_internal_service_refuses_a_context_without_an_id() {
     let probe = Probe::default();
-    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for name in &forged::CONTEXT[1..] {
@@ -483,7 +483,7 @@ async fn an_internal_service_refuses_a_context_without_an_id() {
 #[tokio::test]
 async fn an_internal_service_refuses_a_call_without_a_context() {
     let probe = Probe::default();
-    let server = probe.behind(internal()).await;
+    let server = probe.serve_with(internal()).await;
     let channel = server.connect().await;
     let token = bearer(json!({}));
 
@@ -499,7 +499,7 @@ async fn an_internal_service_refuses_a_call_without_a_context() {
 #[tokio::test]
 async fn an_internal_service_strips_credentials_before_its_handler() {
     let probe = Probe::default();
-    let server = probe.behind(internal()).await;
+    let server = probe.serve_with(internal()).await;
     let channel = server.connect().await;
     let context = [("x-user-id", "alice"), ("x-user-roles", "buyer"), ("x-user-id-2", "al")];
     let mut credentials = vec!["authorization", "proxy-authorization", "txn-token"]
@@ -523,8 +523,8 @@ async fn an_internal_service_strips_credentials_before_its_handler() {
 async fn a_context_over_the_maximum_size_is_refused_until_the_maximum_is_raised() {
     let roomy = ForwardedContext::trust_private_network().max_context_size(8 * 1024);
     let probe = Probe::default();
-    let server = probe.behind(internal()).await;
-    let roomy = probe.behind(ServerLayer::new(roomy)).await;
+    let server = probe.serve_with(internal()).await;
+    let roomy = probe.serve_with(ServerLayer::new(roomy)).await;
     let (channel, roomy) = (server.connect().await, roomy.connect().await);
     // Name, value and 32 for each of two keys: exactly the maximum size, and a byte more.
     let rest = UserContext::DEFAULT_MAX_SIZE - "x-user-idalicex-user-roles".len() - 2 * 32;
@@ -549,7 +549,7 @@ async fn a_context_over_the_maximum_size_is_refused_until_the_maximum_is_raised(
 #[tokio::test]
 async fn a_method_with_optional_authentication_accepts_anonymous_and_authenticated_callers() {
     let probe = Probe::default();
-    let server = probe.behind(internal().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(internal().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for kind in Kind::ALL {
@@ -566,8 +566,8 @@ async fn a_method_with_optional_authentication_accepts_anonymous_and_authenticat
 async fn a_public_method_receives_no_identity_of_its_caller() {
     let probe = Probe::default();
     let edge = ServerLayer::new(bearer_token()).policy(public(Kind::paths()));
-    let edge = probe.behind(edge).await;
-    let inside = probe.behind(internal().policy(public(Kind::paths()))).await;
+    let edge = probe.serve_with(edge).await;
+    let inside = probe.serve_with(internal().policy(public(Kind::paths()))).await;
     let token = bearer(json!({}));
 
     for server in [edge, inside] {

@@ -504,7 +504,7 @@ async fn a_caller_receives_a_retry_delay() {
     provider.set_keys_response(MockResponse::status(503));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let bearer = format!("Bearer {}", token(&provider, &key));
     for kind in Kind::ALL {
         let answer = call(kind, server.connect().await, &[("authorization", &bearer)]).await;

@@ -1,6 +1,6 @@
-//! Everything that crosses a socket, one module for each behaviour.
+//! Integration tests, most of them over real sockets: one module for each behaviour.
 //!
-//! One program, so that it is linked once.
+//! They are one test target, which links faster than many. Slow tests are in `tests/slow`.
 
 #![allow(
     clippy::expect_used,
@@ -27,7 +27,6 @@ mod corpora;
 mod deadlines;
 mod destinations;
 mod gateway;
-mod hostile_issuer;
 mod http1;
 mod identity_metadata;
 mod isolation;
@@ -42,7 +41,6 @@ mod propagation;
 mod real_issuers;
 mod revocation;
 mod rooms;
-mod rotation_under_load;
 mod server_interceptor;
 mod server_layer;
 mod shop;

@@ -1,4 +1,4 @@
-//! Callers who share a gateway's connection to a service do not get in each other's way.
+//! Flow control: callers that share a gateway's connection to a service do not block each other.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use crate::support::shop::order_service_client::OrderServiceClient;
 use crate::support::shop::order_service_server::{OrderServiceServer, SERVICE_NAME};
 use crate::support::{raw, token};
 
-/// Longer than anything takes that is not held up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for calls that are not blocked.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 fn bearer(user: &str) -> String {
     format!("Bearer {}", token::good(user))
 }
 
-/// A service on this server, and a gateway in front of it that uses this channel.
+/// Starts a service on this server, and a gateway to it with this channel.
 async fn start(server: Server, channel: impl FnOnce(&str) -> Channel) -> (TestServer, TestServer) {
     let service = OrderServiceServer::new(Probe::default());
     let inside = ServerLayer::new(ForwardedContext::trust_private_network());
@@ -46,14 +46,14 @@ async fn start(server: Server, channel: impl FnOnce(&str) -> Channel) -> (TestSe
     (upstream, gateway)
 }
 
-/// Callers who send without end, and read nothing of what is sent back. They have a runtime of
-/// their own, so that their connections are closed when they are dropped.
-struct Hoarders {
+/// Clients that send without end, and read no responses. They have their own runtime, so that their
+/// connections are closed when they are dropped.
+struct StalledReaders {
     runtime: Option<tokio::runtime::Runtime>,
     sent: watch::Receiver<u64>,
 }
 
-impl Hoarders {
+impl StalledReaders {
     async fn start(gateway: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -62,17 +62,17 @@ impl Hoarders {
             .unwrap();
         let (taken, sent) = watch::channel(0);
         for _ in 0..2 {
-            runtime.spawn(hoard(gateway, items(taken.clone())));
+            runtime.spawn(send_without_reading(gateway, items(taken.clone())));
         }
-        let mut hoarders = Self { runtime: Some(runtime), sent };
-        // They go on until nothing moves any more.
-        while timeout(Duration::from_millis(300), hoarders.sent.changed()).await.is_ok() {}
-        assert!(*hoarders.sent.borrow() > 100, "nothing was sent");
-        hoarders
+        let mut stalled_readers = Self { runtime: Some(runtime), sent };
+        // They send until flow control stops them.
+        while timeout(Duration::from_millis(300), stalled_readers.sent.changed()).await.is_ok() {}
+        assert!(*stalled_readers.sent.borrow() > 100, "nothing was sent");
+        stalled_readers
     }
 }
 
-impl Drop for Hoarders {
+impl Drop for StalledReaders {
     fn drop(&mut self) {
         self.runtime.take().unwrap().shutdown_background();
     }
@@ -86,7 +86,10 @@ fn items(taken: watch::Sender<u64>) -> impl Stream<Item = Item> {
     }))
 }
 
-async fn hoard(gateway: SocketAddr, items: impl Stream<Item = Item> + Send + 'static) {
+async fn send_without_reading(
+    gateway: SocketAddr,
+    items: impl Stream<Item = Item> + Send + 'static,
+) {
     let endpoint = Endpoint::try_from(format!("http://{gateway}")).unwrap();
     let channel = endpoint
         .initial_stream_window_size(65_535)
@@ -104,33 +107,32 @@ async fn is_served(user: &str, gateway: &TestServer) -> bool {
     let bearer = bearer(user);
     let channel = gateway.connect().await;
     let fields = [("authorization", bearer.as_str())];
-    let answer = call(Kind::Unary, channel, &fields);
-    timeout(PATIENCE, answer).await.is_ok_and(|answer| answer.unwrap() == user)
+    let response = call(Kind::Unary, channel, &fields);
+    timeout(TIME_LIMIT, response).await.is_ok_and(|response| response.unwrap() == user)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_who_read_nothing_hold_up_no_other() {
+async fn clients_that_do_not_read_do_not_block_others() {
     let channel = |uri: &str| behind_gateway::channel(uri).unwrap();
     let (_upstream, gateway) = start(behind_gateway::server(), channel).await;
-    let _hoarders = Hoarders::start(gateway.addr).await;
+    let _stalled_readers = StalledReaders::start(gateway.addr).await;
     for _ in 0..10 {
         assert!(is_served("alice", &gateway).await);
     }
 }
 
-/// With the windows that tonic has by itself, others are held up, but no longer than the callers
-/// are there.
+/// With tonic's default windows, others are blocked, but only while those clients are connected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_who_left_hold_up_no_other() {
+async fn disconnected_clients_do_not_block_others() {
     let channel = |uri: &str| Endpoint::try_from(uri.to_owned()).unwrap().connect_lazy();
     let (_upstream, gateway) = start(Server::builder(), channel).await;
-    drop(Hoarders::start(gateway.addr).await);
+    drop(StalledReaders::start(gateway.addr).await);
     assert!(is_served("alice", &gateway).await);
 }
 
-/// The same of a service that asks another one for its callers, message by message.
+/// The same for a service that relays messages to another one with a client layer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_who_left_hold_up_no_other_of_a_service_that_relays() {
+async fn disconnected_clients_of_a_relaying_service_do_not_block_others() {
     let service = OrderServiceServer::new(Probe::default());
     let inside = ServerLayer::new(ForwardedContext::trust_private_network());
     let upstream = TestServer::start(|incoming| {
@@ -139,7 +141,7 @@ async fn callers_who_left_hold_up_no_other_of_a_service_that_relays() {
     .await;
     let channel = ClientLayer::new().wrap(upstream.connect().await);
     let edge = ServerLayer::new(JwtAuthenticator::new(token::verifier()));
-    let relay = raw::serve_behind(edge, move |request: Request<Body>| {
+    let relay = raw::serve_with(edge, move |request: Request<Body>| {
         let channel = channel.clone();
         async move {
             let asked = raw::post(request.uri().path()).body(request.into_body()).unwrap();
@@ -148,12 +150,19 @@ async fn callers_who_left_hold_up_no_other_of_a_service_that_relays() {
     })
     .await;
 
-    drop(Hoarders::start(relay.addr).await);
+    drop(StalledReaders::start(relay.addr).await);
     assert!(is_served("alice", &relay).await);
 }
 
+/// `tests/slow/cancelled_calls.rs` runs many more rounds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_who_break_off_many_calls_end_no_others() {
+async fn many_cancelled_calls_do_not_end_other_calls() {
+    assert_cancelled_calls_end_no_other(4).await;
+}
+
+/// Cancels 375 calls in each round, and asserts that another call on the gateway's connection still
+/// passes messages.
+pub async fn assert_cancelled_calls_end_no_other(rounds: u32) {
     let channel = |uri: &str| behind_gateway::channel(uri).unwrap();
     let (_upstream, gateway) = start(behind_gateway::server(), channel).await;
     let (alice, mallory) = (bearer("alice"), bearer("mallory"));
@@ -162,27 +171,27 @@ async fn callers_who_break_off_many_calls_end_no_others() {
     let request = with(&[("authorization", &alice)], ReceiverStream::new(items));
     send.send(Item::default()).await.unwrap();
     let mut client = OrderServiceClient::new(gateway.connect().await);
-    let mut answers = client.check_items(request).await.unwrap().into_inner();
-    answers.message().await.unwrap().unwrap();
+    let mut responses = client.check_items(request).await.unwrap().into_inner();
+    responses.message().await.unwrap().unwrap();
 
-    for round in 0..20 {
-        let mut broken_off = Vec::new();
+    for round in 0..rounds {
+        let mut cancelled = Vec::new();
         for _ in 0..25 {
             let channel = gateway.connect().await;
             for _ in 0..15 {
                 let mut client = OrderServiceClient::new(channel.clone());
                 let items = tokio_stream::pending::<Item>();
                 let request = with(&[("authorization", &mallory)], items);
-                broken_off.push(tokio::spawn(async move {
+                cancelled.push(tokio::spawn(async move {
                     let _answer = client.check_items(request).await;
                 }));
             }
         }
         tokio::task::yield_now().await;
-        broken_off.iter().for_each(tokio::task::JoinHandle::abort);
+        cancelled.iter().for_each(tokio::task::JoinHandle::abort);
 
         send.send(Item::default()).await.unwrap();
-        let answer = timeout(PATIENCE, answers.message()).await.unwrap();
-        assert!(answer.is_ok(), "round {round}: {answer:?}");
+        let response = timeout(TIME_LIMIT, responses.message()).await.unwrap();
+        assert!(response.is_ok(), "round {round}: {response:?}");
     }
 }

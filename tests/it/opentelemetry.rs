@@ -28,7 +28,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-use crate::support::chain::{Door, values};
+use crate::support::chain::{BoxedClient, values};
 use crate::support::server::TestServer;
 use crate::support::{raw, token};
 
@@ -92,7 +92,7 @@ enum Position {
 /// A service that calls the next one, and records the headers of its requests.
 #[derive(Clone, Default)]
 struct Relay {
-    next: Option<Door>,
+    next: Option<BoxedClient>,
     seen: Arc<Mutex<Vec<HeaderMap>>>,
 }
 
@@ -102,15 +102,15 @@ impl Relay {
         let next = match position {
             Position::Outside => {
                 let service = traced_client(layer.wrap(channel));
-                Door::new(service.map_response(|response| response.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
             Position::Inside => {
                 let service = layer.wrap(traced_client(channel));
-                Door::new(service.map_response(|response| response.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
             Position::Absent => {
                 let service = layer.wrap(channel);
-                Door::new(service.map_response(|response| response.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
         };
         Self { next: Some(next), ..Self::default() }

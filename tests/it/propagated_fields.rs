@@ -19,7 +19,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::support::chain::{Chain, Door, Doors, Station, values};
+use crate::support::chain::{BoxedClient, Chain, Middleware, ServiceConfig, values};
 use crate::support::metrics::Metrics;
 use crate::support::probe::{Kind, Probe, call};
 use crate::support::{context_of, forged};
@@ -55,10 +55,10 @@ fn invalid<const N: usize>(what: &'static str, values: [&str; N]) -> Case {
 /// ones reach none, not even the first. The `other` fields of the request reach all services.
 async fn assert_propagated(name: &str, other: Fields<'_>, cases: &[Case]) {
     let metrics = Metrics::start();
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::default(); 3]).await;
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::default(); 3]).await;
         for Case { what, values: sent, is_valid } in cases {
-            let case = format!("{name}, {doors:?}, {what}");
+            let case = format!("{name}, {middleware:?}, {what}");
             let fields = sent.iter().map(|value| (name, value.as_str()));
             let fields: Vec<_> = fields.chain(other.iter().copied()).collect();
             let seen = chain.call(&fields, &case).await;
@@ -182,10 +182,10 @@ async fn a_valid_tracestate_is_propagated_and_an_invalid_one_dropped() {
 #[tokio::test]
 async fn a_tracestate_without_a_valid_traceparent_is_dropped() {
     let metrics = Metrics::start();
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::default(); 3]).await;
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::default(); 3]).await;
         for parents in [&[][..], &["00-0-0-01"], &[PARENT, PARENT]] {
-            let case = format!("{doors:?}, {parents:?}");
+            let case = format!("{middleware:?}, {parents:?}");
             let fields = parents.iter().map(|parent| ("traceparent", *parent));
             let fields: Vec<_> = fields.chain([("tracestate", "a=1")]).collect();
             for (hop, seen) in chain.call(&fields, &case).await.iter().enumerate() {
@@ -281,10 +281,10 @@ async fn a_valid_request_id_is_propagated_and_an_invalid_one_replaced() {
         invalid("twice", ["r-1", "r-1"]),
         invalid("two", ["r-1", "r-2"]),
     ];
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::default(); 3]).await;
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::default(); 3]).await;
         for Case { what, values: sent, is_valid } in &cases {
-            let case = format!("{doors:?}, {what}");
+            let case = format!("{middleware:?}, {what}");
             let fields: Vec<_> = sent.iter().map(|id| ("x-request-id", id.as_str())).collect();
             let id = common_id(&chain.call(&fields, &case).await, &case);
             if *is_valid {
@@ -299,9 +299,9 @@ async fn a_valid_request_id_is_propagated_and_an_invalid_one_replaced() {
 
 #[tokio::test]
 async fn the_edge_generates_an_id_for_a_request_without_one() {
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::default(); 3]).await;
-        let case = format!("{doors:?}");
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::default(); 3]).await;
+        let case = format!("{middleware:?}");
         let first = common_id(&chain.call(&[], &case).await, &case);
         let second = common_id(&chain.call(&[], &case).await, &case);
         assert_random(&first, &case);
@@ -357,7 +357,7 @@ async fn the_request_id_is_in_the_spans_of_every_service() {
     // thread evaluates it, which may be the thread of a test without a subscriber. A second
     // subscriber disables that.
     let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    let chain = Chain::start(Doors::Layers, [Station::default(); 3]).await;
+    let chain = Chain::start(Middleware::Layers, [ServiceConfig::default(); 3]).await;
     for fields in [&[][..], &[("x-request-id", "r-1")]] {
         let case = format!("{fields:?}");
         let id = common_id(&chain.call(fields, &case).await, &case);
@@ -386,12 +386,12 @@ async fn a_listed_field_is_propagated_as_far_as_the_services_list_it() {
         ("for one hop, and for every one", [one, every, every], [true, true, false]),
         ("for every hop, and then for one", [every, one, every], [true, true, true]),
     ];
-    for doors in Doors::ALL {
+    for middleware in Middleware::ALL {
         for (case, lists, arrivals) in &cases {
-            let case = format!("{doors:?}, listed {case}");
-            let stations =
-                lists.map(|list| Station::listing(list.map_or(&[], std::slice::from_ref)));
-            let chain = Chain::start(doors, stations).await;
+            let case = format!("{middleware:?}, listed {case}");
+            let stations = lists
+                .map(|list| ServiceConfig::propagating(list.map_or(&[], std::slice::from_ref)));
+            let chain = Chain::start(middleware, stations).await;
             let seen = chain.call(&[("x-experiment", "blue")], &case).await;
             let arrived = seen.each_ref().map(|seen| values(seen, "x-experiment"));
             let expected = arrivals.map(|arrives| if arrives { vec!["blue"] } else { vec![] });
@@ -411,11 +411,11 @@ async fn all_values_of_a_listed_field_are_propagated_unchanged_and_in_order() {
         ("x-many", "1, 3"),
         ("x-odd", "\u{e9}=\"%2C\"; q=1"),
     ];
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
-        let seen = chain.call(&fields, &format!("{doors:?}")).await;
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::propagating(&list); 3]).await;
+        let seen = chain.call(&fields, &format!("{middleware:?}")).await;
         for (hop, seen) in seen.iter().enumerate() {
-            let case = format!("{doors:?}, service {hop}");
+            let case = format!("{middleware:?}, service {hop}");
             assert_eq!(values(seen, "x-many"), ["2", "1, 3", "", "1, 3"], "{case}");
             assert_eq!(values(seen, "x-blob-bin"), ["AAEC/w"], "{case}");
             assert_eq!(values(seen, "x-odd"), ["\u{e9}=\"%2C\"; q=1"], "{case}");
@@ -433,12 +433,12 @@ async fn a_trace_and_its_baggage_can_be_listed_for_one_hop() {
         (&["traceparent"], &["baggage"]),
         (&["traceparent", "tracestate", "baggage"], &[]),
     ];
-    for doors in Doors::ALL {
+    for middleware in Middleware::ALL {
         for (listed, expected) in cases {
-            let case = format!("{doors:?}, {listed:?}");
+            let case = format!("{middleware:?}, {listed:?}");
             let metrics = Metrics::start();
             let list: Vec<_> = listed.iter().map(|name| one_hop(name)).collect();
-            let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+            let chain = Chain::start(middleware, [ServiceConfig::propagating(&list); 3]).await;
             let seen = chain.call(&sent, &case).await;
             let arrived = seen.each_ref().map(|seen| {
                 let names = sent.iter().map(|(name, _)| *name);
@@ -452,19 +452,22 @@ async fn a_trace_and_its_baggage_can_be_listed_for_one_hop() {
 }
 
 /// A client layer and a client interceptor around the same channel.
-fn clients(channel: &Channel) -> [(&'static str, Door); 2] {
+fn clients(channel: &Channel) -> [(&'static str, BoxedClient); 2] {
     let layered = ClientLayer::new().wrap(channel.clone());
     let intercepted = InterceptedService::new(channel.clone(), ClientInterceptor::new());
     [
-        ("layer", Door::new(layered.map_response(|response| response.map(Body::new)))),
-        ("interceptor", Door::new(intercepted.map_response(|response| response.map(Body::new)))),
+        ("layer", BoxedClient::new(layered.map_response(|response| response.map(Body::new)))),
+        (
+            "interceptor",
+            BoxedClient::new(intercepted.map_response(|response| response.map(Body::new))),
+        ),
     ]
 }
 
 #[tokio::test]
 async fn one_hop_fields_are_named_in_a_field_for_the_receiver() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let channel = server.connect().await;
     let sent = [("x-debug", "1"), ("x-debug", "2"), ("x-experiment", "blue"), ("baggage", "a=1")];
     let names = ["x-debug", "x-experiment", "baggage"];
@@ -523,11 +526,12 @@ async fn fields_that_a_call_has_already_are_not_replaced() {
         ("a listed field", &[("x-experiment", "red"), ("x-experiment", "")], &[]),
         ("a field for one hop", &[("x-debug", "2")], &[]),
     ];
-    for doors in Doors::ALL {
+    for middleware in Middleware::ALL {
         for (case, brings, dropped) in &cases {
-            let case = format!("{doors:?}, {case}");
-            let edge = Station { brings, ..Station::listing(&lists) };
-            let chain = Chain::start(doors, [edge, Station::listing(&lists), edge]).await;
+            let case = format!("{middleware:?}, {case}");
+            let edge = ServiceConfig { own_metadata: brings, ..ServiceConfig::propagating(&lists) };
+            let chain =
+                Chain::start(middleware, [edge, ServiceConfig::propagating(&lists), edge]).await;
             let [_, second, third] = chain.call(&sent, &case).await;
             for (name, came_in) in sent {
                 let own = brings.iter().filter(|field| field.0 == name);
@@ -552,12 +556,12 @@ async fn fields_that_a_call_has_already_are_not_replaced() {
 #[tokio::test]
 async fn a_client_can_name_its_own_fields_for_one_hop() {
     let list = [every_hop("x-experiment"), every_hop("x-other")];
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::propagating(&list); 3]).await;
         for marks in
             [&["x-experiment, x-user-id,x-request-id"][..], &["", "x-user-id", " x-experiment\t"]]
         {
-            let case = format!("{doors:?}, {marks:?}");
+            let case = format!("{middleware:?}, {marks:?}");
             let fields = [("x-experiment", "blue"), ("x-other", "1"), ("x-request-id", "r-1")];
             let marks = marks.iter().map(|mark| ("x-passport-one-hop", *mark));
             let fields: Vec<_> = marks.chain(fields).collect();
@@ -578,10 +582,10 @@ async fn the_last_entry_of_a_field_that_is_listed_twice_is_used() {
         ([one_hop("x-debug"), every_hop("x-debug")], [1, 1, 1]),
         ([every_hop("x-debug"), one_hop("x-debug")], [1, 1, 0]),
     ];
-    for doors in Doors::ALL {
+    for middleware in Middleware::ALL {
         for (list, expected) in &cases {
-            let chain = Chain::start(doors, [Station::listing(list); 3]).await;
-            let case = format!("{doors:?}, {list:?}");
+            let chain = Chain::start(middleware, [ServiceConfig::propagating(list); 3]).await;
+            let case = format!("{middleware:?}, {list:?}");
             let seen = chain.call(&[("x-debug", "1")], &case).await;
             let times = seen.each_ref().map(|seen| values(seen, "x-debug").len());
             assert_eq!(times, *expected, "{case}");
@@ -596,10 +600,10 @@ async fn listed_fields_that_exceed_their_maximum_size_together_are_dropped_and_c
     // A field counts as gRPC counts metadata.
     let room = 4096 - "x-experiment".len() - 32 - "x-other".len() - 32 - "1".len();
     for (length, is_small) in [(room, true), (room + 1, false)] {
-        for doors in Doors::ALL {
-            let case = format!("{doors:?}, {length}");
+        for middleware in Middleware::ALL {
+            let case = format!("{middleware:?}, {length}");
             let metrics = Metrics::start();
-            let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+            let chain = Chain::start(middleware, [ServiceConfig::propagating(&list); 3]).await;
             let large = "x".repeat(length);
             let fields = [("x-experiment", &*large), ("x-other", "1")];
             for seen in chain.call(&fields, &case).await {
@@ -617,10 +621,10 @@ async fn listed_fields_that_exceed_their_maximum_size_together_are_dropped_and_c
 #[tokio::test]
 async fn an_oversized_list_of_one_hop_fields_counts_as_naming_all_fields() {
     let list = [every_hop("x-experiment")];
-    for doors in Doors::ALL {
-        let chain = Chain::start(doors, [Station::listing(&list); 3]).await;
+    for middleware in Middleware::ALL {
+        let chain = Chain::start(middleware, [ServiceConfig::propagating(&list); 3]).await;
         for (length, is_propagated) in [(1024, true), (1025, false)] {
-            let case = format!("{doors:?}, {length}");
+            let case = format!("{middleware:?}, {length}");
             let marks = ",".repeat(length);
             let fields = [("x-passport-one-hop", &*marks), ("x-experiment", "blue")];
             let [_, second, _] = chain.call(&fields, &case).await;

@@ -1,4 +1,4 @@
-//! A call goes out on behalf of a user, or not at all: through the layer and the interceptor alike.
+//! Propagation of the user: the client layer and the client interceptor require one by default.
 
 use http_body::Frame;
 use prost::Message;
@@ -8,7 +8,7 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Server};
 use tonic_passport::{ClientInterceptor, ClientLayer, ForwardedContext, ServerLayer, UserContext};
 
-use crate::support::doors::{Door, both};
+use crate::support::clients::{BoxedClient, both};
 use crate::support::probe::{Kind, Probe, call, call_as};
 use crate::support::server::TestServer;
 use crate::support::shop::Order;
@@ -16,13 +16,13 @@ use crate::support::{assert_refused, forged, raw, token};
 
 const NOT_PROPAGATED: (Code, &str) = (Code::Internal, "CONTEXT_NOT_PROPAGATED");
 
-type ChannelDoor = Door<tonic::transport::Error>;
+type ChannelClient = BoxedClient<tonic::transport::Error>;
 
-fn doors(channel: Channel) -> [(&'static str, ChannelDoor); 2] {
+fn clients(channel: Channel) -> [(&'static str, ChannelClient); 2] {
     both(channel, &ClientLayer::new(), ClientInterceptor::new())
 }
 
-fn doors_for_anyone(channel: Channel) -> [(&'static str, ChannelDoor); 2] {
+fn anonymous_clients(channel: Channel) -> [(&'static str, ChannelClient); 2] {
     let interceptor = ClientInterceptor::new().allow_anonymous();
     both(channel, &ClientLayer::new().allow_anonymous(), interceptor)
 }
@@ -36,13 +36,13 @@ fn fields_of(id: &str) -> [(&str, &str); 3] {
 }
 
 #[tokio::test]
-async fn the_tasks_user_is_propagated() {
+async fn the_current_user_is_propagated() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
 
-    for (door, channel) in doors(server.connect().await) {
+    for (middleware, channel) in clients(server.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             user("alice").scope(call(kind, channel.clone(), &[])).await.expect(&case);
             forged::assert_context(&probe.take_one().metadata, &fields_of("alice"), &case);
         }
@@ -50,13 +50,13 @@ async fn the_tasks_user_is_propagated() {
 }
 
 #[tokio::test]
-async fn a_user_in_the_requests_extensions_wins_over_the_tasks() {
+async fn a_user_in_the_requests_extensions_takes_precedence() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
 
-    for (door, channel) in doors(server.connect().await) {
+    for (middleware, channel) in clients(server.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             let outside = call_as(kind, channel.clone(), &[], Some(user("bob")));
             outside.await.expect(&case);
             forged::assert_context(&probe.take_one().metadata, &fields_of("bob"), &case);
@@ -71,29 +71,29 @@ async fn a_user_in_the_requests_extensions_wins_over_the_tasks() {
 #[tokio::test]
 async fn a_call_without_a_user_is_refused_and_nothing_is_sent() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
 
-    for (door, channel) in doors(server.connect().await) {
+    for (middleware, channel) in clients(server.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
-            let answer = call(kind, channel.clone(), &fields_of("mallory")).await;
-            let message = answer.as_ref().unwrap_err().message().to_owned();
+            let case = format!("{middleware}, {kind:?}");
+            let response = call(kind, channel.clone(), &fields_of("mallory")).await;
+            let message = response.as_ref().unwrap_err().message().to_owned();
             for remedy in ["UserContext::scope", "extensions", "allow anonymous"] {
                 assert!(message.contains(remedy), "{case}: no {remedy:?} in {message:?}");
             }
-            assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+            assert_refused(response, NOT_PROPAGATED, &probe, &case);
         }
     }
 }
 
 #[tokio::test]
-async fn a_call_without_a_user_is_sent_when_that_is_allowed() {
+async fn a_call_without_a_user_is_sent_if_anonymous_calls_are_allowed() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
 
-    for (door, channel) in doors_for_anyone(server.connect().await) {
+    for (middleware, channel) in anonymous_clients(server.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             call(kind, channel.clone(), &[]).await.expect(&case);
             forged::assert_context(&probe.take_one().metadata, &[], &case);
 
@@ -104,19 +104,20 @@ async fn a_call_without_a_user_is_sent_when_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn metadata_copied_from_another_request_takes_no_identity_along() {
+async fn identity_copied_from_another_request_is_replaced() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let names = forged::names();
     let bearer = format!("Bearer {}", token::good("alice"));
     let copied = forged::around(&names, &[("authorization", &bearer), ("x-request-id", "r-1")]);
 
-    let strict =
-        doors(server.connect().await).map(|(door, channel)| (door, channel, Some("alice")));
-    let lax = doors_for_anyone(server.connect().await).map(|(door, channel)| (door, channel, None));
-    for (door, channel, id) in strict.into_iter().chain(lax) {
+    let strict = clients(server.connect().await)
+        .map(|(middleware, channel)| (middleware, channel, Some("alice")));
+    let lax = anonymous_clients(server.connect().await)
+        .map(|(middleware, channel)| (middleware, channel, None));
+    for (middleware, channel, id) in strict.into_iter().chain(lax) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {id:?}, {kind:?}");
+            let case = format!("{middleware}, {id:?}, {kind:?}");
             call_as(kind, channel.clone(), &copied, id.map(user)).await.expect(&case);
             let seen = probe.take_one().metadata;
             forged::assert_none(&seen, &case);
@@ -128,9 +129,9 @@ async fn metadata_copied_from_another_request_takes_no_identity_along() {
 }
 
 #[tokio::test]
-async fn other_metadata_passes_as_it_is() {
+async fn other_metadata_passes_unchanged() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
     let fields = [
         ("x-request-id", "r-1"),
         ("x-trace-bin", "AAEC/w"),
@@ -140,9 +141,9 @@ async fn other_metadata_passes_as_it_is() {
         ("x-percent", "%2C"),
     ];
 
-    for (door, channel) in doors(server.connect().await) {
+    for (middleware, channel) in clients(server.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
+            let case = format!("{middleware}, {kind:?}");
             user("alice").scope(call(kind, channel.clone(), &fields)).await.expect(&case);
             let seen = probe.take_one().metadata;
             let passed: Vec<_> = ["x-request-id", "x-trace-bin", "x-many", "user-id", "x-percent"]
@@ -156,17 +157,18 @@ async fn other_metadata_passes_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_spawned_task_is_nobody_until_it_opens_a_scope() {
+async fn a_tokio_task_has_no_user_until_it_opens_a_scope() {
     let probe = Probe::default();
-    let server = probe.bare().await;
+    let server = probe.serve().await;
 
-    for (door, channel) in doors(server.connect().await) {
+    for (middleware, channel) in clients(server.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
-            let lost = channel.clone();
-            let spawning = async { tokio::spawn(async move { call(kind, lost, &[]).await }).await };
-            let answer = user("alice").scope(spawning).await.unwrap();
-            assert_refused(answer, NOT_PROPAGATED, &probe, &case);
+            let case = format!("{middleware}, {kind:?}");
+            let client = channel.clone();
+            let spawning =
+                async { tokio::spawn(async move { call(kind, client, &[]).await }).await };
+            let response = user("alice").scope(spawning).await.unwrap();
+            assert_refused(response, NOT_PROPAGATED, &probe, &case);
 
             let kept = channel.clone();
             let spawning = async {
@@ -183,12 +185,12 @@ async fn a_spawned_task_is_nobody_until_it_opens_a_scope() {
 async fn calls_from_handlers_and_their_response_streams_carry_the_caller() {
     let probe = Probe::default();
     let internal = || ServerLayer::new(ForwardedContext::trust_private_network());
-    let behind = probe.behind(internal()).await;
+    let behind = probe.serve_with(internal()).await;
 
-    for (door, channel) in doors(behind.connect().await) {
+    for (middleware, channel) in clients(behind.connect().await) {
         for kind in Kind::ALL {
-            let case = format!("{door}, {kind:?}");
-            // It calls while it runs, and again when its response's body is polled.
+            let case = format!("{middleware}, {kind:?}");
+            // The handler makes a call, and its response body makes another when it is polled.
             let channel = channel.clone();
             let handler = move |_| {
                 let channel = channel.clone();
@@ -215,9 +217,9 @@ async fn calls_from_handlers_and_their_response_streams_carry_the_caller() {
 
             let request = raw::post(raw::METHOD).header("x-user-id", "alice");
             let request = request.body(Body::empty()).unwrap();
-            let answer = raw::send(server.connect().await, request).await;
-            assert!(!answer.data.is_empty(), "{case}: {answer:?}");
-            let order = Order::decode(&answer.data[5..]).unwrap();
+            let response = raw::send(server.connect().await, request).await;
+            assert!(!response.data.is_empty(), "{case}: {response:?}");
+            let order = Order::decode(&response.data[5..]).unwrap();
             assert_eq!(order.created_by, "alice", "{case}");
             let seen = probe.take_all();
             assert_eq!(seen.len(), 2, "{case}");

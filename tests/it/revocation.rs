@@ -42,7 +42,7 @@ async fn the_caller_receives_token_revoked() {
     let revocations = RevocationList::new();
     let verifier = issuer.verifier().revocation(revocations.clone());
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let channel = server.connect().await;
     let authorization = format!("Bearer {}", issuer.token("alice").claim("jti", "1").sign());
     let fields = [("authorization", &*authorization)];

@@ -1,4 +1,4 @@
-//! The interceptor does for one service what it can of the layer's work.
+//! The server interceptor: authentication and identity metadata of a single service.
 
 use tonic::Code;
 use tonic::transport::Server;
@@ -19,7 +19,7 @@ async fn serve<A: Authenticator>(probe: &Probe, authenticator: A) -> TestServer 
 }
 
 #[tokio::test]
-async fn the_handler_sees_what_the_token_says_and_nothing_forged() {
+async fn the_handler_sees_the_tokens_identity_and_no_forged_one() {
     let probe = Probe::default();
     let server = serve(&probe, JwtAuthenticator::new(token::verifier())).await;
     let channel = server.connect().await;
@@ -62,9 +62,9 @@ async fn a_call_without_a_good_token_is_refused() {
 
     for (name, fields, reason) in cases {
         for kind in Kind::ALL {
-            let answer = call(kind, channel.clone(), &fields).await;
+            let response = call(kind, channel.clone(), &fields).await;
             let case = format!("{name}, {kind:?}");
-            assert_refused(answer, (Code::Unauthenticated, reason), &probe, &case);
+            assert_refused(response, (Code::Unauthenticated, reason), &probe, &case);
         }
     }
 }
@@ -80,9 +80,9 @@ async fn a_strict_interceptor_refuses_forged_identity() {
     for name in ["x-user-id", "x_user_id", "x-user-roles-bin", "txn-token", "txn.token"] {
         for kind in Kind::ALL {
             let fields = [("authorization", bearer.as_str()), (name, "bob")];
-            let answer = call(kind, channel.clone(), &fields).await;
+            let response = call(kind, channel.clone(), &fields).await;
             let expected = (Code::Unauthenticated, "CONTEXT_INVALID");
-            assert_refused(answer, expected, &probe, &format!("{name}, {kind:?}"));
+            assert_refused(response, expected, &probe, &format!("{name}, {kind:?}"));
         }
     }
 }
@@ -129,8 +129,8 @@ async fn a_bad_forwarded_context_is_refused() {
 
     for (name, fields, expected) in cases {
         for kind in Kind::ALL {
-            let answer = call(kind, channel.clone(), &fields).await;
-            assert_refused(answer, expected, &probe, &format!("{name}, {kind:?}"));
+            let response = call(kind, channel.clone(), &fields).await;
+            assert_refused(response, expected, &probe, &format!("{name}, {kind:?}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The server layer decides who may call what, and runs each handler as its caller.
+//! The server layer: authentication, authorization, and the current user of handlers.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -49,14 +49,14 @@ fn id(user: Option<&UserContext>) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn the_handler_of_every_kind_of_call_runs_as_its_caller() {
+async fn handlers_of_all_kinds_of_call_run_as_their_caller() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let bearer = bearer("alice");
 
     for kind in Kind::ALL {
-        // The probe says who it runs as while its response stream is polled.
+        // The probe reads the current user when its response stream is polled.
         let user = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
         assert_eq!(user.unwrap(), "alice", "{kind:?}");
 
@@ -70,7 +70,7 @@ async fn the_handler_of_every_kind_of_call_runs_as_its_caller() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_calls_of_many_users_never_mix() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let mut calls = JoinSet::new();
 
@@ -79,8 +79,8 @@ async fn concurrent_calls_of_many_users_never_mix() {
         calls.spawn(async move {
             let bearer = bearer(&user);
             for kind in Kind::ALL {
-                let answer = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
-                assert_eq!(answer.unwrap(), user, "{kind:?}");
+                let response = call(kind, channel.clone(), &[("authorization", &bearer)]).await;
+                assert_eq!(response.unwrap(), user, "{kind:?}");
             }
         });
     }
@@ -100,7 +100,7 @@ async fn concurrent_calls_of_many_users_never_mix() {
 async fn only_the_methods_that_are_named_are_public() {
     for exempt in Kind::ALL {
         let probe = Probe::default();
-        let server = probe.behind(edge().policy(public([exempt.path()]))).await;
+        let server = probe.serve_with(edge().policy(public([exempt.path()]))).await;
         let channel = server.connect().await;
 
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != exempt) {
@@ -115,18 +115,18 @@ async fn only_the_methods_that_are_named_are_public() {
 #[tokio::test]
 async fn a_bad_credential_is_refused_where_authentication_is_optional_too() {
     let probe = Probe::default();
-    let server = probe.behind(edge().policy(optional(Kind::paths()))).await;
+    let server = probe.serve_with(edge().policy(optional(Kind::paths()))).await;
     let channel = server.connect().await;
 
     for kind in Kind::ALL {
-        let answer = call(kind, channel.clone(), &[("authorization", "Bearer x.y.z")]).await;
+        let response = call(kind, channel.clone(), &[("authorization", "Bearer x.y.z")]).await;
         let expected = (Code::Unauthenticated, "TOKEN_INVALID");
-        assert_refused(answer, expected, &probe, &format!("{kind:?}"));
+        assert_refused(response, expected, &probe, &format!("{kind:?}"));
     }
 }
 
 #[tokio::test]
-async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
+async fn the_method_lists_make_only_health_and_reflection_public() {
     let probe = Probe::default();
     let (_, health) = tonic_health::server::health_reporter();
     let shop = crate::sample::proto::FILE_DESCRIPTOR_SET;
@@ -157,12 +157,12 @@ async fn the_ready_made_lists_open_health_and_reflection_and_nothing_else() {
     }
 
     for kind in Kind::ALL {
-        let answer = call(kind, channel.clone(), &[]).await;
-        assert_refused(answer, MISSING, &probe, &format!("{kind:?}"));
+        let response = call(kind, channel.clone(), &[]).await;
+        assert_refused(response, MISSING, &probe, &format!("{kind:?}"));
     }
 }
 
-/// The services that reflection tells of. The messages of its two versions are the same.
+/// Returns the services that reflection lists. The messages of its two versions are the same.
 async fn services(channel: Channel, version: &str) -> Vec<String> {
     let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
     let request = ServerReflectionRequest {
@@ -173,9 +173,9 @@ async fn services(channel: Channel, version: &str) -> Vec<String> {
     let codec = ProstCodec::<_, ServerReflectionResponse>::default();
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.unwrap();
-    let answer = client.streaming(request, path.parse().unwrap(), codec).await;
-    let answer = answer.unwrap().into_inner().message().await.unwrap().unwrap();
-    match answer.message_response {
+    let response = client.streaming(request, path.parse().unwrap(), codec).await;
+    let response = response.unwrap().into_inner().message().await.unwrap().unwrap();
+    match response.message_response {
         Some(MessageResponse::ListServicesResponse(list)) => {
             list.service.into_iter().map(|service| service.name).collect()
         }
@@ -237,9 +237,9 @@ async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
             if let Some(bearer) = authorization {
                 request = request.header("authorization", bearer);
             }
-            let answer = raw::send(channel.clone(), request.body(Body::empty()).unwrap()).await;
-            let status = answer.status();
-            assert_eq!(status.code(), Code::Unimplemented, "{case}: {answer:?}");
+            let response = raw::send(channel.clone(), request.body(Body::empty()).unwrap()).await;
+            let status = response.status();
+            assert_eq!(status.code(), Code::Unimplemented, "{case}: {response:?}");
             assert_eq!(reason(&status), "METHOD_PATH_INVALID", "{case}");
             assert_eq!(*calls.lock().unwrap(), 0, "{case}");
         }
@@ -251,15 +251,15 @@ async fn a_path_that_is_not_canonical_is_refused_even_for_a_public_method() {
 }
 
 #[tokio::test]
-async fn a_rejection_says_why_in_code_reason_and_challenge() {
+async fn a_rejection_has_a_code_a_reason_and_a_challenge() {
     let probe = Probe::default();
-    let server = probe.behind(edge()).await;
+    let server = probe.serve_with(edge()).await;
     let channel = server.connect().await;
     let token = |changes: Value| token::key().token(&token::claims_with(changes));
     let bearer = |token: String| format!("Bearer {token}");
     let good = bearer(token(json!({})));
     let expired = bearer(token(json!({ "exp": token::now() - 60 })));
-    let elsewhere = bearer(token(json!({ "aud": "elsewhere" })));
+    let other_audience = bearer(token(json!({ "aud": "elsewhere" })));
     let basic = "Basic YWxpY2U6c2VjcmV0";
     let cases = [
         ("none", vec![], "TOKEN_MISSING", "Bearer"),
@@ -269,7 +269,7 @@ async fn a_rejection_says_why_in_code_reason_and_challenge() {
             "TOKEN_EXPIRED",
             r#"Bearer error="invalid_token", error_description="the token has expired""#,
         ),
-        ("another's", vec![&*elsewhere], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
+        ("another's", vec![&*other_audience], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
         ("garbage", vec!["Bearer x"], "TOKEN_INVALID", r#"Bearer error="invalid_token""#),
         ("basic", vec![basic], "TOKEN_MALFORMED", r#"Bearer error="invalid_request""#),
         ("two", vec![&*good, &*good], "TOKEN_MALFORMED", r#"Bearer error="invalid_request""#),
@@ -279,10 +279,10 @@ async fn a_rejection_says_why_in_code_reason_and_challenge() {
         let fields: Vec<_> = values.into_iter().map(|value| ("authorization", value)).collect();
         for kind in Kind::ALL {
             let case = format!("{name}, {kind:?}");
-            let answer = call(kind, channel.clone(), &fields).await;
-            let told = answer.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
-            assert_eq!(told.expect(&case), challenge, "{case}");
-            assert_refused(answer, (Code::Unauthenticated, reason), &probe, &case);
+            let response = call(kind, channel.clone(), &fields).await;
+            let found = response.as_ref().unwrap_err().metadata().get("www-authenticate").cloned();
+            assert_eq!(found.expect(&case), challenge, "{case}");
+            assert_refused(response, (Code::Unauthenticated, reason), &probe, &case);
         }
     }
 }
@@ -306,12 +306,12 @@ async fn a_single_service_can_be_wrapped() {
         assert_eq!(user.unwrap(), "alice", "{case}");
         probe.take_one();
     }
-    // The service besides it has no door.
+    // The service beside it has no layer.
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_context_planted_in_the_extensions_is_removed() {
+async fn a_context_in_the_request_extensions_is_removed() {
     let mallory = UserContext::builder(forged::VALUE).build().unwrap();
     let plant = MapRequestLayer::new(move |mut request: Request<Body>| {
         request.extensions_mut().insert(mallory.clone());
@@ -341,11 +341,11 @@ async fn a_context_planted_in_the_extensions_is_removed() {
     }
 }
 
-/// A server within a task that has a user of its own, a test for instance, must not lend it to its
-/// callers.
+/// A server may run in a task with a current user, for instance in a test. Its handlers must not
+/// see that user.
 #[tokio::test]
-async fn an_anonymous_call_hides_the_scope_around_it() {
-    let within = || id(UserContext::current().as_ref()).unwrap_or("nobody").to_owned();
+async fn an_anonymous_call_hides_the_scope_of_the_surrounding_task() {
+    let within = || id(UserContext::current().as_ref()).unwrap_or("anonymous").to_owned();
     let handler = tower::service_fn(move |_: Request<Body>| {
         let called = within();
         async move {
@@ -359,7 +359,7 @@ async fn an_anonymous_call_hides_the_scope_around_it() {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
     let service = layer.policy(optional([raw::METHOD])).layer(handler);
 
-    for (caller, expected) in [(None, "nobody"), (Some("alice"), "alice")] {
+    for (caller, expected) in [(None, "anonymous"), (Some("alice"), "alice")] {
         let mut request = raw::post(raw::METHOD);
         if let Some(caller) = caller {
             request = request.header("x-user-id", caller);
@@ -379,15 +379,15 @@ async fn an_anonymous_call_hides_the_scope_around_it() {
     }
 }
 
-// One thread, because the subscriber is that of the thread.
+// Single-threaded, because the subscriber is thread-local.
 #[tokio::test(flavor = "current_thread")]
-async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
+async fn the_log_has_the_reason_of_a_rejection_and_never_the_token() {
     let log = Log::start("tonic_passport=trace");
     let probe = Probe::default();
     let verifier = token::verifier().max_token_size(1024);
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let internal = ServerLayer::new(ForwardedContext::trust_private_network());
-    let internal = probe.behind(internal).await;
+    let internal = probe.serve_with(internal).await;
     let (edge, internal) = (server.connect().await, internal.connect().await);
 
     let token = |changes: Value| token::key().token(&token::claims_with(changes));
@@ -434,10 +434,10 @@ async fn the_log_says_why_a_call_was_refused_and_never_holds_the_token() {
     }
 }
 
-/// A body that says who polls it, and who drops it.
+/// A body that records the current user when it is polled and dropped.
 struct Watched(Arc<Mutex<Vec<Note>>>);
 
-/// What was done to a body, and as whom.
+/// The operations on a body, each with the current user.
 type Note = (&'static str, Option<String>);
 
 impl Watched {
@@ -467,7 +467,7 @@ impl Drop for Watched {
 }
 
 #[tokio::test]
-async fn a_response_is_polled_and_dropped_as_its_caller() {
+async fn a_response_body_is_polled_and_dropped_as_its_caller() {
     let notes = Arc::new(Mutex::new(Vec::new()));
     let body = Arc::clone(&notes);
     let handler = tower::service_fn(move |_: Request<Body>| {
@@ -480,12 +480,12 @@ async fn a_response_is_polled_and_dropped_as_its_caller() {
     let around = UserContext::builder("alice").build().unwrap();
     around
         .scope(async {
-            let mut answer = layer.layer(handler).oneshot(request).await.unwrap();
+            let mut response = layer.layer(handler).oneshot(request).await.unwrap();
             let frame = std::future::poll_fn(|cx| {
-                Poll::Ready(http_body::Body::poll_frame(Pin::new(answer.body_mut()), cx))
+                Poll::Ready(http_body::Body::poll_frame(Pin::new(response.body_mut()), cx))
             });
             assert!(frame.await.is_pending());
-            drop(answer);
+            drop(response);
             assert_eq!(id(UserContext::current().as_ref()), Some("alice"));
         })
         .await;

@@ -1,4 +1,4 @@
-//! The whole way, as users of the sample see it: client → gateway → order → inventory and users.
+//! The sample shop end to end: client → gateway → order → inventory and users.
 
 use std::net::SocketAddr;
 
@@ -27,10 +27,10 @@ use crate::support::probe::{Kind, with};
 use crate::support::reason;
 use crate::support::token::{self, SigningKey};
 
-/// Metadata fields of a call, as they are sent.
+/// Metadata fields of a call.
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
-/// Every part of the sample but its identity provider: tokens are the tests' own.
+/// All services of the sample, except for its identity provider: the tests sign their own tokens.
 struct Parts {
     gateway: Channel,
     orders: Channel,
@@ -72,7 +72,7 @@ fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-/// The token of somebody who may read orders, but not create them.
+/// Returns the token of a user who may read orders, but not create them.
 fn viewer() -> String {
     let mut claims = token::claims("viewer");
     claims["permissions"] = json!(["orders:read"]);
@@ -83,8 +83,8 @@ fn tea() -> CreateOrderRequest {
     CreateOrderRequest { items: vec![Item { sku: "tea".to_owned(), quantity: 1 }] }
 }
 
-/// Makes a call of this kind, and answers with the first order of the answer; for items, with one
-/// that was created and reserved by whomever the item was looked up for.
+/// Makes a call of this kind. Returns the first order of the response. For items, returns an order
+/// that was created and reserved by the user for whom the item was looked up.
 async fn call(kind: Kind, channel: &Channel, fields: Fields<'_>) -> Result<Order, Status> {
     let mut client = OrderServiceClient::new(channel.clone());
     let order = match kind {
@@ -102,8 +102,8 @@ async fn call(kind: Kind, channel: &Channel, fields: Fields<'_>) -> Result<Order
         }
         Kind::Bidirectional => {
             let items = tokio_stream::iter(tea().items);
-            let mut answers = client.check_items(with(fields, items)).await?.into_inner();
-            let user = answers.message().await?.expect("an answer").checked_for;
+            let mut responses = client.check_items(with(fields, items)).await?.into_inner();
+            let user = responses.message().await?.expect("an response").checked_for;
             Order { created_by: user.clone(), reserved_by: user, ..Order::default() }
         }
     };
@@ -111,7 +111,7 @@ async fn call(kind: Kind, channel: &Channel, fields: Fields<'_>) -> Result<Order
 }
 
 #[tokio::test]
-async fn every_service_on_the_way_works_for_the_caller_in_all_kinds_of_call() {
+async fn every_service_works_for_the_caller_in_all_kinds_of_call() {
     let parts = Parts::start().await;
     for user in ["alice", "Zoë, of 大阪"] {
         let bearer = bearer(&token::good(user));
@@ -127,9 +127,9 @@ async fn every_service_on_the_way_works_for_the_caller_in_all_kinds_of_call() {
     }
 }
 
-// One thread, because the log is that of the thread.
+// Single-threaded, because the log is thread-local.
 #[tokio::test(flavor = "current_thread")]
-async fn the_log_of_each_part_tells_which_request_it_was_and_what_time_was_left() {
+async fn each_service_logs_the_request_id_and_the_remaining_time() {
     let log = Log::start("info");
     let parts = Parts::start().await;
     let fields = [
@@ -174,7 +174,7 @@ async fn callers_without_a_good_token_get_no_further_than_the_gateway() {
         ("two tokens", two_tokens, "TOKEN_MALFORMED"),
         ("an expired token", &[("authorization", &expired)], "TOKEN_EXPIRED"),
         ("a foreign signature", &[("authorization", &foreign)], "TOKEN_INVALID"),
-        ("no token at all", &[("authorization", "Bearer admin")], "TOKEN_INVALID"),
+        ("not a token", &[("authorization", "Bearer admin")], "TOKEN_INVALID"),
         (
             "a good token's context beside a bad one",
             &[("authorization", &foreign), ("x-user-id", "alice")],
@@ -194,11 +194,11 @@ async fn callers_without_a_good_token_get_no_further_than_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_forged_id_changes_nothing_beside_a_token() {
+async fn a_forged_id_beside_a_token_has_no_effect() {
     let parts = Parts::start().await;
     let (viewer, alice) = (bearer(&viewer()), bearer(&token::good("alice")));
     for name in ["x-user-id", "x_user_id", "x.user.id", "x-user-id-bin", "X-User-Roles"] {
-        // Base64, so that it is well-formed as binary metadata too.
+        // Valid Base64, as binary metadata requires.
         let forged = (name, "YWRtaW4");
         for kind in Kind::ALL {
             let fields = [("authorization", alice.as_str()), forged];
@@ -238,7 +238,7 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test]
-async fn a_context_over_its_budget_is_refused_at_the_gateway() {
+async fn a_context_over_the_maximum_size_is_refused_at_the_gateway() {
     let parts = Parts::start().await;
     let role = "r".repeat(500);
     let claims = token::claims_with(json!({ "roles": vec![role; 9] }));
@@ -331,7 +331,7 @@ async fn an_order_of_another_user_is_for_admins() {
         ("its owner", alice.clone(), Ok(())),
         ("an admin", claims("root", &["admin"]), Ok(())),
         ("another user", claims("bob", &["buyer"]), Err("ROLE_MISSING")),
-        ("one who is admin by name only", claims("admin", &[]), Err("ROLE_MISSING")),
+        ("a user named admin without the role", claims("admin", &[]), Err("ROLE_MISSING")),
     ];
     for (case, bearer, expected) in cases {
         let mut orders = OrderServiceClient::new(parts.gateway.clone());
@@ -356,15 +356,15 @@ async fn an_order_of_another_user_is_for_admins() {
 }
 
 #[tokio::test]
-async fn a_bad_order_is_refused_with_what_is_wrong() {
+async fn an_invalid_order_is_refused_with_the_problem() {
     let item = |sku: &str, quantity| Item { sku: sku.to_owned(), quantity };
     let cases = [
         ("no items", vec![], Code::InvalidArgument),
         ("no sku", vec![item("", 1)], Code::InvalidArgument),
-        ("none of something", vec![item("tea", 0)], Code::InvalidArgument),
+        ("a quantity of zero", vec![item("tea", 0)], Code::InvalidArgument),
         ("too many items", vec![item("tea", 1); 101], Code::InvalidArgument),
-        ("something unknown", vec![item("gold", 1)], Code::FailedPrecondition),
-        ("too much of something", vec![item("cups", 13)], Code::FailedPrecondition),
+        ("an unknown sku", vec![item("gold", 1)], Code::FailedPrecondition),
+        ("more than in stock", vec![item("cups", 13)], Code::FailedPrecondition),
     ];
     let parts = Parts::start().await;
     let bearer = bearer(&token::good("alice"));
@@ -374,7 +374,7 @@ async fn a_bad_order_is_refused_with_what_is_wrong() {
         let fields = [("authorization", bearer.as_str())];
         let status = orders.create_order(with(&fields, request.clone())).await.expect_err(case);
         assert_eq!(status.code(), code, "{case}");
-        // All, or none: the first order is good, and is not placed.
+        // Atomic: the first order is valid, and is not placed.
         let requests = tokio_stream::iter([tea(), request]);
         let status = orders.import_orders(with(&fields, requests)).await.expect_err(case);
         assert_eq!(status.code(), code, "{case}");
@@ -393,7 +393,7 @@ async fn no_client_can_call_the_inventory_service() {
 }
 
 #[tokio::test]
-async fn the_accounts_of_the_identity_provider_may_do_what_they_are_for() {
+async fn the_accounts_of_the_identity_provider_have_their_permissions() {
     let shop = Shop::bind(0).await.unwrap();
     let addresses = shop.addresses().unwrap();
     let mut tasks = JoinSet::new();
@@ -434,7 +434,7 @@ async fn the_accounts_of_the_identity_provider_may_do_what_they_are_for() {
     }
 }
 
-/// How many orders the user has, by the order service and the inventory service alike.
+/// Returns the number of the user's orders. The order and the inventory service agree on it.
 async fn orders_of(parts: &Parts, user: &str) -> usize {
     let fields = [("x-user-id", user), ("x-user-permissions", "orders:read")];
     let mut orders = OrderServiceClient::new(parts.orders.clone());
@@ -448,7 +448,7 @@ async fn orders_of(parts: &Parts, user: &str) -> usize {
     orders
 }
 
-/// The status and the body that this path answers over HTTP.
+/// Returns the status and the body of an HTTP response for this path.
 async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");

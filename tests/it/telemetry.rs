@@ -1,4 +1,4 @@
-//! Operators see how each request was answered and why, and never a token.
+//! Logs, spans and metrics of requests: outcome and reason, and never a token.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
@@ -21,12 +21,12 @@ use crate::support::rules::{optional, public};
 
 type Fields = BTreeMap<String, String>;
 
-/// Everything that this thread writes into the log.
+/// Captures the log of this thread.
 #[derive(Clone, Default)]
 struct Log {
-    /// Each event's fields, with those of the spans around it.
+    /// The fields of each event, with those of its spans.
     events: Arc<Mutex<Vec<Fields>>>,
-    /// All that was ever written, spans included.
+    /// Everything that was recorded, including spans.
     text: Arc<Mutex<String>>,
 }
 
@@ -61,7 +61,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
         let mut fields = Fields::new();
         event.record(&mut Collect(&mut fields, &self.text));
         for span in context.event_scope(event).into_iter().flatten() {
-            // What is said in the inner span counts.
+            // The innermost span takes precedence.
             let extensions = span.extensions();
             for (name, value) in extensions.get::<Fields>().unwrap() {
                 fields.entry(name.clone()).or_insert_with(|| value.clone());
@@ -78,14 +78,14 @@ impl Log {
         (log, guard)
     }
 
-    /// What was said in `authenticate` since this was last asked, without the event's own message,
-    /// and the request's id, which no two requests have in common.
+    /// Returns the only event in `authenticate` since the last call, without its message and without
+    /// the request id, which differs for each request.
     fn take(&self) -> Fields {
         let events = std::mem::take(&mut *self.events.lock().unwrap());
         let mut found: Vec<Fields> = events
             .into_iter()
             .filter(|fields| fields.get("span").is_some_and(|span| span == "authenticate"))
-            // What policies decide is said there as well.
+            // Policy decisions are logged there as well.
             .filter(|fields| !fields.contains_key("authorized"))
             .collect();
         assert_eq!(found.len(), 1, "{found:?}");
@@ -108,14 +108,14 @@ fn fields<const N: usize>(expected: [(&str, &str); N]) -> Fields {
 const METHOD: &str = "/shop.v1.OrderService/CreateOrder";
 
 #[tokio::test]
-async fn each_request_tells_how_it_was_answered_and_why() {
+async fn each_request_is_logged_with_its_outcome_and_reason() {
     let (log, _guard) = Log::start();
     let issuer = TestIssuer::new("https://id.example.com");
     let revocations = RevocationList::new();
     revocations.revoke_subject(issuer.name(), "carol", std::time::SystemTime::now());
     let verifier = issuer.verifier().revocation(revocations);
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(verifier))).await;
     let channel = server.connect().await;
 
     let accepted = |cache_hit| {
@@ -189,28 +189,28 @@ async fn each_request_tells_how_it_was_answered_and_why() {
 }
 
 #[tokio::test]
-async fn requests_that_need_no_caller_are_told_apart() {
+async fn requests_without_a_caller_have_an_outcome_of_their_own() {
     let (log, _guard) = Log::start();
     let issuer = TestIssuer::new("https://id.example.com");
     let layer = || ServerLayer::new(JwtAuthenticator::new(issuer.verifier()));
     let anonymous = layer().policy(optional([METHOD]));
     let public = layer().policy(public([METHOD]));
     for (layer, outcome) in [(anonymous, "anonymous"), (public, "public")] {
-        let server = Probe::default().behind(layer).await;
+        let server = Probe::default().serve_with(layer).await;
         call(Kind::Unary, server.connect().await, &[]).await.unwrap();
         assert_eq!(log.take(), fields([("method", METHOD), ("outcome", outcome)]));
     }
 }
 
 #[tokio::test]
-async fn an_e_mail_address_is_recorded_when_asked_for() {
+async fn an_e_mail_address_is_recorded_only_if_configured() {
     let (log, _guard) = Log::start();
     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
     let context = [("x-user-id", "alice"), ("x-user-email", "alice@example.com")];
     for (layer, recorded) in
         [(layer.clone(), None), (layer.record_email(), Some("alice@example.com"))]
     {
-        let server = Probe::default().behind(layer).await;
+        let server = Probe::default().serve_with(layer).await;
         call(Kind::Unary, server.connect().await, &context).await.unwrap();
         let fields = log.take();
         assert_eq!(fields["user.id"], "alice");
@@ -220,7 +220,7 @@ async fn an_e_mail_address_is_recorded_when_asked_for() {
 }
 
 #[test]
-fn an_interceptor_tells_as_much_as_it_knows() {
+fn an_interceptor_logs_the_fields_it_can() {
     use tonic::service::Interceptor;
     let (log, _guard) = Log::start();
     let mut interceptor = ServerInterceptor::new(ForwardedContext::trust_private_network());
@@ -238,8 +238,9 @@ fn metrics<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> 
 async fn requests_and_verifications_are_counted_and_timed() {
     let metrics_of = Metrics::start();
     let issuer = TestIssuer::new("https://id.example.com");
-    let server =
-        Probe::default().behind(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
+    let server = Probe::default()
+        .serve_with(ServerLayer::new(JwtAuthenticator::new(issuer.verifier())))
+        .await;
     let channel = server.connect().await;
     let good = format!("Bearer {}", issuer.token("alice").sign());
     let foreign = TestIssuer::new("https://evil.example.com").token("alice").sign();
@@ -275,7 +276,7 @@ async fn fetches_of_keys_are_counted_and_timed() {
     provider.set_keys_response(MockResponse::status(503));
     let verifier = Verifier::new([provider.issuer()]).unwrap();
     provider.wait_for_fetches(1).await;
-    // The next fetch begins when the last one has been counted.
+    // A fetch is counted before the next one begins.
     provider.wait_for_fetches(2).await;
     provider.reset();
     verifier.wait_until_ready().await;

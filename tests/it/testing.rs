@@ -50,7 +50,7 @@ async fn get(provider: &IdentityProvider, path: &str) -> (String, Vec<u8>) {
 async fn an_edge_accepts_the_tokens_of_a_test_issuer() {
     let issuer = issuer();
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
+    let server = probe.serve_with(ServerLayer::new(JwtAuthenticator::new(issuer.verifier()))).await;
     let good = issuer.token("alice").email("alice@example.com").roles(["buyer"]).sign();
     let fields = [("authorization", &*format!("Bearer {good}"))];
     assert_eq!(call(Kind::Unary, server.connect().await, &fields).await.unwrap(), "alice");

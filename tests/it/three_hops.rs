@@ -1,5 +1,5 @@
-//! Gateway → order → inventory → user: what goes along with a call is the same at each of them, but
-//! for the time that is left, and the token, which is at none.
+//! Propagation over gateway → order → inventory → user: the context is the same at each hop,
+//! the deadline shrinks, and the token stays at the gateway.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,32 +37,32 @@ const TRACE: [(&str, &str); 3] = [
     ("baggage", "experiment=tea;percent=10,tenant=acme"),
 ];
 
-/// What the client gives each call.
+/// The timeout of each call of the client.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How much earlier each hop has to answer than the one before, where deadlines are compared: longer
-/// than it takes to get there, so that the later one cannot come out as the earlier.
+/// The margin of each hop where deadlines are compared. It is longer than the latency of a hop, so
+/// that rounding and latency cannot reverse the order of deadlines.
 const MARGIN: Duration = Duration::from_millis(500);
-/// The margin that there is by itself.
+/// The default margin.
 const DEFAULT_MARGIN: Duration = Duration::from_millis(5);
 
-/// What services have around them and their clients.
+/// The kind of middleware around services and their clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Doors {
+enum Middleware {
     Layers,
     Interceptors,
 }
 
-/// What came in at one of the hops.
+/// A call as it arrived at one of the hops.
 #[derive(Clone, Debug)]
 struct Arrival {
     hop: &'static str,
     metadata: HeaderMap,
     context: CallContext,
-    /// That of the task, where a handler makes its calls.
+    /// The current context of the task in which the handler makes its calls.
     current: CallContext,
 }
 
-/// What came in, in the order of the hops.
+/// The arrivals, in the order of the hops.
 #[derive(Clone, Debug, Default)]
 struct Arrivals(Arc<Mutex<Vec<Arrival>>>);
 
@@ -79,17 +79,17 @@ impl Arrivals {
 
 type Outgoing = BoxCloneSyncService<HttpRequest<Body>, HttpResponse<Body>, tonic::transport::Error>;
 
-/// A service that answers with what the next one answers, by the same kind of call.
+/// A service that calls the next one, by the same kind of call, and returns its response.
 #[derive(Clone)]
 struct Relay {
     name: &'static str,
-    doors: Doors,
+    middleware: Middleware,
     arrivals: Arrivals,
     next: Option<OrderServiceClient<Outgoing>>,
 }
 
 impl Relay {
-    /// Runs what a handler does, in a scope where it has none by itself.
+    /// Runs a handler. Behind an interceptor, opens the scope first.
     async fn handle<T, R, F>(
         &self,
         request: Request<T>,
@@ -104,20 +104,20 @@ impl Relay {
             self.arrivals.record(self.name, metadata.into_headers(), context.clone());
             f(message, self.next.clone()).await.map(Response::new)
         };
-        match self.doors {
-            Doors::Layers => work.await,
-            Doors::Interceptors => context.clone().scope(work).await,
+        match self.middleware {
+            Middleware::Layers => work.await,
+            Middleware::Interceptors => context.clone().scope(work).await,
         }
     }
 }
 
-/// The last answer: on whose behalf.
+/// The response of the last hop: the current user.
 fn order() -> Order {
     let created_by = UserContext::current().map_or_else(String::new, |user| user.id().to_owned());
     Order { created_by, ..Order::default() }
 }
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl OrderService for Relay {
@@ -138,14 +138,14 @@ impl OrderService for Relay {
         Err(Status::unimplemented("nobody asks"))
     }
 
-    type ListOrdersStream = Answers<Order>;
+    type ListOrdersStream = ResponseStream<Order>;
 
     async fn list_orders(
         &self,
         request: Request<ListOrdersRequest>,
-    ) -> Result<Response<Answers<Order>>, Status> {
+    ) -> Result<Response<ResponseStream<Order>>, Status> {
         let relayed = self.handle(request, |message, next| async move {
-            let orders: Answers<Order> = match next {
+            let orders: ResponseStream<Order> = match next {
                 Some(mut next) => Box::pin(next.list_orders(message).await?.into_inner()),
                 None => Box::pin(tokio_stream::iter([Ok(order()), Ok(order())])),
             };
@@ -172,14 +172,14 @@ impl OrderService for Relay {
         relayed.await
     }
 
-    type CheckItemsStream = Answers<ItemAvailability>;
+    type CheckItemsStream = ResponseStream<ItemAvailability>;
 
     async fn check_items(
         &self,
         request: Request<Streaming<Item>>,
-    ) -> Result<Response<Answers<ItemAvailability>>, Status> {
+    ) -> Result<Response<ResponseStream<ItemAvailability>>, Status> {
         let relayed = self.handle(request, |items, next| async move {
-            let answers: Answers<ItemAvailability> = if let Some(mut next) = next {
+            let responses: ResponseStream<ItemAvailability> = if let Some(mut next) = next {
                 let items = items.map_while(Result::ok);
                 Box::pin(next.check_items(items).await?.into_inner())
             } else {
@@ -189,13 +189,13 @@ impl OrderService for Relay {
                     Ok(ItemAvailability { sku, available: true, checked_for })
                 }))
             };
-            Ok(answers)
+            Ok(responses)
         });
         relayed.await
     }
 }
 
-/// The four of them, and a connection to the gateway.
+/// The four hops, and a connection to the gateway.
 struct Hops {
     arrivals: Arrivals,
     channel: Channel,
@@ -203,14 +203,15 @@ struct Hops {
 }
 
 impl Hops {
-    async fn start(doors: Doors, margin: Duration) -> Self {
+    async fn start(middleware: Middleware, margin: Duration) -> Self {
         let arrivals = Arrivals::default();
         let mut servers = Vec::new();
         let mut next = None;
         for name in ["user", "inventory", "order"] {
-            let service = Relay { name, doors, arrivals: arrivals.clone(), next };
+            let service = Relay { name, middleware, arrivals: arrivals.clone(), next };
             let server = serve(service).await;
-            next = Some(OrderServiceClient::new(outgoing(doors, margin, server.connect().await)));
+            next =
+                Some(OrderServiceClient::new(outgoing(middleware, margin, server.connect().await)));
             servers.push(server);
         }
 
@@ -240,11 +241,11 @@ impl Hops {
 
 async fn serve(service: Relay) -> TestServer {
     let trust = ForwardedContext::trust_private_network();
-    TestServer::start(|incoming| match service.doors {
-        Doors::Layers => Server::builder()
+    TestServer::start(|incoming| match service.middleware {
+        Middleware::Layers => Server::builder()
             .add_service(ServerLayer::new(trust).wrap(OrderServiceServer::new(service)))
             .serve_with_incoming(incoming),
-        Doors::Interceptors => {
+        Middleware::Interceptors => {
             let interceptor = ServerInterceptor::new(trust);
             let service = OrderServiceServer::with_interceptor(service, interceptor);
             Server::builder().add_service(service).serve_with_incoming(incoming)
@@ -253,21 +254,21 @@ async fn serve(service: Relay) -> TestServer {
     .await
 }
 
-fn outgoing(doors: Doors, margin: Duration, channel: Channel) -> Outgoing {
-    match doors {
-        Doors::Layers => {
+fn outgoing(middleware: Middleware, margin: Duration, channel: Channel) -> Outgoing {
+    match middleware {
+        Middleware::Layers => {
             let layered = ClientLayer::new().deadline_margin(margin).layer(channel);
-            Outgoing::new(layered.map_response(|answer| answer.map(Body::new)))
+            Outgoing::new(layered.map_response(|response| response.map(Body::new)))
         }
-        Doors::Interceptors => {
+        Middleware::Interceptors => {
             let interceptor = ClientInterceptor::new().deadline_margin(margin);
             let intercepted = InterceptedService::new(channel, interceptor);
-            Outgoing::new(intercepted.map_response(|answer| answer.map(Body::new)))
+            Outgoing::new(intercepted.map_response(|response| response.map(Body::new)))
         }
     }
 }
 
-/// A timeout as it is on the wire.
+/// Parses a timeout.
 fn timeout(arrival: &Arrival) -> Duration {
     let text = arrival.metadata["grpc-timeout"].to_str().unwrap();
     let (number, unit) = text.split_at(text.len() - 1);
@@ -285,23 +286,24 @@ fn deadline(arrival: &Arrival) -> Instant {
     arrival.context.deadline().expect("the client gave one").instant()
 }
 
-/// Calls in all four kinds, with an id of the client's own and without, and shows what arrived.
+/// Makes calls of all four kinds, with and without a request id of the client, and passes the
+/// arrivals to `examine`.
 async fn each_call(
-    doors: Doors,
+    middleware: Middleware,
     margin: Duration,
     token: &str,
     examine: impl Fn(Option<&str>, Vec<Arrival>, &str),
 ) {
-    let hops = Hops::start(doors, margin).await;
+    let hops = Hops::start(middleware, margin).await;
     let bearer = format!("Bearer {token}");
     for kind in Kind::ALL {
         for id in [Some("r-1/of:the_client"), None] {
-            let case = format!("{doors:?}, {kind:?}, {id:?}");
+            let case = format!("{middleware:?}, {kind:?}, {id:?}");
             let mut fields = vec![("authorization", &*bearer), ("grpc-timeout", "10S")];
             fields.extend(TRACE);
             fields.extend(id.map(|id| ("x-request-id", id)));
-            let answer = call(kind, hops.channel.clone(), &fields).await;
-            assert_eq!(answer.expect(&case), "alice", "{case}");
+            let response = call(kind, hops.channel.clone(), &fields).await;
+            assert_eq!(response.expect(&case), "alice", "{case}");
 
             let arrivals = hops.arrivals.take();
             let names: Vec<_> = arrivals.iter().map(|arrival| arrival.hop).collect();
@@ -314,7 +316,7 @@ async fn each_call(
 #[tokio::test]
 async fn user_request_id_and_trace_are_the_same_at_each_hop() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
         let examine = |given: Option<&str>, arrivals: Vec<Arrival>, case: &str| {
             let id = arrivals[0].context.request_id().cloned().expect(case);
             match given {
@@ -342,13 +344,13 @@ async fn user_request_id_and_trace_are_the_same_at_each_hop() {
                 }
             }
         };
-        each_call(doors, DEFAULT_MARGIN, &token, examine).await;
+        each_call(middleware, DEFAULT_MARGIN, &token, examine).await;
     }
 }
 
-/// Requests that differ in nothing are told apart by the ids that are made for them.
+/// Identical requests get different ids.
 #[tokio::test]
-async fn ids_that_are_made_are_made_once_for_each_request() {
+async fn an_id_is_generated_once_for_each_request() {
     let token = token::good("alice");
     let ids = Mutex::new(Vec::new());
     let examine = |given: Option<&str>, arrivals: Vec<Arrival>, _: &str| {
@@ -356,7 +358,7 @@ async fn ids_that_are_made_are_made_once_for_each_request() {
             ids.lock().unwrap().push(arrivals[0].metadata["x-request-id"].clone());
         }
     };
-    each_call(Doors::Layers, DEFAULT_MARGIN, &token, examine).await;
+    each_call(Middleware::Layers, DEFAULT_MARGIN, &token, examine).await;
     let mut ids = ids.into_inner().unwrap();
     ids.sort_unstable();
     ids.dedup();
@@ -366,8 +368,8 @@ async fn ids_that_are_made_are_made_once_for_each_request() {
 #[tokio::test]
 async fn each_hop_has_an_earlier_deadline_than_the_one_before() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
-        each_call(doors, MARGIN, &token, |_, arrivals, case| {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
+        each_call(middleware, MARGIN, &token, |_, arrivals, case| {
             assert_eq!(timeout(&arrivals[0]), TIMEOUT, "{case}");
             assert!(deadline(&arrivals[0]) <= Instant::now() + TIMEOUT, "{case}");
             for pair in arrivals.windows(2) {
@@ -380,13 +382,13 @@ async fn each_hop_has_an_earlier_deadline_than_the_one_before() {
     }
 }
 
-/// By the clock of the one who is told: what it is given is less than what the other one was.
+/// Compares timeouts on the wire, which do not depend on clocks.
 #[tokio::test]
-async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least() {
+async fn each_hop_gets_less_time_than_the_one_before_by_at_least_the_margin() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
         for margin in [DEFAULT_MARGIN, MARGIN] {
-            each_call(doors, margin, &token, |_, arrivals, case| {
+            each_call(middleware, margin, &token, |_, arrivals, case| {
                 for pair in arrivals.windows(2) {
                     let (near, far) = (timeout(&pair[0]), timeout(&pair[1]));
                     let way = format!("from {} to {}", pair[0].hop, pair[1].hop);
@@ -399,10 +401,10 @@ async fn each_hop_is_given_less_time_than_the_one_before_by_the_margin_at_least(
 }
 
 #[tokio::test]
-async fn the_token_is_at_no_hop_nor_any_part_of_it() {
+async fn no_hop_receives_the_token_or_a_part_of_it() {
     let token = token::good("alice");
-    for doors in [Doors::Layers, Doors::Interceptors] {
-        each_call(doors, DEFAULT_MARGIN, &token, |_, arrivals, case| {
+    for middleware in [Middleware::Layers, Middleware::Interceptors] {
+        each_call(middleware, DEFAULT_MARGIN, &token, |_, arrivals, case| {
             for Arrival { hop, metadata, context, .. } in arrivals {
                 assert!(!metadata.contains_key("authorization"), "{case}, {hop}");
                 for part in token.split('.') {

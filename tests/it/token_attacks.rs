@@ -236,7 +236,7 @@ async fn no_attack_reaches_a_handler() {
         let layer = ServerLayer::new(JwtAuthenticator::new(verifier.clone()))
             .policy(optional([Kind::ServerStreaming.path()]));
         let probe = Probe::default();
-        let server = probe.behind(layer).await;
+        let server = probe.serve_with(layer).await;
         let channel = server.connect().await;
         for attack in &scene.attacks {
             let name = &attack.name;

@@ -70,7 +70,7 @@ impl Edge {
 
     async fn behind(layer: ServerLayer<JwtAuthenticator>, verifier: Verifier) -> Self {
         let probe = Probe::default();
-        let server = probe.behind(layer).await;
+        let server = probe.serve_with(layer).await;
         Self { verifier, probe, channel: server.connect().await, _server: server }
     }
 

@@ -48,7 +48,7 @@ fn by_api_key() -> impl Authenticator {
 #[tokio::test]
 async fn a_caller_whose_credential_is_looked_up_is_known_in_every_kind_of_call() {
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(by_api_key())).await;
+    let server = probe.serve_with(ServerLayer::new(by_api_key())).await;
     let channel = server.connect().await;
     let names = forged::names();
     for kind in Kind::ALL {
@@ -79,7 +79,7 @@ async fn a_credential_that_is_not_resolved_is_rejected_and_no_handler_runs() {
         (&[], missing),
     ];
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(by_api_key())).await;
+    let server = probe.serve_with(ServerLayer::new(by_api_key())).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         for (fields, expected) in cases {
@@ -93,7 +93,7 @@ async fn a_credential_that_is_not_resolved_is_rejected_and_no_handler_runs() {
 async fn an_invalid_credential_is_rejected_where_anonymous_callers_are_allowed() {
     let probe = Probe::default();
     let layer = ServerLayer::new(by_api_key()).policy(optional(Kind::paths()));
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
@@ -114,7 +114,7 @@ async fn the_policy_decides_about_a_caller_who_was_looked_up() {
         }
         let probe = Probe::default();
         let layer = ServerLayer::new(by_api_key()).policy(policy.build().unwrap());
-        let server = probe.behind(layer).await;
+        let server = probe.serve_with(layer).await;
         let channel = server.connect().await;
         for kind in Kind::ALL {
             let case = format!("{permission}, {kind:?}");
@@ -168,7 +168,7 @@ fn stalled() -> (ServerLayer<Stalled>, Arc<Notify>, Arc<Notify>) {
 async fn authentication_ends_by_the_deadline_of_the_call() {
     let probe = Probe::default();
     let (layer, _asked, dropped) = stalled();
-    let server = probe.behind(layer.timeout(Duration::from_millis(50))).await;
+    let server = probe.serve_with(layer.timeout(Duration::from_millis(50))).await;
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let response = call(kind, server.connect().await, &[]).await;
@@ -181,7 +181,7 @@ async fn authentication_ends_by_the_deadline_of_the_call() {
 async fn a_client_that_disconnects_ends_authentication() {
     let probe = Probe::default();
     let (layer, asked, dropped) = stalled();
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     for kind in Kind::ALL {
         let case = format!("{kind:?}");
         let channel = server.connect().await;
@@ -200,7 +200,7 @@ async fn a_public_method_does_not_wait_for_an_authenticator() {
     let shadow = optional(Kind::paths());
     let public = Policy::builder().public(Kind::paths()).build().unwrap();
     let layer = layer.policy(public).shadow_policy(shadow.clone());
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     for kind in Kind::ALL {
         let response = timeout(PATIENCE, call(kind, channel.clone(), &[])).await;
@@ -246,7 +246,7 @@ async fn each_of_many_waiting_calls_gets_its_own_caller() {
     };
     let strategy = LookupAuthenticator::new(CredentialField::new(API_KEY), lookup);
     let probe = Probe::default();
-    let server = probe.behind(ServerLayer::new(strategy)).await;
+    let server = probe.serve_with(ServerLayer::new(strategy)).await;
     let channel = server.connect().await;
     let calls = (0..200).map(|number| {
         let channel = channel.clone();

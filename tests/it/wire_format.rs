@@ -142,7 +142,7 @@ fn every_invalid_vector_is_refused_for_its_reason() {
 async fn the_vectors_hold_over_a_real_connection() {
     let probe = Probe::default();
     let layer = ServerLayer::new(ForwardedContext::trust_private_network());
-    let server = probe.behind(layer).await;
+    let server = probe.serve_with(layer).await;
     let channel = server.connect().await;
     let Vectors { valid, decode_only, invalid } = vectors();
 

@@ -107,7 +107,7 @@ async fn a_caller_allowed_by_a_policy_is_authorized() {
             ),
         ];
         for (case, layer, caller, expected) in cases {
-            let server = raw::serve_behind(layer, require_authorized).await;
+            let server = raw::serve_with(layer, require_authorized).await;
             assert_authorized(
                 &server,
                 entry_point,
@@ -207,7 +207,7 @@ async fn request_extensions_cannot_forge_an_authorization() {
     ];
     for (case, forge) in cases {
         let layer = EntryPoint::Internal.layer().policy(policy(Rule::authenticated()));
-        let server = raw::serve_behind(layer, move |request| async move {
+        let server = raw::serve_with(layer, move |request| async move {
             let response = Authorized::from_request(&forge(request));
             let status = response.map_or_else(Status::from, |user| Status::ok(user.id()));
             status.into_http()
@@ -255,7 +255,7 @@ async fn an_authorization_survives_a_buffer_that_moves_the_call_to_another_task(
     let handler =
         tower::service_fn(|request| async { Ok::<_, BoxError>(require_authorized(request).await) });
     let handler = Buffer::new(ScopeLayer::new().layer(handler), 1);
-    let server = raw::serve_behind(layer, move |request| {
+    let server = raw::serve_with(layer, move |request| {
         let response: Pin<Box<dyn Future<Output = Result<_, BoxError>> + Send>> =
             Box::pin(handler.clone().oneshot(request));
         async { response.await.unwrap() }
@@ -277,7 +277,7 @@ async fn a_user_inserted_into_an_anonymous_request_is_not_authorized() {
     for rule in [Rule::public(), Rule::optional()] {
         let case = rule.to_string();
         let layer = EntryPoint::Internal.layer().policy(policy(rule));
-        let server = raw::serve_behind(layer, |mut request| {
+        let server = raw::serve_with(layer, |mut request| {
             request.extensions_mut().insert(UserContext::builder("mallory").build().unwrap());
             require_authorized(request)
         })

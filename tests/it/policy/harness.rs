@@ -113,7 +113,7 @@ impl TestService {
         layer: ServerLayer<Box<dyn Authenticator>>,
     ) -> Self {
         let probe = Probe::default();
-        let server = probe.behind(layer).await;
+        let server = probe.serve_with(layer).await;
         Self { entry_point, probe, channel: server.connect().await, server }
     }
 

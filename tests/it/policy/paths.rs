@@ -84,7 +84,7 @@ async fn a_non_canonical_path_is_rejected_before_any_rule_is_evaluated() -> Resu
             counter.fetch_add(1, Ordering::Relaxed);
             async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() }
         };
-        let server = raw::serve_behind(layer, handler).await;
+        let server = raw::serve_with(layer, handler).await;
         let channel = server.connect().await;
 
         let bearer = format!("Bearer {}", token::good("alice"));
@@ -136,7 +136,7 @@ async fn similar_paths_are_different_methods() -> Result<(), PolicyError> {
     let policy = Policy::builder().descriptor_set(set).build()?;
     let layer = EntryPoint::Edge.layer().policy(policy.clone());
     let handler = |_| async { raw::ok().header("grpc-status", "0").body(Body::empty()).unwrap() };
-    let server = raw::serve_behind(layer, handler).await;
+    let server = raw::serve_with(layer, handler).await;
     let channel = server.connect().await;
     let spellings = [
         "/shop.v1.OrderService/createorder",

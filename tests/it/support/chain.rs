@@ -1,4 +1,4 @@
-//! An edge and two services behind it, each of which calls the next one whenever it is called.
+//! A chain of an edge and two services, each of which calls the next one for every call.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,66 +20,69 @@ use super::probe::with;
 use super::server::TestServer;
 use super::{raw, token};
 
-/// A way to a service.
-pub type Door = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
+/// A boxed client of a service.
+pub type BoxedClient = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
 
-/// What stands at the doors of the services.
+/// The kind of middleware that the services and their clients use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Doors {
+pub enum Middleware {
     Layers,
     Interceptors,
 }
 
-impl Doors {
+impl Middleware {
     pub const ALL: [Self; 2] = [Self::Layers, Self::Interceptors];
 }
 
-/// What is particular about a service.
+/// Settings of one service.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Station<'a> {
-    /// The fields that it lists.
-    pub lists: &'a [PropagatedField],
-    /// The metadata that its own calls have to begin with.
-    pub brings: &'a [(&'a str, &'a str)],
+pub struct ServiceConfig<'a> {
+    /// The fields that it propagates.
+    pub propagated: &'a [PropagatedField],
+    /// The metadata that its outgoing calls already have.
+    pub own_metadata: &'a [(&'a str, &'a str)],
 }
 
-impl<'a> Station<'a> {
-    pub fn listing(lists: &'a [PropagatedField]) -> Self {
-        Self { lists, brings: &[] }
+impl<'a> ServiceConfig<'a> {
+    pub fn propagating(propagated: &'a [PropagatedField]) -> Self {
+        Self { propagated, own_metadata: &[] }
     }
 }
 
 pub struct Chain {
-    entrance: Channel,
+    edge: Channel,
     services: [Service; 3],
     _servers: [TestServer; 3],
 }
 
 impl Chain {
-    pub async fn start(doors: Doors, [edge, second, third]: [Station<'_>; 3]) -> Self {
+    pub async fn start(
+        middleware: Middleware,
+        [edge, second, third]: [ServiceConfig<'_>; 3],
+    ) -> Self {
         let bearer = Box::new(JwtAuthenticator::new(token::verifier()));
         let forwarded = || Box::new(ForwardedContext::trust_private_network());
-        let third_service = Service::new(doors, None, third);
-        let third = third_service.serve(forwarded(), third.lists).await;
-        let second_service = Service::new(doors, Some(third.connect().await), second);
-        let second = second_service.serve(forwarded(), second.lists).await;
-        let edge_service = Service::new(doors, Some(second.connect().await), edge);
-        let edge = edge_service.serve(bearer, edge.lists).await;
+        let third_service = Service::new(middleware, None, third);
+        let third = third_service.serve(forwarded(), third.propagated).await;
+        let second_service = Service::new(middleware, Some(third.connect().await), second);
+        let second = second_service.serve(forwarded(), second.propagated).await;
+        let edge_service = Service::new(middleware, Some(second.connect().await), edge);
+        let edge = edge_service.serve(bearer, edge.propagated).await;
         Self {
-            entrance: edge.connect().await,
+            edge: edge.connect().await,
             services: [edge_service, second_service, third_service],
             _servers: [edge, second, third],
         }
     }
 
-    /// Calls the edge on behalf of alice, with these fields as they are. Tells what each of the
-    /// three handlers had in its metadata.
+    /// Calls the edge with a token of alice's and these additional fields, unchanged. Returns the
+    /// metadata that each of the three handlers received.
     pub async fn call(&self, fields: &[(&str, &str)], case: &str) -> [HeaderMap; 3] {
         let bearer = format!("Bearer {}", token::good("alice"));
         let request = raw::post(raw::METHOD).header("authorization", bearer);
         let mut request = request.body(Body::empty()).unwrap();
         request.headers_mut().extend(with(fields, ()).into_parts().0.into_headers());
-        let status = raw::send(self.entrance.clone(), request).await.status();
+        let status = raw::send(self.edge.clone(), request).await.status();
         assert_eq!(status.code(), Code::Ok, "{case}: {status:?}");
         self.services.each_ref().map(|service| {
             let mut seen = std::mem::take(&mut *service.seen.lock().unwrap());
@@ -92,7 +95,7 @@ impl Chain {
     }
 }
 
-/// The values of a field.
+/// Returns all values of a field.
 pub fn values<'a>(fields: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     fields.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).unwrap()).collect()
 }
@@ -100,45 +103,46 @@ pub fn values<'a>(fields: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 /// The handler of a service.
 #[derive(Clone)]
 struct Service {
-    doors: Doors,
+    middleware: Middleware,
     seen: Arc<Mutex<Vec<HeaderMap>>>,
-    next: Option<Door>,
-    brings: HeaderMap,
+    next: Option<BoxedClient>,
+    own_metadata: HeaderMap,
 }
 
 impl Service {
-    fn new(doors: Doors, next: Option<Channel>, station: Station<'_>) -> Self {
-        let next = next.map(|channel| match doors {
-            Doors::Layers => {
+    fn new(middleware: Middleware, next: Option<Channel>, config: ServiceConfig<'_>) -> Self {
+        let next = next.map(|channel| match middleware {
+            Middleware::Layers => {
                 let service = ClientLayer::new().wrap(channel);
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
-            Doors::Interceptors => {
+            Middleware::Interceptors => {
                 let service = InterceptedService::new(channel, ClientInterceptor::new());
-                Door::new(service.map_response(|answer| answer.map(Body::new)))
+                BoxedClient::new(service.map_response(|response| response.map(Body::new)))
             }
         });
-        let brings = with(station.brings, ()).into_parts().0.into_headers();
-        Self { doors, seen: Arc::default(), next, brings }
+        let own_metadata = with(config.own_metadata, ()).into_parts().0.into_headers();
+        Self { middleware, seen: Arc::default(), next, own_metadata }
     }
 
     async fn serve(
         &self,
         authenticator: Box<dyn Authenticator>,
-        lists: &[PropagatedField],
+        propagated: &[PropagatedField],
     ) -> TestServer {
-        let (doors, service, lists) = (self.doors, self.clone(), lists.to_vec());
-        let routes = raw::routes(move |request| service.clone().answer(request));
-        match doors {
-            Doors::Layers => {
-                let layer = ServerLayer::new(authenticator).propagate(lists);
+        let (middleware, service, propagated) =
+            (self.middleware, self.clone(), propagated.to_vec());
+        let routes = raw::routes(move |request| service.clone().response(request));
+        match middleware {
+            Middleware::Layers => {
+                let layer = ServerLayer::new(authenticator).propagate(propagated);
                 TestServer::start(|incoming| {
                     Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
                 })
                 .await
             }
-            Doors::Interceptors => {
-                let interceptor = ServerInterceptor::new(authenticator).propagate(lists);
+            Middleware::Interceptors => {
+                let interceptor = ServerInterceptor::new(authenticator).propagate(propagated);
                 let layer = InterceptorLayer::new(interceptor);
                 TestServer::start(|incoming| {
                     Server::builder().layer(layer).add_routes(routes).serve_with_incoming(incoming)
@@ -148,7 +152,7 @@ impl Service {
         }
     }
 
-    async fn answer(self, request: Request<Body>) -> Response<Body> {
+    async fn response(self, request: Request<Body>) -> Response<Body> {
         let (parts, _) = request.into_parts();
         tracing::info!("called");
         self.seen.lock().unwrap().push(parts.headers);
@@ -156,15 +160,15 @@ impl Service {
             return Status::new(Code::Ok, "").into_http();
         };
         let mut request = raw::post(raw::METHOD).body(Body::empty()).unwrap();
-        request.headers_mut().extend(self.brings);
+        request.headers_mut().extend(self.own_metadata);
         let calling = raw::send(next, request);
-        let answer = match self.doors {
-            Doors::Layers => calling.await,
-            // Behind an interceptor, a handler opens the scope itself.
-            Doors::Interceptors => {
+        let response = match self.middleware {
+            Middleware::Layers => calling.await,
+            // An interceptor cannot open the scope for the handler.
+            Middleware::Interceptors => {
                 parts.extensions.get::<CallContext>().cloned().unwrap().scope(calling).await
             }
         };
-        answer.status().into_http()
+        response.status().into_http()
     }
 }

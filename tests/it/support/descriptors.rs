@@ -1,4 +1,4 @@
-//! Protocol buffers that are compiled while a test runs.
+//! Protocol buffers compiled at test time.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,19 +8,18 @@ use protox::file::{
 };
 use protox::{Compiler, Error};
 
-/// The protocol buffers of the package, by name.
+/// Returns the text of a `.proto` file of the package.
 pub fn proto(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("proto").join(name)).unwrap()
 }
 
-/// Compiles files, each with its name and text, with everything that they import: other ones of
-/// them, `passport/v1/policy.proto`, and what everyone may import. Where a text is given for a
-/// name, it stands for the file that the package has.
+/// Compiles files, given as name and text, with their imports: each other, the package's files, and
+/// Google's well-known types. A text given here replaces the package's file of the same name.
 pub fn compile(files: &[(&str, &str)]) -> Vec<u8> {
     try_compile(files).unwrap()
 }
 
-/// The same, for what may not compile.
+/// Like [`compile`], but returns errors.
 pub fn try_compile(files: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
     let given = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let mut resolver = ChainFileResolver::new();
@@ -36,7 +35,7 @@ pub fn try_compile(files: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
     Ok(compiler.encode_file_descriptor_set())
 }
 
-/// Files that are nowhere but here.
+/// In-memory files.
 struct Texts(HashMap<String, String>);
 
 impl FileResolver for Texts {

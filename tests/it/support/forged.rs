@@ -1,19 +1,18 @@
-//! Identity that nobody established, in every spelling by which it was ever smuggled.
+//! Forged identity metadata, in every spelling that a server or proxy might accept.
 
 use http::HeaderMap;
 
-/// The value of every forged field, so that it is known again wherever it turns up.
+/// The value of every forged field. It identifies them wherever they appear.
 pub const VALUE: &str = "mallory";
 
-/// The keys of the context.
+/// The metadata keys of a `UserContext`.
 pub const CONTEXT: [&str; 5] =
     ["x-user-id", "x-user-email", "x-user-roles", "x-user-permissions", "x-user-tenant"];
 
-/// What else speaks of identity, but for `authorization`, which the edge reads.
+/// Other identity fields, except `authorization`, which the edge reads.
 const OTHERS: [&str; 2] = ["txn-token", "proxy-authorization"];
 
-/// All names that a client has no business to send: the real ones, their aliases, longer and
-/// shorter ones.
+/// Returns all reserved names: the real ones, their aliases, longer and shorter ones.
 pub fn names() -> Vec<String> {
     let own = CONTEXT.iter().chain(&OTHERS).map(ToString::to_string);
     let aliases = CONTEXT.iter().chain(&OTHERS).chain(&["authorization"]);
@@ -24,7 +23,7 @@ pub fn names() -> Vec<String> {
         .collect()
 }
 
-/// What some reader, CGI or a message broker for instance, takes for this name.
+/// Returns names that some reader, such as CGI or a message broker, maps to this one.
 pub fn aliases_of(name: &str) -> Vec<String> {
     let mut aliases = vec![
         name.replace('-', "_"),
@@ -43,13 +42,13 @@ pub fn aliases_of(name: &str) -> Vec<String> {
     aliases
 }
 
-/// Every forged name before the genuine fields, and again after them.
+/// Returns the genuine fields with every forged name before and after them.
 pub fn around<'a>(names: &'a [String], genuine: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let forged = || names.iter().map(|name| (name.as_str(), VALUE));
     forged().chain(genuine.iter().copied()).chain(forged()).collect()
 }
 
-/// Demands that nothing forged is among these fields.
+/// Asserts that no forged value is among these fields.
 #[track_caller]
 pub fn assert_none(fields: &HeaderMap, case: &str) {
     let found: Vec<_> =
@@ -57,8 +56,7 @@ pub fn assert_none(fields: &HeaderMap, case: &str) {
     assert!(found.is_empty(), "{case}: {found:?}");
 }
 
-/// Demands that the context's fields are these, each with this one value, and that there are no
-/// others.
+/// Asserts that the `x-user` fields are exactly these, each with one value.
 #[track_caller]
 pub fn assert_context(fields: &HeaderMap, expected: &[(&str, &str)], case: &str) {
     let mut found: Vec<_> = fields

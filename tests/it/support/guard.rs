@@ -1,20 +1,20 @@
-//! Work that tells when it is given up.
+//! Guards that report when a handler or a stream is dropped.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Tells what it is a part of when it is dropped.
+/// Sends its name when it is dropped.
 #[derive(Debug)]
 pub struct Guard(&'static str, UnboundedSender<&'static str>);
 
-/// Makes guards.
+/// Factory for guards.
 #[derive(Clone, Debug)]
 pub struct Guards(UnboundedSender<&'static str>);
 
 impl Guards {
-    /// Guards, and what they tell.
+    /// Returns a factory, and the receiver of the names of dropped guards.
     pub fn new() -> (Self, UnboundedReceiver<&'static str>) {
-        let (tell, told) = unbounded_channel();
-        (Self(tell), told)
+        let (sender, dropped) = unbounded_channel();
+        (Self(sender), dropped)
     }
 
     pub fn guard(&self, part: &'static str) -> Guard {
@@ -24,7 +24,7 @@ impl Guards {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // When the test is over, nobody wants to know.
+        // The receiver is gone when the test is over.
         self.1.send(self.0).ok();
     }
 }

@@ -1,4 +1,4 @@
-//! What is written into the log.
+//! Capture of the log.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::EnvFilter;
 
-/// Everything that this thread writes into the log, as text.
+/// Log output of this thread, as text.
 pub struct Log {
     written: Written,
     _subscriber: DefaultGuard,
-    /// As long as there is one subscriber only, tracing takes the word of whichever thread meets an
-    /// event first, another test's for instance, that nobody listens.
+    /// With a single subscriber, tracing caches the interest of the thread that reaches a callsite
+    /// first. If that thread belongs to another test, the event would be disabled here too.
     _another: tracing::Dispatch,
 }
 
@@ -19,7 +19,7 @@ pub struct Log {
 struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Listens to what this filter lets pass.
+    /// Captures the events that pass this filter.
     pub fn start(filter: &str) -> Self {
         let written = Written::default();
         let writer = written.clone();
@@ -35,7 +35,7 @@ impl Log {
         }
     }
 
-    /// What was written since this was last asked.
+    /// Returns the output since the last call.
     pub fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut self.written.0.lock().unwrap())).unwrap()
     }

@@ -1,10 +1,10 @@
-//! Reading back what is counted and timed.
+//! Capture of metrics.
 
 use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-/// The metrics that are recorded on this thread.
+/// Metrics recorded on this thread.
 pub struct Metrics {
     snapshotter: Snapshotter,
     _guard: metrics::LocalRecorderGuard<'static>,
@@ -17,8 +17,8 @@ impl Metrics {
         Self { snapshotter, _guard: metrics::set_default_local_recorder(recorder) }
     }
 
-    /// Each metric, as `name{label=value,…}`, and its value since this was last asked: what was
-    /// counted, or how many durations there were.
+    /// Returns each metric, as `name{label=value,…}`, with its increase since the last call: the
+    /// count, or the number of durations.
     pub fn take(&self) -> BTreeMap<String, u64> {
         let all = self.snapshotter.snapshot().into_vec();
         let taken = all.into_iter().map(|(key, _, _, value)| {

@@ -1,16 +1,17 @@
-//! What the tests have in common: tokens of any kind, and a service that remembers its calls.
+//! Helpers of the tests: tokens, servers and clients on loopback, and a service that records calls.
 
-pub mod answering;
 pub mod chain;
+pub mod clients;
 pub mod descriptors;
-pub mod doors;
 pub mod edges;
 pub mod forged;
 pub mod guard;
+pub mod isolation;
 pub mod log;
 pub mod metrics;
 pub mod probe;
 pub mod raw;
+pub mod response_service;
 pub mod rules;
 pub mod server;
 pub mod token;
@@ -30,7 +31,7 @@ use tower::ServiceExt;
 
 use probe::Probe;
 
-/// The reason in a status's `google.rpc.ErrorInfo`.
+/// Returns the reason in a status's `google.rpc.ErrorInfo`.
 pub fn reason(status: &Status) -> String {
     let details = status.get_error_details();
     let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
@@ -38,25 +39,25 @@ pub fn reason(status: &Status) -> String {
     info.reason.clone()
 }
 
-/// Demands that a call was refused with this code and reason, and reached no handler.
+/// Asserts that a call was refused with this code and reason, and reached no handler.
 #[track_caller]
 pub fn assert_refused<T: Debug>(
-    answer: Result<T, Status>,
+    response: Result<T, Status>,
     (code, expected): (Code, &str),
     probe: &Probe,
     case: &str,
 ) {
-    let status = answer.expect_err(case);
+    let status = response.expect_err(case);
     assert_eq!(status.code(), code, "{case}: {status:?}");
     assert_eq!(reason(&status), expected, "{case}");
     assert_eq!(probe.calls(), 0, "{case}");
 }
 
-/// What goes along with a request that a service got for alice, with these fields as they are; the
-/// service lists some of them.
+/// Returns the `CallContext` of a request for alice with these fields, as a handler sees it. The
+/// service propagates the listed fields.
 pub async fn context_of(
     fields: &[(&str, &str)],
-    lists: impl IntoIterator<Item = PropagatedField>,
+    propagated: impl IntoIterator<Item = PropagatedField>,
 ) -> CallContext {
     let mut request = raw::post(raw::METHOD).header("x-user-id", "alice");
     for (name, value) in fields {
@@ -67,8 +68,8 @@ pub async fn context_of(
         response.extensions_mut().insert(CallContext::current());
         Ok::<_, Infallible>(response)
     });
-    let layer = ServerLayer::new(ForwardedContext::trust_private_network()).propagate(lists);
+    let layer = ServerLayer::new(ForwardedContext::trust_private_network()).propagate(propagated);
     let request = request.body(Body::empty()).unwrap();
-    let answer = layer.wrap(handler).oneshot(request).await.unwrap();
-    answer.extensions().get::<CallContext>().unwrap().clone()
+    let response = layer.wrap(handler).oneshot(request).await.unwrap();
+    response.extensions().get::<CallContext>().unwrap().clone()
 }

@@ -1,4 +1,4 @@
-//! A service that remembers what reaches it, and callers for its four kinds of call.
+//! A service that records its calls, and a client for its four kinds of call.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ impl Kind {
     pub const ALL: [Self; 4] =
         [Self::Unary, Self::ServerStreaming, Self::ClientStreaming, Self::Bidirectional];
 
-    /// The path of the method that [`call`] calls.
+    /// Returns the path of the method that [`call`] calls.
     pub fn path(self) -> &'static str {
         match self {
             Self::Unary => "/shop.v1.OrderService/CreateOrder",
@@ -54,28 +54,28 @@ impl Kind {
         matches!(self, Self::ServerStreaming | Self::Bidirectional)
     }
 
-    /// The methods that [`call`] calls, as public ones.
+    /// Returns the paths of all methods that [`call`] calls.
     pub fn paths() -> [MethodPath; 4] {
         Self::ALL.map(|kind| kind.path().parse().unwrap())
     }
 }
 
-/// What reached the handler of one call.
+/// Data that a handler received with one call.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub metadata: HeaderMap,
-    /// The context in the request's extensions.
+    /// The user in the request's extensions.
     pub user: Option<UserContext>,
-    /// The context of the task that runs the handler.
+    /// The current user of the task that runs the handler.
     pub current: Option<UserContext>,
-    /// What goes along with the call, from the request's extensions.
+    /// The call context in the request's extensions.
     pub call: CallContext,
-    /// The same of the task that runs the handler.
+    /// The current call context of the task that runs the handler.
     pub current_call: CallContext,
     pub trailers: HeaderMap,
 }
 
-/// An `OrderService` that answers with what it is told of the caller. It has no layer of its own.
+/// An `OrderService` that records its calls, and responds with the id of the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Probe {
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -85,8 +85,8 @@ type OrderStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
 type AvailabilityStream = Pin<Box<dyn Stream<Item = Result<ItemAvailability, Status>> + Send>>;
 
 impl Probe {
-    /// A server of this service as it is: it shows what was on the wire.
-    pub async fn bare(&self) -> TestServer {
+    /// Serves this service without any layer, so that it records what was on the wire.
+    pub async fn serve(&self) -> TestServer {
         let service = OrderServiceServer::new(self.clone());
         TestServer::start(|incoming| {
             Server::builder().add_service(service).serve_with_incoming(incoming)
@@ -94,8 +94,8 @@ impl Probe {
         .await
     }
 
-    /// A server of this service behind a layer.
-    pub async fn behind<A: Authenticator>(&self, layer: ServerLayer<A>) -> TestServer {
+    /// Serves this service behind a layer.
+    pub async fn serve_with<A: Authenticator>(&self, layer: ServerLayer<A>) -> TestServer {
         let service = OrderServiceServer::new(self.clone());
         TestServer::start(|incoming| {
             Server::builder().layer(layer).add_service(service).serve_with_incoming(incoming)
@@ -103,17 +103,17 @@ impl Probe {
         .await
     }
 
-    /// How many calls reached a handler.
+    /// Returns the number of recorded calls.
     pub fn calls(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 
-    /// All calls that reached a handler since the last time this was asked.
+    /// Removes and returns all recorded calls.
     pub fn take_all(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    /// The one call that reached a handler since the last time this was asked.
+    /// Removes and returns the only recorded call.
     pub fn take_one(&self) -> Seen {
         let mut seen = self.seen.lock().unwrap();
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -145,8 +145,8 @@ impl Probe {
     }
 }
 
-/// The answer of every method: the id of the user of the running task.
-fn answer() -> Order {
+/// The response of every method: the id of the current user.
+fn response() -> Order {
     let created_by = UserContext::current().map_or_else(String::new, |user| user.id().to_owned());
     Order { created_by, ..Order::default() }
 }
@@ -158,7 +158,7 @@ impl OrderService for Probe {
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<Order>, Status> {
         self.record(&request);
-        Ok(Response::new(answer()))
+        Ok(Response::new(response()))
     }
 
     async fn get_order(
@@ -166,18 +166,18 @@ impl OrderService for Probe {
         request: Request<GetOrderRequest>,
     ) -> Result<Response<Order>, Status> {
         self.record(&request);
-        Ok(Response::new(answer()))
+        Ok(Response::new(response()))
     }
 
     type ListOrdersStream = OrderStream;
 
-    /// Its stream asks for the context while it is polled, not before.
+    /// The stream reads the current user when it is polled, not before.
     async fn list_orders(
         &self,
         request: Request<ListOrdersRequest>,
     ) -> Result<Response<OrderStream>, Status> {
         self.record(&request);
-        let orders = tokio_stream::iter([(), ()]).map(|()| Ok(answer()));
+        let orders = tokio_stream::iter([(), ()]).map(|()| Ok(response()));
         Ok(Response::new(Box::pin(orders)))
     }
 
@@ -187,7 +187,7 @@ impl OrderService for Probe {
     ) -> Result<Response<ImportOrdersResponse>, Status> {
         self.record(&request);
         let messages = self.drain(&mut request.into_inner()).await?;
-        Ok(Response::new(ImportOrdersResponse { orders: vec![answer(); messages] }))
+        Ok(Response::new(ImportOrdersResponse { orders: vec![response(); messages] }))
     }
 
     type CheckItemsStream = AvailabilityStream;
@@ -201,15 +201,15 @@ impl OrderService for Probe {
             item.map(|item| ItemAvailability {
                 sku: item.sku,
                 available: true,
-                checked_for: answer().created_by,
+                checked_for: response().created_by,
             })
         });
         Ok(Response::new(Box::pin(items)))
     }
 }
 
-/// Makes a call of this kind with these metadata fields, as they are. Answers with the user id of
-/// the first message.
+/// Makes a call of this kind with these metadata fields, unchanged. Returns the user id in the
+/// first message.
 pub async fn call<C>(kind: Kind, channel: C, fields: &[(&str, &str)]) -> Result<String, Status>
 where
     C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,
@@ -218,7 +218,7 @@ where
     call_as(kind, channel, fields, None).await
 }
 
-/// As [`call`], with a context in the request's extensions.
+/// Like [`call`], with a user in the request's extensions.
 pub async fn call_as<C>(
     kind: Kind,
     channel: C,
@@ -268,8 +268,8 @@ fn request<T>(fields: &[(&str, &str)], user: Option<UserContext>, message: T) ->
     request
 }
 
-/// A request with these metadata fields. Names and values are written as they are, so that a test
-/// can send what tonic's own metadata type would not.
+/// Returns a request with these metadata fields. Names and values are not checked as tonic's own
+/// metadata type would.
 pub fn with<T>(fields: &[(&str, &str)], message: T) -> Request<T> {
     let mut request = Request::new(message);
     for (name, value) in fields {

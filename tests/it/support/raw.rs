@@ -1,4 +1,4 @@
-//! Calls and services below tonic's codecs: headers, frames and trailers as they are on the wire.
+//! Calls and services below tonic's codecs, at the level of headers, frames and trailers.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -28,17 +28,17 @@ use super::server::TestServer;
 /// The path of a unary method.
 pub const METHOD: &str = "/shop.v1.OrderService/CreateOrder";
 
-/// An answer to its last byte.
+/// A complete response.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Answer {
+pub struct WireResponse {
     pub http: StatusCode,
     pub headers: HeaderMap,
     pub data: Bytes,
     pub trailers: HeaderMap,
 }
 
-impl Answer {
-    /// The status in the trailers, or in the headers of an answer without a body.
+impl WireResponse {
+    /// Returns the status in the trailers, or in the headers of a response without a body.
     pub fn status(&self) -> Status {
         let here = self.headers.contains_key("grpc-status");
         let fields = if here { &self.headers } else { &self.trailers };
@@ -49,23 +49,23 @@ impl Answer {
     }
 }
 
-/// The beginning of a gRPC request.
+/// Starts a gRPC request.
 pub fn post(path: &str) -> http::request::Builder {
     Request::post(path).header("content-type", "application/grpc").header("te", "trailers")
 }
 
-/// The beginning of a gRPC answer.
+/// Starts a gRPC response.
 pub fn ok() -> http::response::Builder {
     Response::builder().header("content-type", "application/grpc")
 }
 
-/// The kind of a call that was made to one of the probe's methods.
+/// Returns the kind of a call to one of the probe's methods.
 pub fn kind_of<B>(request: &Request<B>) -> Kind {
     let path = request.uri().path();
     Kind::ALL.into_iter().find(|kind| kind.path() == path).unwrap()
 }
 
-/// A message of these bytes, with its prefix.
+/// Returns these bytes as a length-prefixed message.
 pub fn message(content: &[u8]) -> Bytes {
     let mut framed = BytesMut::with_capacity(5 + content.len());
     framed.put_u8(0);
@@ -74,20 +74,20 @@ pub fn message(content: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-/// A body that yields a message, and then these trailers.
+/// Returns a body of one message and these trailers.
 pub fn message_and(content: &[u8], trailers: HeaderMap) -> Body {
     let frames = [Frame::data(message(content)), Frame::trailers(trailers)];
     stream(tokio_stream::iter(frames))
 }
 
-/// A body of these frames.
+/// Returns a body of these frames.
 pub fn stream(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> Body {
     use tokio_stream::StreamExt;
     Body::new(StreamBody::new(frames.map(Ok::<_, Status>)))
 }
 
-/// Sends a request, and reads the answer to its end.
-pub async fn send<S, B>(service: S, request: Request<Body>) -> Answer
+/// Sends a request, and reads the response to its end.
+pub async fn send<S, B>(service: S, request: Request<Body>) -> WireResponse
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Debug>,
     B: http_body::Body<Data = Bytes, Error: Debug>,
@@ -95,23 +95,23 @@ where
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap();
     let trailers = body.trailers().cloned().unwrap_or_default();
-    Answer { http: parts.status, headers: parts.headers, data: body.to_bytes(), trailers }
+    WireResponse { http: parts.status, headers: parts.headers, data: body.to_bytes(), trailers }
 }
 
-/// A service for every path.
+/// Routes every path to one handler.
 pub fn routes<F, R>(handler: F) -> Routes
 where
     F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
     let service = tower::service_fn(move |request: Request<axum::body::Body>| {
-        let answer = handler(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await) }
+        let response = handler(request.map(Body::new));
+        async move { Ok::<_, Infallible>(response.await) }
     });
     Routes::from(AxumRouter::new().fallback_service(service))
 }
 
-/// A server of such a service, without any layer.
+/// Serves one handler for every path, without any layer.
 pub async fn serve<F, R>(handler: F) -> TestServer
 where
     F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
@@ -123,8 +123,8 @@ where
     .await
 }
 
-/// A server of such a service behind a layer.
-pub async fn serve_behind<A, F, R>(layer: ServerLayer<A>, handler: F) -> TestServer
+/// Serves one handler for every path behind a layer.
+pub async fn serve_with<A, F, R>(layer: ServerLayer<A>, handler: F) -> TestServer
 where
     A: Authenticator,
     F: Fn(Request<Body>) -> R + Clone + Send + Sync + 'static,
@@ -136,8 +136,8 @@ where
     .await
 }
 
-/// An answer of a message for each item, and then the status OK.
-pub fn answer<S>(messages: S) -> Response<Body>
+/// Returns a response with an empty message for each item, and the status OK.
+pub fn response<S>(messages: S) -> Response<Body>
 where
     S: Stream<Item = ()> + Send + 'static,
 {
@@ -149,8 +149,8 @@ where
     ok().body(stream(frames)).unwrap()
 }
 
-/// Makes a call of this kind, whose messages are empty. Where the client sends a stream, it is one
-/// message, and then goes on without another. Answers with the stream of what comes back.
+/// Makes a call of this kind with empty messages. A request stream has one message, and stays open.
+/// Returns the stream of responses.
 pub async fn open<C>(
     kind: Kind,
     channel: C,
@@ -163,7 +163,7 @@ where
     open_with(kind, channel, fields, pending()).await
 }
 
-/// As [`open`]; where the client sends a stream, it goes on with these messages.
+/// Like [`open`]. A request stream continues with these messages.
 pub async fn open_with<C>(
     kind: Kind,
     channel: C,
@@ -181,11 +181,11 @@ where
     let mut client = Grpc::new(channel);
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(kind.path());
-    let answer = client.streaming(request, path, ProstCodec::<(), ()>::default()).await?;
-    Ok(answer.into_inner())
+    let response = client.streaming(request, path, ProstCodec::<(), ()>::default()).await?;
+    Ok(response.into_inner())
 }
 
-/// As [`open`], and reads what comes back to its end: how many messages there were.
+/// Like [`open`], and reads the responses to their end. Returns their number and the result.
 pub async fn read<C>(kind: Kind, channel: C, fields: &[(&str, &str)]) -> (usize, Result<(), Status>)
 where
     C: GrpcService<Body, ResponseBody: http_body::Body<Data = Bytes> + Send + 'static>,

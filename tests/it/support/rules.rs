@@ -1,13 +1,14 @@
-//! Policies for tests that are about something else.
+//! Policies for tests whose subject is not the policy.
 
 use tonic_passport::{Policy, Rule};
 
-/// These methods are public; all others need an authenticated caller.
+/// Returns a policy in which these methods are public. All others need an authenticated caller.
 pub fn public(methods: impl IntoIterator<Item: AsRef<str>>) -> Policy {
     exempt(methods, &Rule::public())
 }
 
-/// Authentication is optional for these methods; all others need an authenticated caller.
+/// Returns a policy in which authentication is optional for these methods. All others
+/// need an authenticated caller.
 pub fn optional(methods: impl IntoIterator<Item: AsRef<str>>) -> Policy {
     exempt(methods, &Rule::optional())
 }

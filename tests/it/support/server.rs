@@ -1,4 +1,4 @@
-//! Servers on loopback.
+//! Servers, proxies and clients on loopback.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -16,8 +16,8 @@ use tonic::transport::{Channel, Endpoint};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-/// A client without timers.
-pub type Patient = BoxCloneSyncService<Request<Body>, Response<Body>, legacy::Error>;
+/// A client without timeouts.
+pub type ClientWithoutTimeout = BoxCloneSyncService<Request<Body>, Response<Body>, legacy::Error>;
 
 /// A server that accepts connections until it is dropped.
 pub struct TestServer {
@@ -26,8 +26,8 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Serves on a port that the system picks. `serve` gets the connections, and is what tonic's
-    /// `serve_with_incoming` returns.
+    /// Serves on a free port. `serve` receives the connections, and returns the future of tonic's
+    /// `serve_with_incoming`.
     pub async fn start<F, E>(serve: impl FnOnce(TcpListenerStream) -> F) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -40,7 +40,7 @@ impl TestServer {
         Self { addr, task }
     }
 
-    /// A connection to the server.
+    /// Connects to the server.
     pub async fn connect(&self) -> Channel {
         self.endpoint().connect().await.unwrap()
     }
@@ -49,9 +49,9 @@ impl TestServer {
         Endpoint::try_from(format!("http://{}", self.addr)).unwrap()
     }
 
-    /// A client that leaves it to the server to end its calls. A channel of tonic's has a timer of
-    /// its own, and would give an answer of its own.
-    pub fn patient(&self) -> Patient {
+    /// Returns a client that does not enforce `grpc-timeout`. tonic's `Channel` does, and would
+    /// report its own status instead of the server's.
+    pub fn client_without_timeout(&self) -> ClientWithoutTimeout {
         let authority = self.addr.to_string();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -64,7 +64,7 @@ impl TestServer {
             *request.uri_mut() = uri.path_and_query(request.uri().path()).build().unwrap();
             request
         });
-        Patient::new(client.map_response(|answer| answer.map(Body::new)))
+        ClientWithoutTimeout::new(client.map_response(|response| response.map(Body::new)))
     }
 }
 
@@ -74,26 +74,26 @@ impl Drop for TestServer {
     }
 }
 
-/// A way to a server that can be cut, with all connections through it, and mended.
-pub struct Cable {
+/// A TCP proxy to a server. It can close all of its connections, and listen again.
+pub struct TcpProxy {
     addr: SocketAddr,
     to: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Cable {
+impl TcpProxy {
     pub async fn to(server: &TestServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (addr, to) = (listener.local_addr().unwrap(), server.addr);
         Self { addr, to, task: tokio::spawn(relay(listener, to)) }
     }
 
-    pub async fn cut(&mut self) {
+    pub async fn disconnect(&mut self) {
         self.task.abort();
         assert!((&mut self.task).await.unwrap_err().is_cancelled());
     }
 
-    pub async fn mend(&mut self) {
+    pub async fn reconnect(&mut self) {
         let listener = TcpListener::bind(self.addr).await.unwrap();
         self.task = tokio::spawn(relay(listener, self.to));
     }
@@ -103,27 +103,27 @@ impl Cable {
     }
 }
 
-/// Relays connections until it is dropped, and them with it.
+/// Relays connections until it is dropped, which closes them.
 async fn relay(listener: TcpListener, to: SocketAddr) {
     let mut connections = JoinSet::new();
     loop {
         let (mut near, _) = listener.accept().await.unwrap();
         connections.spawn(async move {
             let mut far = TcpStream::connect(to).await.unwrap();
-            // How a connection ends is the concern of those at its ends.
+            // Errors are visible to the client and the server.
             drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
         });
     }
 }
 
-/// Accepts connections, and never says a word.
-pub struct Silent {
+/// A server that accepts connections, and never sends a byte.
+pub struct UnresponsiveServer {
     addr: SocketAddr,
     peers: watch::Receiver<Vec<SocketAddr>>,
     task: JoinHandle<()>,
 }
 
-impl Silent {
+impl UnresponsiveServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -139,12 +139,13 @@ impl Silent {
         Self { addr, peers, task }
     }
 
-    /// A channel that has not connected yet.
+    /// Returns a channel that connects on first use.
     pub fn channel(&self) -> Channel {
         Endpoint::try_from(format!("http://{}", self.addr)).unwrap().connect_lazy()
     }
 
-    /// How many connections there were. One of its own is the last of them, and does not count.
+    /// Returns the number of connections so far. Connects once more, to know that all earlier ones
+    /// were accepted; that connection is not counted.
     pub async fn connections(&self) -> usize {
         let last = TcpStream::connect(self.addr).await.unwrap();
         let last = last.local_addr().unwrap();
@@ -154,7 +155,7 @@ impl Silent {
     }
 }
 
-impl Drop for Silent {
+impl Drop for UnresponsiveServer {
     fn drop(&mut self) {
         self.task.abort();
     }

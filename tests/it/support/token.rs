@@ -1,4 +1,4 @@
-//! An issuer with a key for each algorithm, and tokens of every kind, good and bad.
+//! An issuer with a key for each algorithm, and builders of valid and invalid tokens.
 
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ pub use tonic_passport::testing::SigningKey;
 pub const ISSUER: &str = "https://id.example.com";
 pub const AUDIENCE: &str = "shop";
 
-/// The issuer's keys, one for each algorithm but the symmetric ones.
+/// The issuer's keys, one for each asymmetric algorithm.
 pub static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
     let mut keys: Vec<SigningKey> = [
         (Algorithm::RS256, "rs256"),
@@ -34,23 +34,23 @@ pub static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
     keys
 });
 
-/// The issuer's key for ES256, which tests use where the algorithm does not matter.
+/// Returns the issuer's ES256 key, for tests in which the algorithm does not matter.
 pub fn key() -> &'static SigningKey {
     &KEYS[0]
 }
 
-/// The issuer's key for this algorithm.
+/// Returns the issuer's key for this algorithm.
 pub fn key_for(algorithm: Algorithm) -> &'static SigningKey {
     KEYS.iter().find(|key| key.algorithm() == algorithm).unwrap()
 }
 
-/// The issuer's public keys.
+/// Returns the issuer's public keys as a JWK Set.
 pub fn jwks() -> Vec<u8> {
     let keys: Vec<Value> = KEYS.iter().map(SigningKey::jwk).collect();
     json!({ "keys": keys }).to_string().into_bytes()
 }
 
-/// The issuer as a verifier is told of it.
+/// Returns the issuer's configuration for a verifier.
 pub fn issuer() -> Issuer {
     Issuer::new(ISSUER, KeySet::from_jwks(jwks()).unwrap()).audience(AUDIENCE)
 }
@@ -63,7 +63,7 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A good token for this user, to be changed.
+/// Returns a builder of a valid token for this user.
 pub fn token(subject: &str) -> TokenBuilder {
     static ISSUING: LazyLock<TestIssuer> =
         LazyLock::new(|| TestIssuer::new(ISSUER).audience(AUDIENCE).signed_by(key()));
@@ -74,42 +74,42 @@ pub fn token(subject: &str) -> TokenBuilder {
         .permissions(["orders:create", "orders:read"])
 }
 
-/// A good token for this user.
+/// Returns a valid token for this user.
 pub fn good(subject: &str) -> String {
     token(subject).sign()
 }
 
-/// The claims of a good token.
+/// Returns the claims of a valid token.
 pub fn claims(subject: &str) -> Value {
     decoded(&good(subject), 1)
 }
 
-/// The header of a good token that is signed by this key.
+/// Returns the header of a valid token signed by this key.
 pub fn header(key: &SigningKey) -> Value {
     decoded(&token("alice").signed_by(key).sign(), 0)
 }
 
-/// A part of a token: 0 is its header, 1 its claims.
+/// Decodes a part of a token: 0 is the header, 1 the claims.
 pub fn decoded(token: &str, part: usize) -> Value {
     let part = token.split('.').nth(part).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// The claims of a good token, with some of them changed; `null` takes a claim away.
+/// Returns the claims of a valid token with changes. `null` removes a claim.
 pub fn claims_with(changes: Value) -> Value {
     let mut claims = claims("alice");
     merge(&mut claims, changes);
     claims
 }
 
-/// The header of a good token, with some parameters changed; `null` takes a parameter away.
+/// Returns the header of a valid token with changes. `null` removes a parameter.
 pub fn header_with(changes: Value) -> Value {
     let mut header = header(key());
     merge(&mut header, changes);
     header
 }
 
-/// Changes members of an object; `null` takes one away.
+/// Changes members of an object. `null` removes one.
 pub fn merge(object: &mut Value, changes: Value) {
     let object = object.as_object_mut().unwrap();
     let Value::Object(changes) = changes else { panic!("not an object") };
@@ -122,12 +122,12 @@ pub fn merge(object: &mut Value, changes: Value) {
     }
 }
 
-/// A token of this header and these claims, signed by this key.
+/// Returns a token of this header and these claims, signed by this key.
 pub fn token_with(key: &SigningKey, header: &Value, claims: &Value) -> String {
     sign_raw(key, header.to_string(), claims.to_string())
 }
 
-/// A token of these JSON texts, signed by this key.
+/// Returns a token of these JSON texts, signed by this key.
 pub fn sign_raw(
     key: &SigningKey,
     header: impl Into<Vec<u8>>,
@@ -136,7 +136,7 @@ pub fn sign_raw(
     sign_by(header, claims, |message| key.sign(message))
 }
 
-/// A token of these JSON texts, with the signature that `sign` makes of the message.
+/// Returns a token of these JSON texts with the signature that `sign` returns.
 pub fn sign_by(
     header: impl Into<Vec<u8>>,
     claims: impl Into<Vec<u8>>,
@@ -145,8 +145,8 @@ pub fn sign_by(
     token("alice").raw_header(header).raw_claims(claims).sign_with(sign)
 }
 
-/// The JSON text of an object, with one more member in front: one that is there already, say, or
-/// of a value that `Value` does not hold.
+/// Returns the JSON text of an object with one more member in front: a duplicate, or a value that
+/// `Value` cannot hold.
 pub fn with_member(object: &Value, name: &str, value: &str) -> String {
     format!("{{\"{name}\":{value},{}", &object.to_string()[1..])
 }

@@ -1,4 +1,4 @@
-//! The two ways out of a service.
+//! A channel wrapped by the client layer and by the client interceptor.
 
 use http::{Request, Response};
 use tonic::body::Body;
@@ -7,15 +7,15 @@ use tonic_passport::{ClientInterceptor, ClientLayer};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
-/// A way out of a service.
-pub type Door<E> = BoxCloneSyncService<Request<Body>, Response<Body>, E>;
+/// A boxed client.
+pub type BoxedClient<E> = BoxCloneSyncService<Request<Body>, Response<Body>, E>;
 
-/// The layer and the interceptor around the same channel.
+/// Wraps the same channel with the layer and with the interceptor. The name is for test output.
 pub fn both<S>(
     channel: S,
     layer: &ClientLayer,
     interceptor: ClientInterceptor,
-) -> [(&'static str, Door<S::Error>); 2]
+) -> [(&'static str, BoxedClient<S::Error>); 2]
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError> + 'static,
@@ -24,7 +24,10 @@ where
     let layered = layer.layer(channel.clone());
     let intercepted = InterceptedService::new(channel, interceptor);
     [
-        ("layer", Door::new(layered.map_response(|answer| answer.map(Body::new)))),
-        ("interceptor", Door::new(intercepted.map_response(|answer| answer.map(Body::new)))),
+        ("layer", BoxedClient::new(layered.map_response(|response| response.map(Body::new)))),
+        (
+            "interceptor",
+            BoxedClient::new(intercepted.map_response(|response| response.map(Body::new))),
+        ),
     ]
 }

@@ -1,4 +1,4 @@
-//! A service that answers all kinds of call with what a function says.
+//! A service whose responses are computed by a function.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,19 +13,19 @@ use super::shop::{
     ListOrdersRequest, Order,
 };
 
-/// An `OrderService` that answers with what this function says of the request's context. Where the
-/// answer is a stream, the function is not called before the stream is polled.
+/// An `OrderService` whose responses are the result of a function of the request's context. For a
+/// response stream, the function is called when the stream is polled.
 #[derive(Clone, Copy, Debug)]
-pub struct Answering<F>(pub F);
+pub struct ResponseService<F>(pub F);
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn order(created_by: String) -> Order {
     Order { created_by, ..Order::default() }
 }
 
 #[tonic::async_trait]
-impl<F, Fut> OrderService for Answering<F>
+impl<F, Fut> OrderService for ResponseService<F>
 where
     F: Fn(CallContext) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<String, Status>> + Send + 'static,
@@ -34,24 +34,24 @@ where
         &self,
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<Order>, Status> {
-        let answer = (self.0)(CallContext::from_request(&request)).await?;
-        Ok(Response::new(order(answer)))
+        let response = (self.0)(CallContext::from_request(&request)).await?;
+        Ok(Response::new(order(response)))
     }
 
     async fn get_order(&self, _: Request<GetOrderRequest>) -> Result<Response<Order>, Status> {
-        Err(Status::unimplemented("nobody asks"))
+        Err(Status::unimplemented("not used by tests"))
     }
 
-    type ListOrdersStream = Answers<Order>;
+    type ListOrdersStream = ResponseStream<Order>;
 
     async fn list_orders(
         &self,
         request: Request<ListOrdersRequest>,
-    ) -> Result<Response<Answers<Order>>, Status> {
+    ) -> Result<Response<ResponseStream<Order>>, Status> {
         let context = CallContext::from_request(&request);
-        let answer = self.0.clone();
-        let answers = tokio_stream::once(()).then(move |()| answer(context.clone()));
-        Ok(Response::new(Box::pin(answers.map(|answer| answer.map(order)))))
+        let response = self.0.clone();
+        let responses = tokio_stream::once(()).then(move |()| response(context.clone()));
+        Ok(Response::new(Box::pin(responses.map(|response| response.map(order)))))
     }
 
     async fn import_orders(
@@ -61,25 +61,25 @@ where
         let context = CallContext::from_request(&request);
         let mut messages = request.into_inner();
         while messages.message().await?.is_some() {}
-        let answer = (self.0)(context).await?;
-        Ok(Response::new(ImportOrdersResponse { orders: vec![order(answer)] }))
+        let response = (self.0)(context).await?;
+        Ok(Response::new(ImportOrdersResponse { orders: vec![order(response)] }))
     }
 
-    type CheckItemsStream = Answers<ItemAvailability>;
+    type CheckItemsStream = ResponseStream<ItemAvailability>;
 
     async fn check_items(
         &self,
         request: Request<Streaming<Item>>,
-    ) -> Result<Response<Answers<ItemAvailability>>, Status> {
+    ) -> Result<Response<ResponseStream<ItemAvailability>>, Status> {
         let context = CallContext::from_request(&request);
-        let answer = self.0.clone();
-        let answers = request.into_inner().then(move |item| {
-            let answer = answer(context.clone());
+        let response = self.0.clone();
+        let responses = request.into_inner().then(move |item| {
+            let response = response(context.clone());
             async move {
                 let sku = item?.sku;
-                Ok(ItemAvailability { sku, available: true, checked_for: answer.await? })
+                Ok(ItemAvailability { sku, available: true, checked_for: response.await? })
             }
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(responses)))
     }
 }
