@@ -20,7 +20,7 @@ const TOKENS: u32 = 1_000_000;
 /// So many are made at a time, outside of what is measured.
 const CHUNK: u32 = 10_000;
 
-/// What the allocator adds to an allocation at most: its own notes, and what it rounds up by.
+/// The overhead of an allocation at most: the allocator's own data, and rounding.
 const ALLOCATOR_ADDS: u64 = 32;
 
 fn main() -> ExitCode {
@@ -33,7 +33,7 @@ fn million(_effort: u32) -> Vec<Row> {
     let subject = Subject::new(Algorithm::HS256);
     let mut verifier = subject.verifier().max_cached_tokens(0);
     let mut now = Allocated::default();
-    // What the cache has from the start counts too.
+    // The initial memory of the cache counts too.
     let mut peak = now.add(measure(|| verifier = verifier.clone().max_cached_tokens(10_000)));
     for first in (0..TOKENS).step_by(CHUNK as usize) {
         let tokens: Vec<String> =
@@ -56,7 +56,7 @@ fn million(_effort: u32) -> Vec<Row> {
     ]
 }
 
-/// What is allocated at the moment.
+/// The allocated memory.
 #[derive(Clone, Copy, Debug, Default)]
 struct Allocated {
     bytes: i64,
@@ -64,7 +64,7 @@ struct Allocated {
 }
 
 impl Allocated {
-    /// Goes on from here, and tells how many bytes it were at most.
+    /// Adds a measurement, and returns the peak in bytes.
     fn add(&mut self, info: AllocationInfo) -> u64 {
         let most = self.bytes() + info.bytes_max + info.count_max * ALLOCATOR_ADDS;
         self.bytes += info.bytes_current;

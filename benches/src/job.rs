@@ -1,5 +1,5 @@
 //! The job: a request with `authorization: Bearer <token>` becomes a request whose handler knows
-//! the user. Nothing here waits for a network.
+//! the user. Nothing waits for a network.
 
 use std::convert::Infallible;
 use std::future::{self, Future, Ready};
@@ -13,10 +13,10 @@ use tonic::body::Body;
 use tonic_passport::jwt::Verifier;
 use tower::Service;
 
-/// What every user's name begins with.
+/// The prefix of every user's name.
 pub const USER: &str = "user-42";
 
-/// What the handler answers. No rejection has this status, so that none can pass for a success.
+/// The status of the handler's response. No rejection has it, so that none counts as a success.
 const HANDLED: StatusCode = StatusCode::ACCEPTED;
 
 /// Verifies the token, and writes `x-user-id`, `-email`, `-roles` and `-permissions` into metadata.
@@ -30,9 +30,7 @@ pub fn verify_and_write(verifier: Verifier, token: String) -> impl FnMut() {
     }
 }
 
-/// The handler of a method: it looks up who is calling, and is done.
-///
-/// Whoever lets a request pass without saying so makes it panic.
+/// The handler of a method, which reads the user. It panics when there is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Handler {
     user: fn(&Extensions) -> Option<&str>,
@@ -64,8 +62,8 @@ impl Service<Request<Body>> for Handler {
     }
 }
 
-/// Does the job once per call: makes a request as a gRPC server gets it, and has the service
-/// answer it. Making the request is part of what is measured, for everyone alike.
+/// Does the job once per call: makes a request as a gRPC server receives it, and calls the service.
+/// Making the request is part of the measurement, for every service alike.
 pub fn calls<S, B>(mut service: S, token: &str) -> impl FnMut() + use<S, B>
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
@@ -95,10 +93,10 @@ fn headers(token: &str) -> HeaderMap {
     ])
 }
 
-/// The value of a future that does not wait for anything.
+/// Returns the value of a future that is ready on the first poll.
 pub fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits, and the clock is running"),
+        Poll::Pending => panic!("the future is not ready on the first poll"),
     }
 }

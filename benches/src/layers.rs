@@ -1,5 +1,5 @@
-//! What the layers add to a call. Each piece of work is one call, in process: the request is made
-//! as hyper and tonic make it, and the response is read to its end.
+//! Calls in process, with layers and without. Each piece of work is one call: the request is built
+//! as hyper and tonic build it, and the response is read to its end.
 
 use std::convert::Infallible;
 use std::future::{self, Future, Ready};
@@ -28,13 +28,13 @@ use crate::job::{USER, ready};
 /// A field of metadata: its name and its value.
 pub type Field = (&'static str, &'static str);
 
-/// What a method returns.
-pub type Answer = Result<Response<HealthCheckResponse>, Status>;
+/// Return type of the method.
+pub type CheckResult = Result<Response<HealthCheckResponse>, Status>;
 
 /// The method that is called.
 const METHOD: &str = "/grpc.health.v1.Health/Check";
 
-/// What tonic's client sends with every call, of which the last two come from the channel.
+/// The metadata that tonic's client sends with every call. The last two come from the channel.
 const PLAIN: [Field; 4] = [
     ("te", "trailers"),
     ("content-type", "application/grpc"),
@@ -42,10 +42,10 @@ const PLAIN: [Field; 4] = [
     ("user-agent", "tonic/0.14.9"),
 ];
 
-/// So many of them are there before the channel gets the request.
+/// The number of them that are set before the channel gets the request.
 const BEFORE_CHANNEL: usize = 2;
 
-/// The user, as a call from inside names them, and the id that every call from inside has.
+/// The user and the request id, as an internal call carries them.
 const FORWARDED: [Field; 5] = [
     ("x-user-id", USER),
     ("x-user-email", "alice@example.com"),
@@ -54,13 +54,13 @@ const FORWARDED: [Field; 5] = [
     ("x-request-id", "0199a3c4-7b1e-7c52-9d3f-5a6b7c8d9e0f"),
 ];
 
-/// What a call may come with besides: its deadline, and what it is traced by.
+/// Deadline and trace context of a call.
 pub const TRACED: [Field; 2] = [
     ("grpc-timeout", "10S"),
     ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
 ];
 
-/// A service behind the edge: it is called on behalf of a user, with these fields besides, and
+/// A service behind the edge, which is called on behalf of a user with these additional fields, and
 /// makes one call to another service on their behalf.
 pub fn hop(besides: &[Field]) -> impl FnMut() + use<> {
     let upstream = ClientLayer::new().wrap(upstream(BEFORE_CHANNEL + FORWARDED.len()));
@@ -73,7 +73,7 @@ pub fn hop_without_layers(besides: &[Field]) -> impl FnMut() + use<> {
     calls(caller_of(upstream(BEFORE_CHANNEL)), Arrival::forwarded(besides))
 }
 
-/// A service behind the edge that calls nobody. Every caller who is known may call it.
+/// A service behind the edge that makes no calls. Every authenticated caller may call it.
 pub fn served() -> impl FnMut() + use<> {
     served_by(&ServerLayer::new(ForwardedContext::trust_private_network()))
 }
@@ -89,7 +89,7 @@ fn served_by(layer: &ServerLayer<ForwardedContext>) -> impl FnMut() + use<> {
     calls(layer.wrap(service(|_| future::ready(Ok(serving())))), Arrival::forwarded(&[]))
 }
 
-/// The edge: it is called with this token, and its handler looks up who the user is.
+/// The edge, called with this token. Its handler reads the user.
 pub fn edge(verifier: Verifier, token: &str) -> impl FnMut() + use<> {
     let handler = service(|request| {
         let user = UserContext::from_request(&request).expect("the handler knows the user");
@@ -102,7 +102,7 @@ pub fn edge(verifier: Verifier, token: &str) -> impl FnMut() + use<> {
     )
 }
 
-/// The same without a layer: nobody looks at the token.
+/// The same without a layer: the token is not read.
 pub fn edge_without_layer(token: &str) -> impl FnMut() + use<> {
     calls(service(|_| future::ready(Ok(serving()))), Arrival::with_token(token))
 }
@@ -112,7 +112,7 @@ pub fn edge_without_layer(token: &str) -> impl FnMut() + use<> {
 pub fn service<F, Fut>(method: F) -> HealthServer<Check<F>>
 where
     F: Fn(Request<HealthCheckRequest>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Answer> + Send,
+    Fut: Future<Output = CheckResult> + Send,
 {
     HealthServer::new(Check(method))
 }
@@ -122,22 +122,22 @@ pub fn request() -> HealthCheckRequest {
     HealthCheckRequest { service: "shop.v1.OrderService".to_owned() }
 }
 
-/// The answer of a method that has nothing to do.
+/// The response of a method without work.
 pub fn serving() -> Response<HealthCheckResponse> {
     Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })
 }
 
-/// A service that answers at once, and demands that a call comes with so many fields, or more.
+/// A service that responds at once, and asserts that a call has at least so many fields.
 fn upstream(
     fields: usize,
-) -> HealthServer<Check<impl Fn(Request<HealthCheckRequest>) -> Ready<Answer>>> {
+) -> HealthServer<Check<impl Fn(Request<HealthCheckRequest>) -> Ready<CheckResult>>> {
     service(move |request| {
         assert!(request.metadata().len() >= fields, "the user is in the metadata");
         future::ready(Ok(serving()))
     })
 }
 
-/// A service that calls another one, and hands on its answer.
+/// A service that calls another one, and returns its response.
 fn caller_of<S, B>(
     upstream: S,
 ) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
@@ -158,7 +158,7 @@ where
     })
 }
 
-/// Makes a call that arrives like this.
+/// Makes one call for each invocation, with the request of this arrival.
 fn calls<S, B>(service: S, arrival: Arrival) -> impl FnMut() + use<S, B>
 where
     S: Service<http::Request<Body>, Response = http::Response<B>, Error = Infallible> + Clone,
@@ -184,7 +184,7 @@ where
     }
 }
 
-/// What a call brings to a server.
+/// A call as a server receives it.
 struct Arrival {
     uri: Uri,
     fields: Vec<(HeaderName, HeaderValue)>,
@@ -192,19 +192,19 @@ struct Arrival {
 }
 
 impl Arrival {
-    /// A call from inside.
+    /// An internal call.
     fn forwarded(besides: &[Field]) -> Self {
         Self::new([PLAIN.as_slice(), &FORWARDED, besides].concat())
     }
 
-    /// A call from outside.
+    /// A call of a client.
     fn with_token(token: &str) -> Self {
         let credential = format!("Bearer {token}");
         Self::new([PLAIN.as_slice(), &[("authorization", &credential)]].concat())
     }
 
     fn new(fields: Vec<(&str, &str)>) -> Self {
-        // None of them is static: h2 shares what it has read with those who get it.
+        // None of them is static: the values that h2 reads are shared buffers too.
         let field = |(name, value): (&str, &str)| {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a good name");
             (name, HeaderValue::from_str(value).expect("a good value"))
@@ -256,11 +256,11 @@ pub struct Check<F>(F);
 impl<F, Fut> Health for Check<F>
 where
     F: Fn(Request<HealthCheckRequest>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Answer> + Send,
+    Fut: Future<Output = CheckResult> + Send,
 {
     type WatchStream = tokio_stream::Pending<Result<HealthCheckResponse, Status>>;
 
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Answer {
+    async fn check(&self, request: Request<HealthCheckRequest>) -> CheckResult {
         (self.0)(request).await
     }
 

@@ -6,21 +6,21 @@ use tonic_passport::{Policy, Rule, UserContext};
 
 use crate::user::{PERMISSIONS, permission};
 
-/// So many methods a large policy has.
+/// The number of methods of a large policy.
 pub const MANY: u32 = 10_000;
 
-/// So many methods a small policy has.
+/// The number of methods of a small policy.
 pub const FEW: u32 = 10;
 
-/// So many methods a service has.
+/// The number of methods of a service.
 const IN_A_SERVICE: u32 = 20;
 
-/// What the user has, but last of all.
+/// The last permission of the user.
 pub fn last() -> Rule {
     Rule::permission(permission(PERMISSIONS - 1))
 }
 
-/// What the user does not have.
+/// A permission that the user does not have.
 pub fn missing() -> Rule {
     Rule::permission(permission(PERMISSIONS))
 }
@@ -32,7 +32,7 @@ pub fn nested() -> Rule {
     Rule::any_of([Rule::role("admin"), Rule::all_of(both)])
 }
 
-/// A policy of so many methods, each with this rule.
+/// Builds a policy of so many methods, each with this rule.
 pub fn policy(methods: u32, rule: &Rule) -> Policy {
     (0..methods)
         .fold(Policy::builder(), |policy, number| policy.rule(path(number), rule.clone()))
@@ -40,9 +40,8 @@ pub fn policy(methods: u32, rule: &Rule) -> Policy {
         .expect("a good policy")
 }
 
-/// Asks a policy whether this caller may call one of the first methods, so many of them: each time
-/// another one, in an order without a pattern, so that the processor's caches hold no more of the
-/// policy than it can have in use.
+/// Authorizes a call of this caller to one of the first `methods` methods, another one each time.
+/// The order has no pattern, so that the processor cannot prefetch the policy.
 pub fn decisions(
     policy: Policy,
     methods: u32,
@@ -51,7 +50,7 @@ pub fn decisions(
     let mut order: Vec<u32> = (0..MANY).collect();
     let hashes = BuildHasherDefault::<DefaultHasher>::default();
     order.sort_by_cached_key(|number| hashes.hash_one(number));
-    // In memory, they follow each other as they are asked for: that of a call has just arrived.
+    // In memory they are in the order of use, as the path of a call has just been read.
     let asked: Vec<String> = order.into_iter().map(|number| path(number % methods)).collect();
     let mut next = 0;
     move || {

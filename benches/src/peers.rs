@@ -2,9 +2,9 @@
 //! where there is a choice: keys in memory, claims as a type of their own, cryptography by
 //! aws-lc-rs where it can be chosen.
 //!
-//! What all of them do: read the token out of `authorization`, check its signature, `exp` and
-//! `iss`, and leave the claims in the request's extensions. None of them caches, none strips
-//! anything from the request, none writes metadata.
+//! All of them read the token out of `authorization`, check its signature, `exp` and `iss`, and
+//! leave the claims in the request's extensions. None of them caches, none strips anything from the
+//! request, none writes metadata.
 
 use jsonwebtoken_11::crypto::aws_lc;
 use serde::Deserialize;

@@ -1,27 +1,27 @@
-//! Two pieces of work, measured in turns: what slows the machine down for a while slows both, and
-//! the ratio of neighbouring turns stays what it is.
+//! Comparison of two pieces of work, measured in turns: a temporary slowdown of the machine affects
+//! both, and the ratio of adjacent turns stays the same.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How long one side works before the other has its turn.
+/// The duration of a turn.
 const TURN: Duration = Duration::from_micros(1500);
 
-/// How long two pieces of work take.
+/// The times of two pieces of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison {
-    /// How long the one takes, in nanoseconds.
+    /// The time of the first, in nanoseconds.
     pub one_ns: f64,
-    /// How long the other takes, in nanoseconds.
+    /// The time of the second, in nanoseconds.
     pub other_ns: f64,
-    /// How many times as long the other takes: the median over the rounds, not the quotient of the
-    /// medians above.
+    /// The second's time as a multiple of the first's: the median over the rounds, not the quotient
+    /// of the medians above.
     pub ratio: f64,
 }
 
 /// Runs two pieces of work in short rounds (one, other; other, one; …), each repeated until its
-/// turn lasts about 1.5 ms, and compares them round by round. What the work returns is taken as
-/// used. The medians over all rounds, of which there must be one, are the result.
+/// turn lasts about 1.5 ms, and compares them round by round. The compiler must take the
+/// results as used. The medians over all rounds, of which there must be one, are the result.
 pub fn side_by_side<A, B>(
     rounds: u32,
     mut one: impl FnMut() -> A,
@@ -34,7 +34,7 @@ pub fn side_by_side<A, B>(
     let mut other_times = Vec::new();
     let mut ratios = Vec::new();
     for round in 0..rounds {
-        // Whoever goes second finds the caches as the other left them: each is second as often.
+        // The second finds the caches as the first left them: each side is second as often.
         let (one_time, other_time) = if round.is_multiple_of(2) {
             let one_time = time_once(&mut one, one_calls);
             (one_time, time_once(&mut other, other_calls))
@@ -49,7 +49,8 @@ pub fn side_by_side<A, B>(
     Comparison { one_ns: median(one_times), other_ns: median(other_times), ratio: median(ratios) }
 }
 
-/// How many calls fill a turn. Doubles the calls until they do, which warms up what is measured.
+/// Returns the number of calls that fill a turn. It doubles them until they do, which also warms
+/// up.
 fn calls_in_a_turn<T>(work: &mut impl FnMut() -> T) -> u32 {
     let mut calls = 1;
     while calls < u32::MAX / 2 && time_once(work, calls) * f64::from(calls) < nanoseconds(TURN) {
@@ -58,7 +59,7 @@ fn calls_in_a_turn<T>(work: &mut impl FnMut() -> T) -> u32 {
     calls
 }
 
-/// How long one of so many calls takes, in nanoseconds.
+/// Returns the time of one of so many calls, in nanoseconds.
 fn time_once<T>(work: &mut impl FnMut() -> T, calls: u32) -> f64 {
     let start = Instant::now();
     for _ in 0..calls {
@@ -71,7 +72,7 @@ fn nanoseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
-/// The value in the middle.
+/// Returns the median.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -1,4 +1,4 @@
-//! What is verified: tokens of 660 bytes.
+//! The tokens that are verified, of 660 bytes each.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tonic_passport::testing::{SigningKey, TestIssuer, TokenBuilder};
 
 use crate::job::USER;
 
-/// Whom the tokens are for.
+/// The audience of the tokens.
 pub const AUDIENCE: &str = "shop";
 
 /// The size of every token in bytes.
 const SIZE: usize = 660;
 
-/// Tokens live longer than a run takes.
+/// The lifetime of tokens, which is longer than a run.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// An issuer with one key, and its users' tokens.
@@ -21,7 +21,7 @@ const LIFETIME: Duration = Duration::from_secs(60 * 60);
 pub struct Subject {
     /// Signs the tokens.
     pub issuer: TestIssuer,
-    /// What all tokens are padded with.
+    /// The padding of all tokens.
     padding: String,
 }
 
@@ -33,10 +33,10 @@ impl Subject {
         Self::of(issuer.signed_by(&key))
     }
 
-    /// This issuer.
+    /// Uses this issuer.
     pub fn of(issuer: TestIssuer) -> Self {
         let signature = issuer.key().sign(b"").len();
-        // A token grows by one or two bytes at a time: the size must not be missed.
+        // A token grows by one or two bytes at a time, so some lengths cannot be reached.
         let padding = (0..SIZE)
             .map(|length| "x".repeat(length))
             .find(|padding| {
@@ -52,13 +52,13 @@ impl Subject {
         token(self.issuer.token(user(number)), number, &self.padding).sign()
     }
 
-    /// Verifies the tokens.
+    /// Returns a verifier of the tokens.
     pub fn verifier(&self) -> Verifier {
         self.issuer.verifier()
     }
 }
 
-/// The claims of a token: what becomes the four keys of the metadata.
+/// The claims of a token, which become four metadata keys.
 fn token(token: TokenBuilder, number: u32, padding: &str) -> TokenBuilder {
     token
         .email(format!("{}{padding}@example.com", user(number)))

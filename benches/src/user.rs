@@ -2,7 +2,7 @@
 
 use tonic_passport::UserContext;
 
-/// So many permissions the user has.
+/// The number of the user's permissions.
 pub const PERMISSIONS: u32 = 50;
 
 /// The user. Their permissions differ near the end, and are all of the same length.

@@ -1,12 +1,11 @@
-//! What each part of the shop says in the log of each call.
+//! Access log: one line for each call.
 
 use std::time::Duration;
 
 use http::Request;
 use tonic_passport::{CallContext, Deadline, UserContext};
 
-/// Says in the log who calls, as part of which request, what time is left to answer, and the names
-/// of all metadata that came along.
+/// Logs a call with its user, its request id, the remaining time, and the names of its metadata.
 pub fn log_call<T>(method: &'static str, user: &UserContext, request: &tonic::Request<T>) {
     let context = CallContext::current();
     let metadata = metadata_names(request).join(" ");
@@ -19,7 +18,7 @@ pub fn log_call<T>(method: &'static str, user: &UserContext, request: &tonic::Re
     );
 }
 
-/// Says in the log what is relayed.
+/// Logs a relayed call.
 pub fn log_relayed<B>(request: Request<B>) -> Request<B> {
     let context = CallContext::current();
     tracing::info!(
@@ -32,12 +31,12 @@ pub fn log_relayed<B>(request: Request<B>) -> Request<B> {
     request
 }
 
-/// What is left of the time to answer, if there is a deadline.
+/// Returns the time until the deadline, if there is one.
 fn remaining(context: &CallContext) -> Option<tracing::field::DebugValue<Duration>> {
     context.deadline().map(Deadline::remaining).map(tracing::field::debug)
 }
 
-/// The names of a request's metadata, sorted.
+/// Returns the names of a request's metadata, sorted.
 pub fn metadata_names<T>(request: &tonic::Request<T>) -> Vec<String> {
     let mut names: Vec<String> =
         request.metadata().as_ref().keys().map(ToString::to_string).collect();

@@ -1,4 +1,5 @@
-//! Servers and channels that carry the calls of many users over one connection.
+//! Servers and channels of internal services, which carry the calls of many users over one
+//! connection.
 
 use std::time::Duration;
 
@@ -11,17 +12,19 @@ use tower::BoxError;
 
 use crate::startup;
 
-/// How much may be on its way of one call, in bytes.
+/// Flow-control window of a stream, in bytes.
 const STREAM_WINDOW: u32 = 64 * 1024;
-/// How much of all calls together: a caller who does not read its answer holds up no other.
+/// Flow-control window of a connection, in bytes. It is much larger, so that a caller who does not
+/// read their response blocks no other.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// How many calls may be broken off before they began. Beyond it, the connection is closed.
+/// The maximum of streams that were reset before they were accepted. Beyond it, the connection is
+/// closed.
 const RESET_STREAMS: usize = 10_000;
 
-/// How long a service may take to answer a connection before it counts as down.
+/// The time within which a connection must be established.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A server that the gateway and other services call.
+/// Returns the builder of a server that the gateway and other services call.
 pub fn server() -> Server {
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
@@ -29,7 +32,7 @@ pub fn server() -> Server {
         .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
 }
 
-/// Serves these routes behind the layer on such a server, until the program is stopped.
+/// Serves these routes behind the layer, until the program is stopped.
 pub async fn serve<A: Authenticator>(
     listener: TcpListener,
     layer: ServerLayer<A>,
@@ -46,7 +49,7 @@ pub async fn serve<A: Authenticator>(
     Ok(())
 }
 
-/// A channel to such a server, at `http://HOST:PORT`. It connects when it is first used.
+/// Creates a channel to such a server, at `http://HOST:PORT`. It connects on first use.
 pub fn channel(uri: &str) -> Result<Channel, String> {
     let uri: Uri = uri.parse().map_err(|error| format!("{uri:?}: {error}"))?;
     if uri.scheme_str() != Some("http") || uri.authority().is_none() {

@@ -1,4 +1,4 @@
-//! The edge: the only server that clients can reach, and the only one that ever sees a token.
+//! Gateway: the only server that clients can reach, and the only one that sees their tokens.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::proto::order_service_server::SERVICE_NAME as ORDERS;
 use crate::proto::user_service_server::SERVICE_NAME as USERS;
 use crate::{access_log, operations, startup};
 
-/// Serves the gateway: verifies tokens, and relays to the two upstreams.
+/// Serves the gateway, which verifies tokens and relays calls to the two upstreams.
 ///
-/// `InventoryService` has no route here: no client has any business with it.
+/// `InventoryService` has no route: clients may not call it.
 pub async fn serve(
     listener: TcpListener,
     verifier: Verifier,
@@ -28,14 +28,14 @@ pub async fn serve(
         .name("gateway")
         .public(HEALTH)
         .public(REFLECTION)
-        // What its callers may do is each service's own to decide.
+        // Each service authorizes its callers by its own policy.
         .fallback_rule(Rule::authenticated())
         .build()?;
     let layer = ServerLayer::new(JwtAuthenticator::new(verifier)).policy(policy);
     let gateway = Gateway::builder().route(ORDERS, orders).route(USERS, users).build()?;
 
     Server::builder()
-        // What faces clients has limits, none of which tonic sets by itself.
+        // A server that clients reach needs limits, and tonic sets none by default.
         .max_concurrent_streams(1024)
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))

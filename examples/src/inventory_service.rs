@@ -1,4 +1,4 @@
-//! Stock and reservations: called by the order service, on behalf of whoever called that.
+//! Inventory service, which the order service calls on behalf of its callers.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -20,13 +20,13 @@ use crate::proto::{
 };
 use crate::{behind_gateway, operations};
 
-/// What there is, and how much of it one order may take. The suppliers refill at once.
+/// The stock, and the quantity that one order may take. It is refilled at once.
 const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500), ("cups", 12)];
 
 /// How many reservations one call of `ReserveAll` may make.
 const MAX_RESERVATIONS: usize = 100;
 
-/// Serves `InventoryService`, by the rules of this descriptor set.
+/// Serves `InventoryService` with the rules of this descriptor set.
 pub async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
         .policy(operations::policy(SERVICE_NAME, descriptor_set)?);

@@ -1,4 +1,4 @@
-//! What whoever operates the shop expects of each of its servers: a policy, health and reflection.
+//! Policy, health checks and reflection of each server.
 
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -8,8 +8,8 @@ use tower::BoxError;
 
 use crate::proto;
 
-/// The policy of a server of this service: what its protocol buffers say, and health and reflection
-/// for everyone. A method that they say nothing of is an error here, and the server does not start.
+/// Builds the policy of a server of this service: the rules of its protocol buffers, with health
+/// and reflection public. A method without a rule is an error, and the server does not start.
 pub fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, PolicyError> {
     Policy::builder()
         .name(service)
@@ -17,7 +17,7 @@ pub fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, PolicyErro
         .services([service])
         .public(HEALTH)
         .public(REFLECTION)
-        // Whoever tries the shop wants to know.
+        // For those who try the shop. By default, a caller is not told which permission is missing.
         .expose_requirements()
         .build()
 }

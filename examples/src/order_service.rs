@@ -1,4 +1,4 @@
-//! Orders: calls two more services on behalf of its callers, who may do what its policy says.
+//! Order service, which calls two other services on behalf of its callers.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -36,18 +36,18 @@ const MAX_ITEMS: usize = 100;
 
 type Propagated = ClientService<Channel>;
 
-/// Serves `OrderService`, which calls the two others, by the rules of this descriptor set.
+/// Serves `OrderService` with the rules of this descriptor set.
 pub async fn serve(
     listener: TcpListener,
     descriptor_set: &[u8],
     inventory: Channel,
     users: Channel,
 ) -> Result<(), BoxError> {
-    // Whoever calls a method here is who the gateway says it is ...
+    // The caller is the user whom the gateway has identified ...
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
-        // ... what they may do here is written beside each method, in order.proto ...
+        // ... the rules stand beside the methods, in order.proto ...
         .policy(operations::policy(SERVICE_NAME, descriptor_set)?);
-    // ... and what this service calls in turn, it calls on their behalf.
+    // ... and calls to other services are made on the caller's behalf.
     let propagate = ClientLayer::new();
     let service = Orders {
         inventory: InventoryServiceClient::new(propagate.wrap(inventory)),
@@ -66,7 +66,7 @@ struct Orders {
     placed: Arc<Placed>,
 }
 
-/// The orders that were placed.
+/// Store of the placed orders.
 #[derive(Default)]
 struct Placed {
     last_number: AtomicU64,
@@ -85,7 +85,8 @@ impl OrderService for Orders {
         let wanted = self.placed.reservation(request.into_inner())?;
         let mut inventory = self.inventory.clone();
         let (reserved, customer) =
-            tokio::try_join!(inventory.reserve(wanted), self.customer(&user)).map_err(answer)?;
+            tokio::try_join!(inventory.reserve(wanted), self.customer(&user))
+                .map_err(caller_status)?;
 
         let order = order(&user, reserved.into_inner(), customer);
         self.placed.add([order.clone()]);
@@ -115,11 +116,11 @@ impl OrderService for Orders {
 
         let mut inventory = self.inventory.clone();
         let reservations =
-            inventory.list_reservations(ListReservationsRequest {}).await.map_err(answer)?;
+            inventory.list_reservations(ListReservationsRequest {}).await.map_err(caller_status)?;
         let placed = Arc::clone(&self.placed);
         let orders = reservations.into_inner().filter_map(move |reservation| {
             let order = reservation.map(|reservation| placed.find(&reservation.order_id));
-            order.map_err(answer).transpose()
+            order.map_err(caller_status).transpose()
         });
         Ok(Response::new(Box::pin(orders)))
     }
@@ -145,7 +146,7 @@ impl OrderService for Orders {
             inventory.reserve_all(tokio_stream::iter(wanted)),
             self.customer(&user),
         )
-        .map_err(answer)?;
+        .map_err(caller_status)?;
 
         let reservations = reserved.into_inner().reservations.into_iter();
         let orders: Vec<Order> =
@@ -163,21 +164,22 @@ impl OrderService for Orders {
         let user = Authorized::from_request(&request)?;
         log_call("CheckItems", &user, &request);
 
-        // A broken request stream ends the outgoing one; the caller has gone by then.
+        // An error of the request stream ends the outgoing one: the caller has disconnected.
         let lines = request.into_inner().map_while(Result::ok).map(stock_line);
-        let levels = self.inventory.clone().check_stock(lines).await.map_err(answer)?.into_inner();
-        let answers = levels.map(|level| {
-            level.map_err(answer).map(|level| ItemAvailability {
+        let levels =
+            self.inventory.clone().check_stock(lines).await.map_err(caller_status)?.into_inner();
+        let items = levels.map(|level| {
+            level.map_err(caller_status).map(|level| ItemAvailability {
                 sku: level.sku,
                 available: level.sufficient,
                 checked_for: level.checked_for,
             })
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(items)))
     }
 }
 
-/// An order is for whoever placed it, and for administrators.
+/// An order may be read by the user who placed it, and by administrators.
 impl Guarded for Order {
     fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
         if self.created_by == user.id() {
@@ -188,7 +190,7 @@ impl Guarded for Order {
 }
 
 impl Orders {
-    /// The caller as `UserService` knows them.
+    /// Looks the caller up in `UserService`.
     async fn customer(&self, user: &UserContext) -> Result<Customer, Status> {
         let request = GetUserRequest { id: user.id().to_owned() };
         let user = self.users.clone().get_user(request).await?.into_inner();
@@ -197,7 +199,7 @@ impl Orders {
 }
 
 impl Placed {
-    /// Checks an order that is wanted, and gives it an id.
+    /// Validates an order, and assigns its id.
     fn reservation(&self, wanted: CreateOrderRequest) -> Result<ReserveRequest, Status> {
         let items = wanted.items;
         if items.is_empty() || items.len() > MAX_ITEMS {
@@ -226,10 +228,10 @@ impl Placed {
     }
 }
 
-/// What the caller is told when a service that this one calls in turn does not do what it should:
-/// what is wrong with the request, but not what is wrong in here.
+/// Maps the status of an upstream service to the status for the caller: errors of the request are
+/// passed on, internal errors are logged and become `UNAVAILABLE`.
 #[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
-fn answer(failed: Status) -> Status {
+fn caller_status(failed: Status) -> Status {
     match failed.code() {
         Code::DeadlineExceeded
         | Code::FailedPrecondition
@@ -240,7 +242,7 @@ fn answer(failed: Status) -> Status {
             Status::with_details(failed.code(), failed.message(), details)
         }
         _ => {
-            tracing::warn!(status = %failed, "a service that this one needs has failed");
+            tracing::warn!(status = %failed, "an upstream service has failed");
             Status::unavailable("a service that is needed has failed")
         }
     }

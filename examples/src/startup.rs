@@ -1,4 +1,4 @@
-//! What each of the shop's programs does first, and how it ends when it cannot.
+//! Start-up and shutdown of the shop's programs.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Why a program ends, as `main` prints it: the message and its causes, for people.
+/// Error of `main`. It prints the message and its causes, and no `Debug` format.
 pub struct Failure(tower::BoxError);
 
 impl<E: Into<tower::BoxError>> From<E> for Failure {
@@ -31,7 +31,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// Logs to stderr what `RUST_LOG` asks for; `info` by default.
+/// Installs a subscriber that logs to stderr, filtered by `RUST_LOG`; `info` by default.
 pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -41,8 +41,8 @@ pub fn log() {
         .init();
 }
 
-/// Waits until the program is asked to stop. Calls that are under way may end then, but not for
-/// long, and not when it is asked again.
+/// Waits for a signal to stop. Open calls may then end within ten seconds, or until the next
+/// signal.
 pub async fn stopped() {
     signalled().await;
     tokio::spawn(async {
@@ -50,12 +50,12 @@ pub async fn stopped() {
             () = signalled() => {}
             () = tokio::time::sleep(Duration::from_secs(10)) => {}
         }
-        tracing::warn!("calls that are still under way are broken off");
+        tracing::warn!("open calls are cancelled");
         std::process::exit(0);
     });
 }
 
-/// Waits for Ctrl-C, or for whoever runs the program to end it.
+/// Waits for SIGINT (Ctrl-C) or SIGTERM.
 async fn signalled() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
@@ -73,7 +73,7 @@ async fn signalled() {
     }
 }
 
-/// Binds a listener, and says so in the log.
+/// Binds a listener, and logs its address.
 pub async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address)
         .await

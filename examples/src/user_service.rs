@@ -1,4 +1,4 @@
-//! Users: what a service is told of its caller.
+//! User service, which returns the identity of its caller.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::proto::user_service_server::{SERVICE_NAME, UserService, UserServiceSe
 use crate::proto::{GetUserRequest, User, WhoAmIRequest, WhoAmIResponse};
 use crate::{behind_gateway, operations};
 
-/// Serves `UserService`, by the rules of this descriptor set.
+/// Serves `UserService` with the rules of this descriptor set.
 pub async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), BoxError> {
     let layer = ServerLayer::new(ForwardedContext::trust_private_network())
         .policy(operations::policy(SERVICE_NAME, descriptor_set)?);
@@ -25,7 +25,7 @@ pub async fn serve(listener: TcpListener, descriptor_set: &[u8]) -> Result<(), B
     behind_gateway::serve(listener, layer, routes).await
 }
 
-/// Remembers everyone on whose behalf it was called.
+/// Store of the users on whose behalf the service was called.
 #[derive(Default)]
 struct Users {
     by_id: Mutex<HashMap<String, User>>,
@@ -58,7 +58,7 @@ impl UserService for Users {
     }
 }
 
-/// Users may ask for themselves, and administrators for everyone.
+/// A user may be read by themselves, and by administrators.
 impl Guarded for GetUserRequest {
     fn authorize(&self, user: &UserContext) -> Result<(), AccessDenied> {
         if self.id == user.id() {

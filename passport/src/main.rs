@@ -33,8 +33,8 @@ enum PolicyCommand {
     ///
     /// Fails when a rule is invalid, or a method has none.
     Check {
-        /// Descriptor set, as `protoc --include_imports --descriptor_set_out`, `buf build`, protox or
-        /// tonic-prost-build write it.
+        /// Descriptor set, as `protoc --include_imports --descriptor_set_out`, `buf build`, protox
+        /// or tonic-prost-build write it.
         #[arg(value_parser = file)]
         file: PathBuf,
         /// Checks only these services, each as package.Service.

@@ -1,4 +1,4 @@
-//! What a handler asks about its user.
+//! Reading the user in a handler.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ use support::user::{PERMISSIONS, permission, user};
 /// In so many rounds, which take about half a second.
 const ROUNDS: u32 = 150;
 
-/// How long an answer may take, in nanoseconds.
+/// The limit of a read, in nanoseconds.
 const MOST_NS: f64 = 30.0;
 
 /// Who the user is, beside having been told.

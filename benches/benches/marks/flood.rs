@@ -1,4 +1,4 @@
-//! Known tokens on one core, while the other is busy with bad ones.
+//! Known tokens on one core, while the other core verifies invalid ones.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -100,14 +100,14 @@ fn bad_tokens(issuer: &TestIssuer) -> Vec<String> {
     (0..TOKENS).map(token).collect()
 }
 
-/// So many bytes that nobody can tell beforehand.
+/// Returns random bytes.
 fn random(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     rand::fill(&mut bytes).expect("the system has random numbers");
     bytes
 }
 
-/// So many bytes in base64url.
+/// Returns random bytes in base64url.
 fn noise(length: usize) -> String {
     URL_SAFE_NO_PAD.encode(random(length))
 }

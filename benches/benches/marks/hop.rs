@@ -1,4 +1,4 @@
-//! What an internal hop takes: a service accepts a call and makes another one, for the same user.
+//! An internal hop: a service accepts a call and makes another one, for the same user.
 
 use support::layers::{hop, hop_without_layers};
 use support::side_by_side::side_by_side;
@@ -10,7 +10,8 @@ const ROUNDS: u32 = 300;
 /// How long the layers may take, in nanoseconds.
 const MOST_NS: f64 = 1000.0;
 
-/// Accepts a call and makes another, beside the same without layers. What counts is the difference.
+/// Accepts a call and makes another, beside the same without layers. The limit is for the
+/// difference.
 pub(crate) fn rows(effort: u32) -> Vec<Row> {
     let found = side_by_side(ROUNDS * effort, hop_without_layers(&[]), hop(&[]));
     let layers_ns = found.other_ns - found.one_ns;

@@ -1,8 +1,8 @@
 //! Measured times, and their limits.
 //!
 //! `cargo bench -p benches --bench marks` prints a table and fails when a limit is exceeded; `-- cold
-//! flood` runs the parts whose name contains one of these words. With `--features peers`, it compares
-//! with other crates that do the same job. docs/benchmarks.md explains the figures.
+//! flood` runs the parts whose name contains one of these words. With `--features peers`, it
+//! compares with other crates that do the same job. docs/benchmarks.md explains the figures.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends the run")]
 

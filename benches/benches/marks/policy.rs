@@ -18,7 +18,7 @@ const MOST_NS: f64 = 100.0;
 /// small policy has.
 const MOST: f64 = 1.1;
 
-/// What a policy that allows a call adds to it, beside the same service and layer without one.
+/// The time that a policy adds to a call that it allows, beside the same service without a policy.
 pub(crate) fn whole_call(effort: u32) -> Vec<Row> {
     let found = side_by_side(2 * ROUNDS * effort, served(), served_by_policy());
     let policy_ns = found.other_ns - found.one_ns;

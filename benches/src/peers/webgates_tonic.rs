@@ -5,7 +5,8 @@
 //! that does the same by the trait that webgates has for other codecs, and costs it less.
 //!
 //! By default its cryptography is that of the `RustCrypto` crates. Here it is aws-lc-rs, with which
-//! it takes a fifth of the time or less. Checks no audience; checks a policy, here that the caller is logged in.
+//! it takes a fifth of the time or less. Checks no audience; checks a policy, here that the caller
+//! is logged in.
 
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ fn user(extensions: &Extensions) -> Option<&str> {
     Some(&extensions.get::<JwtAuthContext<Role, Group>>()?.account().user_id)
 }
 
-/// What [`JsonWebToken`] does, for another algorithm and a single key.
+/// Codec that does the same as [`JsonWebToken`], for another algorithm and a single key.
 #[derive(Clone)]
 struct Rs256 {
     key: DecodingKey,

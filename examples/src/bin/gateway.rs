@@ -1,10 +1,10 @@
-//! The shop's gateway, on its own.
+//! The shop's gateway, as a program of its own.
 //!
 //! ```text
 //! cargo run --bin gateway
 //! ```
 //!
-//! It finds the issuer's keys by discovery, and starts whether the issuer can be reached or not.
+//! It finds the issuer's keys by discovery, and starts even if the issuer cannot be reached.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,29 +19,29 @@ use shop::startup::{self, Failure};
 /// Verifies tokens, and relays calls to the services on behalf of their users.
 #[derive(Parser)]
 struct Args {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
-    /// The issuer of the tokens: exactly their `iss`.
+    /// The issuer of the tokens: the exact value of `iss`.
     #[arg(long, default_value = "http://127.0.0.1:50050")]
     issuer: String,
-    /// Whom the tokens must be for: what their `aud` must hold.
+    /// The audience of the tokens: a value that `aud` must contain.
     #[arg(long, default_value = "shop")]
     audience: String,
-    /// How far the issuer's clock and this one may differ, in seconds.
+    /// The maximum difference between the issuer's clock and this one, in seconds.
     #[arg(long, default_value_t = 0)]
     leeway: u64,
-    /// A host that keys may be fetched from over plain http, and at an address that is private.
+    /// A host that keys may be fetched from over plain HTTP, and at a private address.
     #[arg(long, default_value = "127.0.0.1")]
     allow_host: String,
-    /// The least time between two fetches of the issuer's keys, in seconds. Tokens of a new key may
-    /// have to wait that long.
+    /// The minimum time between two fetches of the issuer's keys, in seconds. Tokens signed with a
+    /// new key may be refused for that long.
     #[arg(long, default_value_t = 30)]
     min_fetch_interval: u64,
-    /// Where `OrderService` is.
+    /// The address of `OrderService`.
     #[arg(long, default_value = "http://127.0.0.1:50052")]
     orders: String,
-    /// Where `UserService` is.
+    /// The address of `UserService`.
     #[arg(long, default_value = "http://127.0.0.1:50054")]
     users: String,
 }

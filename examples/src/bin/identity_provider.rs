@@ -1,4 +1,4 @@
-//! The shop's identity provider for development, on its own.
+//! The shop's identity provider, as a program of its own.
 //!
 //! ```text
 //! cargo run --bin identity_provider
@@ -11,13 +11,13 @@ use clap::Parser;
 use shop::identity_provider::IdentityProvider;
 use shop::startup::{self, Failure};
 
-/// Serves an identity provider that gives a token to whoever asks.
+/// Serves an identity provider that issues a token to every caller.
 #[derive(Parser)]
 struct Args {
-    /// Where to listen. Whoever can connect to it can be anyone.
+    /// The address to listen on. Every client that can connect can get a token of any account.
     #[arg(long, default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
-    /// Whom the tokens are for.
+    /// The audience of the tokens.
     #[arg(long, default_value = "shop")]
     audience: String,
 }

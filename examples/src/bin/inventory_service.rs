@@ -1,4 +1,4 @@
-//! The shop's inventory service, on its own.
+//! The shop's inventory service, as a program of its own.
 //!
 //! ```text
 //! cargo run --bin inventory_service
@@ -15,7 +15,7 @@ use shop::startup::{self, Failure};
 /// Serves `InventoryService`.
 #[derive(Parser)]
 struct Args {
-    /// Where to listen. Only the gateway and other services may be able to connect to it.
+    /// The address to listen on. Only the gateway and other services may be able to connect to it.
     #[arg(long, default_value = "127.0.0.1:50053")]
     listen: SocketAddr,
 }

@@ -1,4 +1,4 @@
-//! The shop's order service, on its own.
+//! The shop's order service, as a program of its own.
 //!
 //! ```text
 //! cargo run --bin order_service
@@ -16,13 +16,13 @@ use shop::startup::{self, Failure};
 /// Serves `OrderService`.
 #[derive(Parser)]
 struct Args {
-    /// Where to listen. Only the gateway and other services may be able to connect to it.
+    /// The address to listen on. Only the gateway and other services may be able to connect to it.
     #[arg(long, default_value = "127.0.0.1:50052")]
     listen: SocketAddr,
-    /// Where `InventoryService` is.
+    /// The address of `InventoryService`.
     #[arg(long, default_value = "http://127.0.0.1:50053")]
     inventory: String,
-    /// Where `UserService` is.
+    /// The address of `UserService`.
     #[arg(long, default_value = "http://127.0.0.1:50054")]
     users: String,
 }

@@ -4,8 +4,8 @@
 //! cargo run --bin shop
 //! ```
 //!
-//! It listens on five ports of loopback, and prints the calls to try once everything answers. Each
-//! part is an example of its own too, as one would deploy it.
+//! It listens on five ports of loopback, and prints calls to try once all parts are ready. Each
+//! part is a program of its own too, as in a deployment.
 
 use clap::Parser;
 
@@ -28,8 +28,8 @@ async fn main() -> Result<(), Failure> {
     startup::log();
 
     let shop = Shop::bind(args.port_base).await.map_err(|error| {
-        // Something else may listen there already.
-        format!("{error:?} (--port-base takes other ports)")
+        // Another program may use the port.
+        format!("{error:?} (--port-base chooses other ports)")
     })?;
     let addresses = shop.addresses()?;
     let verifier = shop.verifier();

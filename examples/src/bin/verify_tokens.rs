@@ -1,12 +1,12 @@
-//! Says of tokens, one a line, whether they are accepted, and if not, why.
+//! Verifies tokens, one a line, and prints the result of each.
 //!
 //! ```text
 //! cargo run --bin verify_tokens -- \
 //!     --jwks keys.json --issuer https://id.example.com --audience shop < tokens
 //! ```
 //!
-//! It prints a line for each: `accepted` and the user's id, or `refused` and the reason, with a tab
-//! between them.
+//! A line of output is `accepted` and the user's id, or `refused` and the reason, separated by a
+//! tab.
 
 use std::error::Error;
 use std::fs;
@@ -17,22 +17,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Parser;
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
 
-/// Verifies the tokens that it reads.
+/// Verifies the tokens on standard input.
 #[derive(Parser)]
 struct Args {
-    /// A file with the issuer's keys, a JWK Set.
+    /// The file of the issuer's keys, a JWK Set.
     #[arg(long)]
     jwks: PathBuf,
-    /// The issuer of the tokens: exactly their `iss`.
+    /// The issuer of the tokens: the exact value of `iss`.
     #[arg(long)]
     issuer: String,
-    /// Whom the tokens must be for: one of what their `aud` holds. May be given several times.
+    /// An accepted audience: a value that `aud` may contain. May be given several times.
     #[arg(long, required = true)]
     audience: Vec<String>,
-    /// How far the issuer's clock and this one may differ, in seconds.
+    /// The maximum difference between the issuer's clock and this one, in seconds.
     #[arg(long, default_value_t = 30)]
     leeway: u64,
-    /// The time to verify the tokens at, in seconds since 1970, in place of now.
+    /// The time to verify the tokens at, in seconds since 1970; the current time by default.
     #[arg(long)]
     at: Option<u64>,
 }
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let verifier = Verifier::new([args.audience.into_iter().fold(issuer, Issuer::audience)])?;
 
     let mut out = BufWriter::new(io::stdout().lock());
-    // Split here and nowhere else: a carriage return is part of the token, and makes it a bad one.
+    // Split at line feeds only: a carriage return is part of the token, and makes it invalid.
     for token in io::stdin().lock().split(b'\n') {
         let token = String::from_utf8(token?)?;
         let now = args.at.map_or_else(SystemTime::now, |at| UNIX_EPOCH + Duration::from_secs(at));
