@@ -19,9 +19,11 @@
 //! [`ServerLayer`](crate::ServerLayer) is the adapter for tonic. An adapter for plain HTTP:
 //!
 //! ```
+//! use std::convert::Infallible;
+//!
+//! use bytes::Bytes;
 //! use http::{Request, Response, StatusCode};
 //! use http_body_util::Full;
-//! use bytes::Bytes;
 //! use tonic_passport::authenticate::Authenticator;
 //! use tonic_passport::inbound::{HandlerError, Inbound, RequestTarget};
 //! use tonic_passport::{Rejection, UserContext};
@@ -35,7 +37,7 @@
 //!     let accepted = inbound.accept(target, &mut parts.headers, &mut parts.extensions).await?;
 //!     let handler = async {
 //!         let user = UserContext::current().map(|user| user.id().to_owned());
-//!         Ok(Response::new(Full::from(user.unwrap_or_default())))
+//!         Ok::<_, Infallible>(Response::new(Full::from(user.unwrap_or_default())))
 //!     };
 //!     match accepted.handle(|| handler).await {
 //!         // The response is complete, so the body need not be guarded.
@@ -44,7 +46,7 @@
 //!             Ok(response)
 //!         }
 //!         Err(HandlerError::Rejected(rejection)) => Err(rejection),
-//!         Err(HandlerError::Handler(infallible)) => match infallible {},
+//!         Err(HandlerError::Handler(error)) => match error {},
 //!     }
 //! }
 //!

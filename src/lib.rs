@@ -1,19 +1,19 @@
-//! Context propagation for gRPC services with [tonic]: a caller is identified once, at the edge,
-//! and everything behind the edge works with the same [`UserContext`].
+//! Context propagation for gRPC services built with [tonic]. The edge authenticates the caller once.
+//! Every service behind it works with the same typed [`UserContext`].
 //!
 //! ```text
 //! client ──bearer JWT──▶ edge ──x-user-*──▶ order service ──x-user-*──▶ inventory service
 //! ```
 //!
-//! | what happens | type | where |
+//! | step | type | where |
 //! |---|---|---|
-//! | a caller becomes a [`UserContext`] | [`Authenticator`]: [`JwtAuthenticator`], [`ForwardedContext`] | every entry point |
-//! | a request passes a service's door | [`ServerLayer`] with a [`Policy`], [`ServerInterceptor`] | every tonic server |
-//! | a request leaves for another service | [`ClientLayer`], [`ClientInterceptor`] | every tonic client |
+//! | the caller is authenticated | [`Authenticator`]: [`JwtAuthenticator`], [`ForwardedContext`], [`first_of`](authenticate::first_of) several | every entry point |
+//! | a request enters a service | [`ServerLayer`] with a [`Policy`], or [`ServerInterceptor`] | every tonic server |
+//! | a request leaves for another service | [`ClientLayer`], or [`ClientInterceptor`] | every tonic client |
 //!
-//! The edge verifies the token, strips it and whatever identity the client forged, and writes the
-//! [metadata] that the services read. Authentication ("who are you") is the edge's; authorization
-//! ("what may you do") is the services', by the rules that [`policy`] reads from their protocol
+//! The edge verifies the token, strips it and all identity that the client forged, and writes the
+//! [metadata] that the services read. Authentication ("who are you") belongs to the edge. Authorization
+//! ("what may you do") belongs to the services, by the rules that [`policy`] reads from their protocol
 //! buffers. Raw tokens never travel inside.
 //!
 //! # An edge, a service, a client
@@ -22,7 +22,7 @@
 //! use tonic::service::Routes;
 //! use tonic::transport::{Channel, Endpoint, Server};
 //! use tonic::{Request, Response, Status};
-//! # // Stand in for what tonic-prost-build makes of a shop's protocol buffers.
+//! # // These stand in for the code that tonic-prost-build generates.
 //! # use tonic_health::pb::HealthCheckRequest as ReserveRequest;
 //! # use tonic_health::pb::HealthCheckResponse as Order;
 //! # use tonic_health::pb::health_client::HealthClient as InventoryServiceClient;
@@ -33,10 +33,10 @@
 //!     Authorized, JwtAuthenticator, ClientLayer, ForwardedContext, Gateway, Policy, Rule, ServerLayer,
 //! };
 //!
-//! // The edge: the caller is identified here, and nowhere else.
+//! // The edge authenticates the caller.
 //! async fn edge() -> Result<(), Box<dyn std::error::Error>> {
 //!     let issuer = Issuer::oidc("https://id.example.com").audience("shop");
-//!     // What callers may do is for the services to decide.
+//!     // Authorization is up to the services.
 //!     let policy = Policy::builder().public(HEALTH).fallback_rule(Rule::authenticated()).build()?;
 //!     let layer = ServerLayer::new(JwtAuthenticator::new(Verifier::new([issuer])?)).policy(policy);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
@@ -47,8 +47,8 @@
 //!     Ok(())
 //! }
 //!
-//! // A service: it trusts the metadata because only the edge and its peers can reach it.
-//! // Its policy is what its protocol buffers say of each method.
+//! // A service trusts the metadata because only the edge and its peers can connect to it.
+//! // Its policy is declared in its protocol buffers, beside each method.
 //! async fn order_service(
 //!     routes: Routes,
 //!     descriptor_set: &[u8],
@@ -59,13 +59,13 @@
 //!     Ok(())
 //! }
 //!
-//! // Its client of another service: calls go out on behalf of whoever called this one.
+//! // Its client for another service makes calls on behalf of the caller.
 //! fn inventory() -> InventoryServiceClient<ClientService<Channel>> {
 //!     let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
 //!     InventoryServiceClient::new(ClientLayer::new().wrap(channel))
 //! }
 //!
-//! // Its handler: the caller is one whom the policy has let in.
+//! // Its handler receives a caller whom the policy authorized.
 //! async fn create_order(request: Request<()>) -> Result<Response<Order>, Status> {
 //!     let user = Authorized::from_request(&request)?;
 //!     tracing::info!(user = user.id(), "an order");
@@ -80,85 +80,89 @@
 //! # let _ = (edge, order_service, create_order);
 //! ```
 //!
-//! # What goes along with a call
+//! # Context of a call
 //!
-//! The user is a part of the [`CallContext`]: by when the call must be answered, which request it is
-//! part of, and whether anybody still waits go along as well, without anyone carrying them.
+//! The user is a part of the [`CallContext`], which also holds the deadline, the request id, the
+//! propagated fields and the cancellation of a call:
 //!
-//! | | where it comes from | what it does |
+//! | part | source | effect |
 //! |---|---|---|
-//! | [`UserContext`] | the strategy of the server layer | is sent on as `x-user-*` |
-//! | [`Deadline`] | `grpc-timeout`, [`ServerLayer::timeout`] | calls are given what remains, less a margin; calls and streams end by then, with `DEADLINE_EXCEEDED` |
-//! | cancellation | the client leaves, or the deadline passes | ends outgoing calls, and tasks of [`spawn`] |
-//! | [request id](propagation::RequestId) | `x-request-id`, or made anew | is in every tracing span, and sent on |
-//! | trace | `traceparent`, `tracestate`, `baggage` | are sent on, unless an OpenTelemetry layer did so |
-//! | [further fields](propagation::PropagatedField) | [`ServerLayer::propagate`] | are sent on, for every hop or one |
+//! | [`UserContext`] | the authenticator of the server layer | sent with outgoing calls as `x-user-*` |
+//! | [`Deadline`] | `grpc-timeout`, [`ServerLayer::timeout`] | outgoing calls get the remaining time, less a margin; calls and streams end with `DEADLINE_EXCEEDED` |
+//! | cancellation | the client disconnects, or the deadline elapses | ends outgoing calls, and tasks of [`spawn`] |
+//! | [request id](propagation::RequestId) | `x-request-id`, or generated | recorded in every tracing span, and sent with outgoing calls |
+//! | trace | `traceparent`, `tracestate`, `baggage` | sent with outgoing calls, unless an OpenTelemetry layer did so |
+//! | [other fields](propagation::PropagatedField) | [`ServerLayer::propagate`] | sent with outgoing calls, for every hop or one |
 //!
-//! Handlers run in its scope, and so do their response streams, the request streams that they send,
-//! and tasks of [`spawn`]. Other tasks are given it by [`CallContext::scope`], and services whose work
-//! is done elsewhere by a [`ScopeLayer`]. Work that shall go on when the call is over is
-//! [detached](CallContext::detached). `docs/propagation.md` shows the whole of it on a page.
+//! Handlers run in the scope of their call, and so do their response streams, the request streams that
+//! they send, and tasks of [`spawn`]. Other tasks open one with [`CallContext::scope`], and services
+//! that work in another task get one by a [`ScopeLayer`]. Work that outlives the call is
+//! [detached](CallContext::detached).
 //!
-//! # What it does not protect from
+//! # Security model
 //!
-//! [`ForwardedContext`] believes what it reads. A service that uses it must be out of reach for
-//! everyone but the edge and its peers: whoever can connect to it can claim to be anyone.
+//! The metadata is not signed. A service that uses [`ForwardedContext`] trusts every peer that can
+//! connect to it: any of them can claim to be any user. Only the edge and other services may be able to
+//! connect. `docs/threat-model.md` states what is covered, and by which test.
 //!
 //! # Errors
 //!
-//! Everything that is turned away gets a [`Status`][tonic] with a `google.rpc.ErrorInfo`; [status]
-//! has the table of reasons. Callers are told little; the exact cause is a
-//! [tracing] event, at the level `info`: without a subscriber, nobody reads it.
+//! Every rejected request ends with a `tonic::Status` that carries a `google.rpc.ErrorInfo`;
+//! [`rejection`] has the table of reasons. The response says little. The exact cause is a [tracing]
+//! event at the level `info`, which is lost without a subscriber.
 //!
-//! # What operators see
+//! # Observability
 //!
-//! All that a [`ServerLayer`] does for a call, the handler and its streams included, is done in a
-//! [tracing] span `call`, at the level `info`, with the fields `method` and `request_id`.
+//! A [`ServerLayer`] does all work of a call in a [tracing] span `call` at the level `info`, with the
+//! fields `method` and `request_id`. The handler and its streams are part of it.
 //!
-//! Each request is identified in a span `authenticate`. Its fields are recorded as they become known:
+//! Each request is authenticated in a span `authenticate`. Its fields are recorded as they become known:
 //!
-//! | field | |
+//! | field | value |
 //! |---|---|
-//! | `method` | the path, where it is known |
-//! | `request_id` | which request the call is part of |
+//! | `method` | the path, if it is known |
+//! | `request_id` | the id of the request that the call is part of |
 //! | `outcome` | `accepted`, `anonymous`, `public` or `rejected` |
-//! | `reason` | of a rejection: what the caller was told, one of [`status::reason`] |
-//! | `issuer`, `key_id` | of a token: whose it is, and which of the issuer's keys verified it |
-//! | `cache_hit` | of a token: whether it was known already |
-//! | `user.id` | of an accepted request |
-//! | `user.email` | the same, where [`ServerLayer::record_email`] asks for it |
+//! | `reason` | for a rejected request, its [reason code](rejection::reason) |
+//! | `issuer`, `key_id` | for a token, its issuer and the key that verified it |
+//! | `cache_hit` | for a token, whether it was in the cache |
+//! | `user.id` | for an accepted request |
+//! | `user.email` | likewise, if [`ServerLayer::record_email`] is set |
 //!
-//! Within it there is one event: `request rejected`, at `info`, with the exact `cause`, or `request
-//! accepted`, at `debug`; and one for each decision of a policy, with the target
-//! `tonic_passport::audit` (see [`AuditEvent`](policy::AuditEvent)). A token is never written, nor
-//! any part of one but its issuer and key id.
+//! The span has one event: `request rejected` at `info`, with the exact `cause`, or `request accepted`
+//! at `debug`. Each decision of a policy is another one, with the target `tonic_passport::audit` (see
+//! [`AuditEvent`](policy::AuditEvent)). No part of a token is logged but its issuer and key id.
 //!
-//! What ends a call before its time is the event `call ended early`, with the `reason` that the caller
-//! is told; at `info`, and at `debug` when it was the caller who left. A field of a request that is
-//! malformed is the event `field dropped`, at `debug`.
+//! A call that ends before its response is complete has the event `call ended early`, with the `reason`:
+//! at `debug` if its client disconnected, and otherwise at `info`. A malformed field of a request is the
+//! event `field dropped` at `debug`.
 //!
-//! With the feature `metrics`, the facade of that name is given these:
+//! The feature `metrics` records these metrics with the crate of that name:
 //!
-//! | metric | labels | |
+//! | metric | labels | value |
 //! |---|---|---|
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
-//! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that were ended before they came to their end |
+//! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that ended early |
 //! | `passport_fields_dropped_total` | `name` (`baggage`, `listed`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
-//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would have; the method is that of the rule, as in the policy's [table](policy::RuleTable), and empty where there is none |
-//! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; the error is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; the issuer is one that is configured, or empty |
-//! | `passport_token_verification_duration_seconds` | `cache` | how long they took |
+//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would deny; `method` is that of the rule, as in the policy's [table](policy::RuleTable), and empty without a rule |
+//! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; `error` is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; `issuer` is a configured one, or empty |
+//! | `passport_token_verification_duration_seconds` | `cache` | durations of verifications |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |
-//! | `passport_key_fetch_duration_seconds` | `issuer` | how long they took |
+//! | `passport_key_fetch_duration_seconds` | `issuer` | durations of these fetches |
 //!
 //! # Cargo features
 //!
+//! - `gateway` (default): the embedded [`Gateway`].
+//! - `jwt`: verification of tokens. It needs a C compiler. A service that only takes forwarded contexts
+//!   switches it off, with `default-features = false`, and builds no cryptography.
+//! - `remote-keys` (default): key sets over the network. It includes `jwt`.
 //! - `metrics`: counters and histograms.
-//! - `remote-keys` (on by default): key sets over the network. A service that only takes forwarded
-//!   contexts can do without, and without the HTTP client that it brings.
-//! - `test-util`: the test kit, the module [`testing`], for the tests of your services.
+//! - `test-util`: the test kit, module `testing`, for the tests of your services.
 //!
 //! [tonic]: https://docs.rs/tonic
 //! [tracing]: https://docs.rs/tracing
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod context;
 mod telemetry;
@@ -195,11 +199,11 @@ pub use rejection::Rejection;
 pub use server::{ServerInterceptor, ServerLayer};
 
 /// Compiles the examples of the README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "gateway", feature = "remote-keys"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 /// Compiles the examples of the guide.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "gateway", feature = "remote-keys"))]
 #[doc = include_str!("../docs/guide.md")]
 struct Guide;

@@ -40,7 +40,6 @@ pin_project! {
 
 /// Why a handler produced no response.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum HandlerError<E> {
     /// The handler failed.
     Handler(E),
