@@ -1,7 +1,7 @@
 //! Rejections of requests, independent of the protocol, and their reason codes.
 //!
-
-
+//! Each protocol maps [`Rejection`] to its own form. For gRPC, `tonic::Status` implements `From`.
+//! Callers receive the [kind](Rejection::kind), the [reason](Rejection::reason) and a short
 //! [message](Rejection::message). The `Display` text and the error sources are for the operator's
 //! log.
 //!
