@@ -5,6 +5,7 @@
 pub mod access_log;
 pub mod behind_gateway;
 pub mod gateway;
+pub mod http_adapter;
 pub mod identity_provider;
 pub mod in_process;
 pub mod inventory_service;

@@ -28,6 +28,7 @@ mod deadlines;
 mod destinations;
 mod gateway;
 mod http1;
+mod http_adapter;
 mod identity_metadata;
 mod isolation;
 mod key_sets;
