@@ -11,18 +11,22 @@ ci:
 test *args:
     cargo test --locked {{ args }}
 
+# Tests that are slow by nature: floods, load, real timeouts
+slow *args:
+    cargo test --locked --test slow {{ args }}
+
 # Formatting, lints, licenses, and the minimum Rust version of dependencies
 lint:
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
-    cargo clippy --locked --all-targets --all-features -- -D warnings
-    cargo clippy --locked --no-default-features -- -D warnings
+    cargo clippy --locked --workspace --exclude benches --all-targets --all-features -- -D warnings
+    cargo clippy --locked -p tonic-passport --no-default-features -- -D warnings
     .ci/msrv
     .ci/deny
 
 # The documentation, with warnings denied
 doc *args:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features {{ args }}
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features -p tonic-passport {{ args }}
 
 # The public API against docs/public-api.txt; `just api --write` updates it
 api *args:
@@ -38,21 +42,21 @@ advisories:
 
 # The benchmarks with limits; needs an idle machine
 bench *args:
-    cargo bench --locked --manifest-path benches/Cargo.toml --bench marks {{ args }}
+    cargo bench --locked -p benches --bench marks {{ args }}
 
 # Instructions that the layers add to a call
 instructions:
-    interop/instructions
+    benches/instructions/run
 
 # Every fuzz target, for a while
 fuzz:
-    interop/fuzz
+    fuzz/run
 
 # Checks with other implementations and tools
 interop:
-    interop/wire-format
-    interop/jose-differential
-    interop/shop
+    interop/wire-format/run
+    interop/jose/run
+    interop/shop/run
     interop/oidc-provider/run
     interop/compilers/run
 

@@ -1,48 +1,8 @@
-//! A flood of random tokens against the cache of verified tokens.
+//! A flood of random tokens: the full size of the test in `tests/it/token_cache.rs`.
 
-use tonic_passport::jwt::Algorithm;
-use tonic_passport::testing::{SigningKey, TestIssuer};
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// Marsaglia's xorshift: pseudo-random numbers, the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
+use crate::support::random_tokens::assert_random_tokens_are_refused;
 
 #[test]
-fn a_million_random_tokens_get_nothing_from_the_cache() {
-    // An HMAC key, because it signs tokens fastest.
-    let key = SigningKey::generate(Algorithm::HS256, "one");
-    let issuer = TestIssuer::new("https://id.example.com").signed_by(&key);
-    let verifier = issuer.verifier();
-    let good: Vec<String> = (0..100).map(|n| issuer.token(format!("user-{n}")).sign()).collect();
-    for token in &good {
-        assert!(verifier.verify(token).is_ok());
-    }
-
-    let mut random = Random(0x5eed);
-    let signature = |token: &str| token.rfind('.').map(|dot| dot + 1).unwrap();
-    for round in 0..1_000_000 {
-        // The best guess keeps all of a good token but for its signature.
-        let mut token = good[round % good.len()].clone().into_bytes();
-        let start = if round % 2 == 0 { signature(&good[round % good.len()]) } else { 0 };
-        let number = random.next();
-        for (index, byte) in token[start..].iter_mut().take(10).enumerate() {
-            *byte = ALPHABET[usize::try_from(number >> (6 * index) & 63).unwrap()];
-        }
-        let token = String::from_utf8(token).unwrap();
-        assert!(verifier.verify(&token).is_err(), "{token}");
-    }
-    assert_eq!(verifier.cached_tokens(), good.len());
-    for token in &good {
-        assert!(verifier.verify(token).is_ok());
-    }
+fn a_million_random_tokens_never_hit_the_cache() {
+    assert_random_tokens_are_refused(1_000_000);
 }

@@ -10,6 +10,7 @@ pub mod isolation;
 pub mod log;
 pub mod metrics;
 pub mod probe;
+pub mod random_tokens;
 pub mod raw;
 pub mod response_service;
 pub mod rules;
