@@ -68,14 +68,14 @@ pub(crate) enum AuthenticationMode {
 }
 
 impl Rule {
-    /// Anybody may call, and authentication is skipped: credentials are ignored, and the handler
+    /// Every caller is allowed, and authentication is skipped: credentials are ignored, and the handler
     /// has no [`UserContext`]. Meant for health checks, reflection, login, and token refresh, which
     /// must work with an expired token in the request.
     pub fn public() -> Self {
         Self::new(Kind::Public)
     }
 
-    /// Anybody may call, and authentication is optional: a credential that is present is verified,
+    /// Every caller is allowed, and authentication is optional: a credential that is present is verified,
     /// and an invalid one rejects the call. The handler uses
     /// `UserContext::from_request(&request).ok()`.
     pub fn optional() -> Self {

@@ -55,7 +55,7 @@ A buyer creates an order:
   grpcurl -plaintext -H "authorization: Bearer $TOKEN" \
     -d '{{"items":[{{"sku":"tea","quantity":1}}]}}' {gateway} shop.v1.OrderService/CreateOrder
 
-A viewer may not, whoever they claim to be:
+A viewer may not create one, and a forged x-user-id does not help:
 
   TOKEN=$(curl -s {identity_provider}/token/viewer)
   grpcurl -plaintext -H "authorization: Bearer $TOKEN" -H 'x-user-id: admin' \
