@@ -43,10 +43,12 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(super) fn failed(error: OutboundError) -> Self {
         Self { state: State::Failed { error: Some(error) } }
     }
 
+    #[inline]
     pub(super) fn sent(
         future: F,
         injected: Injected,
@@ -66,6 +68,7 @@ where
 {
     type Output = Result<Response<ResponseBody>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let error = match state.as_mut().project() {

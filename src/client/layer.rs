@@ -128,7 +128,7 @@ impl ClientLayer {
     /// Wraps a channel that leads to this origin: the `uri` of a tonic `Endpoint`, unless it is that of
     /// a Unix socket. The origin is a destination of every call, whatever the URI of the request.
     pub fn wrap_with_origin<S>(&self, channel: S, origin: &Uri) -> ClientService<S> {
-        ClientService::new(channel, Some(origin.clone()), self.outbound.clone())
+        ClientService::new(channel, Some(origin), self.outbound.clone())
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
+    #[inline]
     pub(super) fn new(guard: CallGuard, expiry: CallExpiry) -> Self {
         Self { guard, expiry, timer: expiry.handler_timer() }
     }
@@ -37,6 +38,7 @@ impl Accepted {
 
     /// Wraps the request's body: it ends with an error when the time of the call is over, and its
     /// trailers carry no identity.
+    #[inline]
     pub fn request_body<B, E>(&self, body: B) -> RequestBody<B, E> {
         RequestBody::new(body, self.expiry)
     }
@@ -47,6 +49,7 @@ impl Accepted {
     ///
     /// [`BodyError::Rejected`] when the time of the call is over. The body must be dropped then, in
     /// the call's [scope](Self::in_scope), and not be polled again.
+    #[inline]
     pub fn poll_frame<B: Body>(
         &mut self,
         mut body: Pin<&mut B>,
@@ -93,6 +96,7 @@ impl Accepted {
     }
 
     /// Begins the response.
+    #[inline]
     pub(super) fn begin_response(&mut self, is_end_stream: bool) {
         if is_end_stream {
             self.guard.complete();

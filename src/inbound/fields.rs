@@ -1,5 +1,6 @@
 //! The headers of a request, sorted in one pass.
 
+use std::mem;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -194,10 +195,10 @@ impl<'a> RequestFields<'a> {
     }
 
     /// The names to remove. Identity is among them unless it equals the context to write.
-    pub(super) fn into_unwanted(mut self, is_context_written: bool) -> Names {
+    pub(super) fn take_unwanted(&mut self, is_context_written: bool) -> Names {
         if !is_context_written {
             self.unwanted.extend(self.identity.iter().map(|(name, _)| (*name).clone()));
         }
-        self.unwanted
+        mem::take(&mut self.unwanted)
     }
 }

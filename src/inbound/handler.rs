@@ -50,6 +50,7 @@ pub enum HandlerError<E> {
 impl Accepted {
     /// Calls the handler, and polls its future, in the scope of the call. The future ends by the
     /// call's deadline, and strips identity from the response's headers.
+    #[inline]
     pub fn handle<F: Future>(mut self, handler: impl FnOnce() -> F) -> HandlerFuture<F> {
         let future = self.in_scope(handler);
         HandlerFuture { future: Some(future), accepted: Some(self) }
@@ -63,6 +64,7 @@ where
 {
     type Output = Result<(Response<B>, Accepted), HandlerError<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(accepted) = this.accepted.as_mut() else {

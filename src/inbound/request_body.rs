@@ -27,6 +27,7 @@ pin_project! {
 }
 
 impl<B, E> RequestBody<B, E> {
+    #[inline]
     pub(super) fn new(inner: B, expiry: CallExpiry) -> Self {
         let (timer, cause) = (expiry.timer(), expiry.cause());
         Self { inner: OptionalBody::new(inner), timer, cause, error: PhantomData }

@@ -101,7 +101,10 @@ impl Steps<'_> {
         let propagated = fields.propagated(&config.propagated_fields);
         // A forwarded context is in the headers already, and is left as it is.
         let is_written = user.as_ref().is_some_and(|user| user.is_written_as(&fields.identity));
-        strip_identity(headers, fields.into_unwanted(is_written));
+        let unwanted = fields.take_unwanted(is_written);
+        // They borrow the headers.
+        drop(fields);
+        strip_identity(headers, unwanted);
         let written = write_context(headers, user.as_ref().filter(|_| !is_written), &progress);
         if let Err(error) = written {
             return Outcome::Rejected(error.into());

@@ -23,12 +23,14 @@ pub struct Injected {
 }
 
 impl Injected {
+    #[inline]
     pub(super) fn new(context: CallContext, deadline: Option<Deadline>) -> Self {
         let timer = DeadlineTimer::at(deadline.map(Deadline::instant));
         Self { context, deadline, timer, cancelled: None }
     }
 
     /// A call without an end of its own, whose response is guarded elsewhere.
+    #[inline]
     pub(crate) fn unbounded() -> Self {
         Self::new(CallContext::default(), None)
     }
