@@ -5,13 +5,16 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame};
 
-use super::body_error::BodyError;
 use super::expiry::{CallExpiry, ExpiryCause};
 use super::guard::CallGuard;
 use super::request_body::RequestBody;
 use super::strip::strip_trailers;
 use crate::call::CallContext;
+use crate::rejection::Rejection;
 use crate::util::DeadlineTimer;
+
+/// The result of polling a body.
+type PolledFrame<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
 
 /// Call that was accepted, until its response is complete.
 ///
@@ -47,41 +50,38 @@ impl Accepted {
     ///
     /// # Errors
     ///
-    /// [`BodyError::Rejected`] when the time of the call is over. The body must be dropped then, in
-    /// the call's [scope](Self::in_scope), and not be polled again.
+    /// The [`Rejection`] when the deadline elapsed or the token expired. The body must be dropped
+    /// then, in the call's [scope](Self::in_scope), and not be polled again.
     #[inline]
     pub fn poll_frame<B: Body>(
         &mut self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
-        let polled = self.in_scope(|| body.as_mut().poll_frame(cx));
-        match polled {
+    ) -> Result<PolledFrame<B>, Rejection> {
+        let mut polled = self.in_scope(|| body.as_mut().poll_frame(cx));
+        let is_in_time = match &mut polled {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                 if body.is_end_stream() {
-                    // The transport does not poll again.
+                    // The transport does not poll a body again after its last frame.
                     self.guard.complete();
                 }
-                if !self.timer.is_elapsed() {
-                    return Poll::Ready(Some(Ok(frame)));
-                }
+                !self.timer.is_elapsed()
             }
             Poll::Ready(last) => {
                 self.guard.complete();
-                return Poll::Ready(last.map(|frame| match frame {
-                    Ok(frame) => Ok(strip_trailers(frame)),
-                    Err(error) => Err(BodyError::Body(error)),
-                }));
-            }
-            Poll::Pending => {
-                if self.timer.poll(cx).is_pending() {
-                    return Poll::Pending;
+                if let Some(Ok(frame)) = last {
+                    strip_trailers(frame);
                 }
+                true
             }
+            Poll::Pending => self.timer.poll(cx).is_pending(),
+        };
+        if is_in_time {
+            return Ok(polled);
         }
         let cause = self.expiry.cause();
         self.guard.expire(cause);
-        Poll::Ready(Some(Err(BodyError::Rejected(cause.rejection()))))
+        Err(cause.rejection())
     }
 
     /// Runs a function in the scope and the tracing span of the call.

@@ -21,7 +21,7 @@ const MAX_LISTED_SIZE: usize = 4 * 1024;
 const MAX_ONE_HOP_SIZE: usize = 1024;
 
 /// Names of fields that are removed before the handler is called.
-pub(super) type Names = SmallVec<[HeaderName; 4]>;
+pub(super) type Names = SmallVec<[HeaderName; 2]>;
 
 /// The fields of a request that concern the call's context.
 #[derive(Default)]
@@ -195,6 +195,7 @@ impl<'a> RequestFields<'a> {
     }
 
     /// The names to remove. Identity is among them unless it equals the context to write.
+    #[inline]
     pub(super) fn take_unwanted(&mut self, is_context_written: bool) -> Names {
         if !is_context_written {
             self.unwanted.extend(self.identity.iter().map(|(name, _)| (*name).clone()));

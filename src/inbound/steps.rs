@@ -104,7 +104,7 @@ impl Steps<'_> {
         let unwanted = fields.take_unwanted(is_written);
         // They borrow the headers.
         drop(fields);
-        strip_identity(headers, unwanted);
+        strip_identity(headers, &unwanted);
         let written = write_context(headers, user.as_ref().filter(|_| !is_written), &progress);
         if let Err(error) = written {
             return Outcome::Rejected(error.into());
@@ -175,7 +175,7 @@ fn determine_deadline(
 }
 
 /// Removes identity, the raw token among it, and the other unwanted fields from the headers.
-fn strip_identity(headers: &mut HeaderMap, unwanted: Names) {
+fn strip_identity(headers: &mut HeaderMap, unwanted: &Names) {
     for name in unwanted {
         headers.remove(name);
     }
