@@ -76,12 +76,13 @@ where
             StateProj::Sent { future, injected, ends_body, request_guard } => {
                 match future.poll(cx) {
                     Poll::Ready(Ok(response)) => {
-                        let injected = mem::replace(injected, Injected::unbounded());
-                        let injected = if *ends_body { injected } else { Injected::unbounded() };
+                        let mut guarded = Injected::unbounded();
+                        if *ends_body {
+                            mem::swap(&mut guarded, injected);
+                        }
                         let request_guard = request_guard.take();
-                        let response = response.map(|body| {
-                            ResponseBody::new(Body::new(body), injected, request_guard)
-                        });
+                        let response = response
+                            .map(|body| ResponseBody::new(Body::new(body), guarded, request_guard));
                         return Poll::Ready(Ok(response));
                     }
                     Poll::Ready(Err(error)) => match injected.cause_of_failure() {

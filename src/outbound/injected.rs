@@ -16,7 +16,6 @@ use crate::util::DeadlineTimer;
 #[must_use = "the end of the call must be observed"]
 pub struct Injected {
     context: CallContext,
-    deadline: Option<Deadline>,
     timer: DeadlineTimer,
     /// Created on the first wait, if the cancellation has to be observed at all.
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -26,7 +25,7 @@ impl Injected {
     #[inline]
     pub(super) fn new(context: CallContext, deadline: Option<Deadline>) -> Self {
         let timer = DeadlineTimer::at(deadline.map(Deadline::instant));
-        Self { context, deadline, timer, cancelled: None }
+        Self { context, timer, cancelled: None }
     }
 
     /// A call without an end of its own, whose response is guarded elsewhere.
@@ -42,7 +41,7 @@ impl Injected {
 
     /// The deadline of the call, as written into the request.
     pub fn deadline(&self) -> Option<Deadline> {
-        self.deadline
+        self.timer.instant().map(Deadline::at)
     }
 
     /// Runs a function in the scope of the call's context: request bodies are polled in it.
@@ -79,8 +78,7 @@ impl Injected {
 
     /// Returns the reason for an error of the transport, if the deadline has elapsed.
     pub fn cause_of_failure(&self) -> Option<OutboundError> {
-        let is_elapsed = self.deadline.is_some_and(Deadline::is_elapsed);
-        is_elapsed.then_some(OutboundError::DeadlineExceeded)
+        self.timer.is_elapsed().then_some(OutboundError::DeadlineExceeded)
     }
 }
 
@@ -88,7 +86,7 @@ impl fmt::Debug for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Injected")
             .field("context", &self.context)
-            .field("deadline", &self.deadline)
+            .field("deadline", &self.deadline())
             .finish_non_exhaustive()
     }
 }
