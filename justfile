@@ -42,7 +42,7 @@ advisories:
 
 # The benchmarks with limits; needs an idle machine
 bench *args:
-    cargo bench --locked -p benches --bench marks {{ args }}
+    cargo bench --locked -p benches --bench limits {{ args }}
 
 # Instructions that the layers add to a call
 instructions:
