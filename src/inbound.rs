@@ -25,7 +25,7 @@
 //! use http::{Request, Response, StatusCode};
 //! use http_body_util::Full;
 //! use tonic_passport::authenticate::Authenticator;
-//! use tonic_passport::inbound::{HandlerError, Inbound, RequestTarget};
+//! use tonic_passport::inbound::{HandlerError, Inbound, CallTarget};
 //! use tonic_passport::{Rejection, UserContext};
 //!
 //! async fn serve<A: Authenticator>(
@@ -33,7 +33,7 @@
 //!     request: Request<Full<Bytes>>,
 //! ) -> Result<Response<Full<Bytes>>, Rejection> {
 //!     let (mut parts, _body) = request.into_parts();
-//!     let target = RequestTarget::grpc(&parts.uri);
+//!     let target = CallTarget::method_path(&parts.uri);
 //!     let accepted = inbound.accept(target, &mut parts.headers, &mut parts.extensions).await?;
 //!     let handler = async {
 //!         let user = UserContext::current().map(|user| user.id().to_owned());
@@ -88,4 +88,4 @@ pub use handler::{HandlerError, HandlerFuture};
 pub use pending::PendingAcceptance;
 pub use request_body::RequestBody;
 pub use response_body::ResponseBody;
-pub use target::RequestTarget;
+pub use target::CallTarget;

@@ -73,8 +73,8 @@ pub struct PropagatedField {
 pub(crate) enum Hops {
     Every,
     One,
-    /// Not any more: it was sent for one hop, and has arrived.
-    None,
+    /// The field was sent for one hop, which ended at this service.
+    Ended,
 }
 
 /// Error for a name that cannot be propagated.

@@ -23,7 +23,7 @@ impl From<Rejection> for Status {
             details.set_retry_info(Some(delay));
         }
         let mut metadata = MetadataMap::new();
-        if let Some(challenge) = rejection.challenge() {
+        if let Some(challenge) = rejection.www_authenticate() {
             metadata.insert("www-authenticate", MetadataValue::from_static(challenge));
         }
         let (code, message) = (code(rejection.kind()), rejection.message());

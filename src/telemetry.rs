@@ -10,7 +10,7 @@ use crate::rejection::reason;
 
 /// The outcome of accepting a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum RequestOutcome {
     Accepted,
     Anonymous,
     Public,
@@ -18,7 +18,7 @@ pub(crate) enum Outcome {
     Rejected(&'static str),
 }
 
-impl Outcome {
+impl RequestOutcome {
     fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -69,7 +69,7 @@ pub(crate) fn record_user(span: &Span, user: &UserContext, with_email: bool) {
 }
 
 /// Records the outcome in the span, and counts it.
-pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
+pub(crate) fn record_outcome(span: &Span, outcome: RequestOutcome) {
     span.record("outcome", outcome.name());
     if let Some(reason) = outcome.reason() {
         span.record("reason", reason);
@@ -79,7 +79,7 @@ pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
 
 /// Counts a request by its outcome.
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "only metrics use it"))]
-pub(crate) fn count_request(outcome: Outcome) {
+pub(crate) fn count_request(outcome: RequestOutcome) {
     #[cfg(feature = "metrics")]
     {
         // With labels known at compile time, counting does not allocate.
@@ -89,10 +89,10 @@ pub(crate) fn count_request(outcome: Outcome) {
             };
         }
         let counter = match outcome {
-            Outcome::Accepted => requests!("accepted"),
-            Outcome::Anonymous => requests!("anonymous"),
-            Outcome::Public => requests!("public"),
-            Outcome::Rejected(reason) => metrics::counter!(
+            RequestOutcome::Accepted => requests!("accepted"),
+            RequestOutcome::Anonymous => requests!("anonymous"),
+            RequestOutcome::Public => requests!("public"),
+            RequestOutcome::Rejected(reason) => metrics::counter!(
                 "passport_requests_total", "outcome" => "rejected", "reason" => reason,
             ),
         };

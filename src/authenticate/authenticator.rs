@@ -21,10 +21,10 @@ use crate::rejection::Rejection;
 /// use tonic_passport::{Rejection, ServerLayer, UserContext};
 ///
 /// let by_api_key = |credentials: &Credentials<'_>| {
-///     match credentials.single("authorization")?.map(|key| key.as_bytes()) {
+///     match credentials.get("authorization")?.map(|key| key.as_bytes()) {
 ///         None => Ok(None),
 ///         Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
-///         Some(_) => Err(Rejection::Credential("unknown api key".into())),
+///         Some(_) => Err(Rejection::CredentialInvalid("unknown api key".into())),
 ///     }
 /// };
 /// let layer = ServerLayer::new(by_api_key);

@@ -122,7 +122,7 @@ impl CredentialField {
 impl From<CredentialFieldError> for Rejection {
     fn from(error: CredentialFieldError) -> Self {
         match error {
-            CredentialFieldError::Malformed => Self::Credential(Box::new(error)),
+            CredentialFieldError::Malformed => Self::CredentialInvalid(Box::new(error)),
             CredentialFieldError::Repeated => Self::CredentialRepeated,
         }
     }

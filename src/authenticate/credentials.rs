@@ -51,15 +51,15 @@ impl<'a> Credentials<'a> {
     /// # Errors
     ///
     /// [`Rejection::CredentialRepeated`] when the field is repeated.
-    /// [`Rejection::Unavailable`] when the name is neither
+    /// [`Rejection::AuthenticationUnavailable`] when the name is neither
     /// [reserved](crate::metadata::is_reserved) nor among
     /// [`credential_names`](super::Authenticator::credential_names): such a field is never here,
     /// and its absence does not make an anonymous caller.
-    pub fn single(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
+    pub fn get(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
         let is_named = self.names.iter().any(|own| own.as_str().eq_ignore_ascii_case(name));
         if !is_named && !is_reserved(name) {
             let problem = format!("{name} is not among the authenticator's credential_names");
-            return Err(Rejection::Unavailable(problem.into()));
+            return Err(Rejection::AuthenticationUnavailable(problem.into()));
         }
         let mut values = self.get_all(name);
         match (values.next(), values.next()) {

@@ -28,7 +28,7 @@ use crate::rejection::Rejection;
 ///
 /// # let verifier = TestIssuer::new("https://id.example.com").verifier();
 /// # async fn find_api_key(_: String) -> Result<UserContext, Rejection> {
-/// #     Err(Rejection::Credential("unknown api key".into()))
+/// #     Err(Rejection::CredentialInvalid("unknown api key".into()))
 /// # }
 /// let api_key = CredentialField::new(HeaderName::from_static("x-api-key"));
 /// let authenticator = first_of((
@@ -136,7 +136,7 @@ fn require_user(user: Option<UserContext>) -> Result<Option<UserContext>, Reject
 }
 
 fn unrecognized() -> Rejection {
-    Rejection::Credential("no authentication strategy recognizes the credential".into())
+    Rejection::CredentialInvalid("no authentication strategy recognizes the credential".into())
 }
 
 impl fmt::Debug for FirstOf {

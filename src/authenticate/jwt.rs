@@ -74,7 +74,7 @@ impl JwtAuthenticator {
         if let Some(name) = forged {
             tracing::warn!(%name, "identity metadata from a client");
             if self.reject_forged_metadata {
-                return Err(Rejection::Forged { name: name.clone() });
+                return Err(Rejection::MetadataForged { name: name.clone() });
             }
         }
         match self.field.find(credentials) {

@@ -31,8 +31,8 @@ use crate::rejection::Rejection;
 ///     async move {
 ///         match database.owner_of(&key).await {
 ///             Ok(Some(owner)) => Ok(UserContext::builder(owner).build()?),
-///             Ok(None) => Err(Rejection::Credential("unknown api key".into())),
-///             Err(error) => Err(Rejection::Unavailable(error.into())),
+///             Ok(None) => Err(Rejection::CredentialInvalid("unknown api key".into())),
+///             Err(error) => Err(Rejection::AuthenticationUnavailable(error.into())),
 ///         }
 ///     }
 /// });

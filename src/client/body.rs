@@ -149,11 +149,11 @@ impl http_body::Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         let error = match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.injected.check_ended() {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.injected.ended_now() {
                 None => return Poll::Ready(Some(Ok(frame))),
                 Some(error) => error,
             },
-            Poll::Ready(Some(Err(error))) => match this.injected.cause_of_failure() {
+            Poll::Ready(Some(Err(error))) => match this.injected.explain_failure() {
                 None => return Poll::Ready(Some(Err(error))),
                 Some(error) => error,
             },

@@ -81,7 +81,7 @@ where
                         });
                         return Poll::Ready(Ok(response));
                     }
-                    Poll::Ready(Err(error)) => match injected.cause_of_failure() {
+                    Poll::Ready(Err(error)) => match injected.explain_failure() {
                         None => return Poll::Ready(Err(error)),
                         cause => cause,
                     },

@@ -46,7 +46,8 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let target = CallTarget::new().origin(self.origin.as_ref()).request_uri(&parts.uri);
+        let target = CallTarget::new().request_uri(&parts.uri);
+        let target = self.origin.as_ref().map_or(target, |origin| target.origin(origin));
         match self.outbound.inject(target, &mut parts.headers, &mut parts.extensions) {
             Ok(injected) => {
                 let (body, request_guard) = RequestBody::new(body, injected.context().clone());

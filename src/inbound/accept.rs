@@ -11,7 +11,7 @@ use super::accepted::Accepted;
 use super::config::InboundConfig;
 use super::pending::PendingAcceptance;
 use super::steps::{Outcome, Steps};
-use super::target::RequestTarget;
+use super::target::CallTarget;
 use crate::authenticate::{Authenticator, Credentials};
 use crate::context::UserContext;
 use crate::policy::Policy;
@@ -27,7 +27,7 @@ pub struct Inbound<A> {
     config: Arc<InboundConfig>,
 }
 
-/// Outcome of [`Inbound::begin`].
+/// Outcome of [`Inbound::start_accept`].
 #[derive(Debug)]
 #[must_use = "a request is served only after it was accepted"]
 #[expect(clippy::large_enum_variant, reason = "it is matched at once, and never stored")]
@@ -97,31 +97,31 @@ impl<A: Authenticator> Inbound<A> {
     }
 
     /// Accepts a request, and awaits its authenticator. An adapter whose function is not
-    /// asynchronous uses [`begin`](Self::begin).
+    /// asynchronous uses [`start_accept`](Self::start_accept).
     ///
     /// # Errors
     ///
     /// The [`Rejection`] of the request. Its headers are not fit to be used then.
     pub async fn accept(
         &self,
-        target: RequestTarget<'_>,
+        target: CallTarget<'_>,
         headers: &mut HeaderMap,
         extensions: &mut Extensions,
     ) -> Result<Accepted, Rejection> {
-        match self.begin(target, headers, extensions) {
+        match self.start_accept(target, headers, extensions) {
             Acceptance::Accepted(accepted) => Ok(accepted),
             Acceptance::Rejected(rejection) => Err(rejection),
             Acceptance::Pending(mut pending) => {
-                poll_fn(|cx| pending.poll(cx, headers, extensions)).await
+                poll_fn(|cx| pending.poll_accepted(cx, headers, extensions)).await
             }
         }
     }
 
     /// Accepts a request, as far as that is possible without waiting. Whatever the headers and
     /// extensions held about identity, those of an accepted request hold the established one.
-    pub fn begin(
+    pub fn start_accept(
         &self,
-        target: RequestTarget<'_>,
+        target: CallTarget<'_>,
         headers: &mut HeaderMap,
         extensions: &mut Extensions,
     ) -> Acceptance {
@@ -129,7 +129,7 @@ impl<A: Authenticator> Inbound<A> {
             Ok(method) => method,
             Err(rejection) => {
                 tracing::info!(path = target.path(), "request rejected: {rejection}");
-                telemetry::count_request(telemetry::Outcome::Rejected(rejection.reason()));
+                telemetry::count_request(telemetry::RequestOutcome::Rejected(rejection.reason()));
                 return Acceptance::Rejected(rejection);
             }
         };

@@ -47,7 +47,7 @@ impl Accepted {
     ///
     /// [`BodyError::Rejected`] when the time of the call is over. The body must be dropped then, in
     /// the call's [scope](Self::in_scope), and not be polled again.
-    pub fn poll_frame<B: Body>(
+    pub fn poll_response_frame<B: Body>(
         &mut self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,

@@ -83,7 +83,7 @@ impl ExpiryCause {
     pub(super) fn rejection(self) -> Rejection {
         match self {
             Self::Deadline => Rejection::DeadlineExceeded,
-            Self::Token => Rejection::StreamExpired,
+            Self::Token => Rejection::TokenExpired,
         }
     }
 }

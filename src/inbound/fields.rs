@@ -187,7 +187,7 @@ impl<'a> RequestFields<'a> {
                 .iter()
                 .any(|value| one_hop_names(value).any(|own| own == name.as_str().as_bytes()));
         if has_arrived {
-            return Hops::None;
+            return Hops::Ended;
         }
         let listed = listed.iter().find(|field| field.name() == name);
         listed.map_or(Hops::Every, PropagatedField::hops)

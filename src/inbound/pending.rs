@@ -49,13 +49,13 @@ impl PendingAcceptance {
     }
 
     /// Polls the authenticator. `headers` and `extensions` are those of the request that
-    /// [`Inbound::begin`](super::Inbound::begin) was given.
+    /// [`Inbound::start_accept`](super::Inbound::start_accept) was given.
     ///
     /// # Errors
     ///
     /// The [`Rejection`] of the request: [`Rejection::DeadlineExceeded`] when the deadline elapses
     /// before the authenticator decides. The headers are not fit to be used then.
-    pub fn poll(
+    pub fn poll_accepted(
         &mut self,
         cx: &mut Context<'_>,
         headers: &mut HeaderMap,

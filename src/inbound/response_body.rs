@@ -45,7 +45,7 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
         let mut this = self.project();
-        let polled = this.accepted.poll_frame(this.inner.as_mut(), cx);
+        let polled = this.accepted.poll_response_frame(this.inner.as_mut(), cx);
         if let Poll::Ready(Some(Err(BodyError::Rejected(_)))) = &polled {
             this.accepted.in_scope(|| this.inner.clear());
         }

@@ -189,27 +189,27 @@ fn write_context(
     }
     if progress.is_new_id {
         let id = progress.request_id.value().clone();
-        headers.try_insert(REQUEST_ID, id).map_err(|_| ContextError::NoRoom)?;
+        headers.try_insert(REQUEST_ID, id).map_err(|_| ContextError::HeadersFull)?;
     }
     Ok(())
 }
 
 /// Logs and counts the outcome.
 fn log(authorized: Result<Option<&UserContext>, &Rejection>, is_public: bool, span: &Span) {
-    use telemetry::Outcome;
+    use telemetry::RequestOutcome;
 
     match authorized {
         Ok(user) => {
             let outcome = match user {
-                Some(_) => Outcome::Accepted,
-                None if is_public => Outcome::Public,
-                None => Outcome::Anonymous,
+                Some(_) => RequestOutcome::Accepted,
+                None if is_public => RequestOutcome::Public,
+                None => RequestOutcome::Anonymous,
             };
             telemetry::record_outcome(span, outcome);
             tracing::debug!("request accepted");
         }
         Err(rejection) => {
-            telemetry::record_outcome(span, Outcome::Rejected(rejection.reason()));
+            telemetry::record_outcome(span, RequestOutcome::Rejected(rejection.reason()));
             tracing::info!(cause = describe(rejection), "request rejected");
         }
     }

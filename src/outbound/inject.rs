@@ -197,7 +197,7 @@ fn strip_identity(headers: &mut HeaderMap) -> Result<ExplicitFields, OutboundErr
 /// The deadline that a request's own timeout resulted in. It is in the extensions, for the layers
 /// that each attempt of a retried call passes.
 #[derive(Clone, Copy)]
-struct OwnDeadline(Deadline);
+struct ExplicitDeadline(Deadline);
 
 /// Determines the deadline of a call, and writes it into the headers: the request's own timeout, but
 /// at most the remaining time of the call on whose behalf it is made, less the margin.
@@ -214,7 +214,7 @@ fn shorten_deadline(
     let now = Instant::now();
     let of_earlier_attempt = own_timeout
         .and_then(|_| extensions.get())
-        .map(|OwnDeadline(deadline)| deadline.remaining_at(now));
+        .map(|ExplicitDeadline(deadline)| deadline.remaining_at(now));
     let of_outer = outer.map(|outer| outer.remaining_at(now).saturating_sub(margin));
     let remaining = of_outer.into_iter().chain(of_earlier_attempt).min();
     let (value, timeout) = match (own_timeout, remaining) {
@@ -231,7 +231,7 @@ fn shorten_deadline(
     match value {
         Some(value) => insert(headers, GRPC_TIMEOUT, value)?,
         None => {
-            extensions.insert(OwnDeadline(deadline));
+            extensions.insert(ExplicitDeadline(deadline));
         }
     }
     Ok(Some(deadline))
@@ -261,9 +261,9 @@ fn write_context(
     }
     // A tracestate belongs to the traceparent that it came with.
     let takes_trace = !headers.contains_key(TRACEPARENT)
-        && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::None);
+        && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::Ended);
     let is_new = |PropagatedValue { name, hops, .. }: &PropagatedValue| {
-        *hops != Hops::None && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
+        *hops != Hops::Ended && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
     };
     let is_new: SmallVec<[bool; 4]> = fields.iter().map(is_new).collect();
     for (PropagatedValue { name, value, .. }, _) in
@@ -290,7 +290,7 @@ fn write_context(
 
 /// Removes the fields that were to go one hop, and have arrived.
 fn remove_arrived(headers: &mut HeaderMap, context: &CallContext) {
-    for field in context.fields().iter().filter(|field| field.hops == Hops::None) {
+    for field in context.fields().iter().filter(|field| field.hops == Hops::Ended) {
         headers.remove(&field.name);
     }
 }

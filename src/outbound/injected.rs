@@ -68,7 +68,7 @@ impl Injected {
     }
 
     /// Returns the reason if the call must end now, for callers that are not about to wait.
-    pub fn check_ended(&self) -> Option<OutboundError> {
+    pub fn ended_now(&self) -> Option<OutboundError> {
         if self.context.is_cancelled() {
             return Some(OutboundError::Cancelled);
         }
@@ -76,7 +76,7 @@ impl Injected {
     }
 
     /// Returns the reason for an error of the transport, if the deadline has elapsed.
-    pub fn cause_of_failure(&self) -> Option<OutboundError> {
+    pub fn explain_failure(&self) -> Option<OutboundError> {
         let is_elapsed = self.deadline.is_some_and(Deadline::is_elapsed);
         is_elapsed.then_some(OutboundError::DeadlineExceeded)
     }

@@ -19,8 +19,8 @@ impl<'a> CallTarget<'a> {
 
     /// Sets the origin that the connection or channel leads to.
     #[must_use]
-    pub fn origin(mut self, origin: Option<&'a Uri>) -> Self {
-        self.origin = origin;
+    pub fn origin(mut self, uri: &'a Uri) -> Self {
+        self.origin = Some(uri);
         self
     }
 

@@ -55,7 +55,7 @@ impl Rejection {
 
     /// The value of the response's `www-authenticate` field (RFC 6750, section 3), for rejections of
     /// tokens.
-    pub fn challenge(&self) -> Option<&'static str> {
+    pub fn www_authenticate(&self) -> Option<&'static str> {
         self.describe().challenge
     }
 
@@ -63,7 +63,7 @@ impl Rejection {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             #[cfg(feature = "jwt")]
-            Self::Token(
+            Self::TokenInvalid(
                 TokenError::KeyPending { retry_after, .. }
                 | TokenError::KeysUnavailable { retry_after },
             ) => Some(*retry_after),
@@ -91,11 +91,11 @@ impl Rejection {
                 reason::AUTHENTICATOR_ASYNCHRONOUS,
                 "the authenticator has to wait, which an interceptor cannot do: use a ServerLayer",
             ),
-            Self::Context(error) => describe_context_error(error),
+            Self::ContextInvalid(error) => describe_context_error(error),
             Self::ContextMissing => {
                 unauthenticated(reason::CONTEXT_MISSING, "a user context is required")
             }
-            Self::Credential(_) | Self::CredentialAmbiguous | Self::CredentialRepeated => {
+            Self::CredentialInvalid(_) | Self::CredentialAmbiguous | Self::CredentialRepeated => {
                 unauthenticated(reason::CREDENTIAL_INVALID, "the credential is not valid")
             }
             Self::CredentialMissing => {
@@ -106,7 +106,7 @@ impl Rejection {
                 reason::DEADLINE_EXCEEDED,
                 "the deadline has passed",
             ),
-            Self::Forged { .. } => {
+            Self::MetadataForged { .. } => {
                 unauthenticated(reason::CONTEXT_INVALID, "the user context is not valid")
             }
             Self::MetadataTooLarge => Description::new(
@@ -143,14 +143,14 @@ impl Rejection {
                 reason::SERVICE_UNKNOWN,
                 "no such service here",
             ),
-            Self::StreamExpired => token_expired(),
+            Self::TokenExpired => token_expired(),
             Self::TimeoutInvalid => Description::new(
                 Kind::InvalidArgument,
                 reason::TIMEOUT_INVALID,
                 "grpc-timeout is not a timeout",
             ),
             #[cfg(feature = "jwt")]
-            Self::Token(error) => describe_token_error(error),
+            Self::TokenInvalid(error) => describe_token_error(error),
             Self::TokenMalformed => challenged(
                 reason::TOKEN_MALFORMED,
                 "the authorization metadata does not hold one bearer token",
@@ -159,7 +159,7 @@ impl Rejection {
             Self::TokenMissing => {
                 challenged(reason::TOKEN_MISSING, "a bearer token is required", "Bearer")
             }
-            Self::Unavailable(_) => Description::new(
+            Self::AuthenticationUnavailable(_) => Description::new(
                 Kind::Unavailable,
                 reason::AUTHENTICATION_UNAVAILABLE,
                 "callers cannot be authenticated at the moment",
@@ -197,7 +197,7 @@ fn token_expired() -> Description {
 
 fn describe_context_error(error: &ContextError) -> Description {
     match error {
-        ContextError::NoRoom | ContextError::TooLarge { .. } => Description::new(
+        ContextError::HeadersFull | ContextError::TooLarge { .. } => Description::new(
             RejectionKind::ResourceExhausted,
             reason::CONTEXT_TOO_LARGE,
             "the user context is too large",
@@ -221,7 +221,7 @@ fn describe_denial(denied: &AccessDenied) -> Description {
 #[cfg(feature = "jwt")]
 fn describe_token_error(error: &TokenError) -> Description {
     match error {
-        TokenError::Context(error @ (ContextError::NoRoom | ContextError::TooLarge { .. })) => {
+        TokenError::Context(error @ (ContextError::HeadersFull | ContextError::TooLarge { .. })) => {
             describe_context_error(error)
         }
         TokenError::Expired => token_expired(),

@@ -26,7 +26,7 @@ pub enum Rejection {
 
     /// The forwarded user context is malformed or too large.
     #[error("invalid user context")]
-    Context(#[from] ContextError),
+    ContextInvalid(#[from] ContextError),
 
     /// No user context was forwarded.
     #[error("no user context")]
@@ -34,7 +34,7 @@ pub enum Rejection {
 
     /// A credential is invalid: for an [`Authenticator`](crate::Authenticator) of your own.
     #[error("invalid credential")]
-    Credential(#[source] Box<dyn Error + Send + Sync>),
+    CredentialInvalid(#[source] Box<dyn Error + Send + Sync>),
 
     /// The request carries credentials for two strategies of
     /// [`first_of`](crate::authenticate::first_of).
@@ -57,7 +57,7 @@ pub enum Rejection {
     /// A client sent identity metadata of its own to an edge that
     /// [rejects](crate::JwtAuthenticator::reject_forged_metadata) it.
     #[error("{name} is forged: clients must not send it")]
-    Forged {
+    MetadataForged {
         /// The field's name.
         name: HeaderName,
     },
@@ -92,7 +92,7 @@ pub enum Rejection {
 
     /// A stream outlived the credential that opened it.
     #[error("the credential expired while the call ran")]
-    StreamExpired,
+    TokenExpired,
 
     /// The field `grpc-timeout` is repeated, or is not one to eight digits and one of the units
     /// `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).
@@ -102,7 +102,7 @@ pub enum Rejection {
     /// The token was refused.
     #[cfg(feature = "jwt")]
     #[error("invalid token")]
-    Token(#[from] TokenError),
+    TokenInvalid(#[from] TokenError),
 
     /// The credential field is present, and does not hold exactly one token.
     #[error("the credential field does not hold exactly one token")]
@@ -115,7 +115,7 @@ pub enum Rejection {
     /// The caller cannot be authenticated at the moment: for an
     /// [`Authenticator`](crate::Authenticator) of your own.
     #[error("callers cannot be authenticated at the moment")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    AuthenticationUnavailable(#[source] Box<dyn Error + Send + Sync>),
 
     /// A gateway could not reach the service.
     #[error("the service cannot be reached")]

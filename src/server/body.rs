@@ -64,7 +64,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(accepted) = this.accepted else {
             return Poll::Ready(None);
         };
-        let rejection = match accepted.poll_frame(this.inner.as_mut(), cx) {
+        let rejection = match accepted.poll_response_frame(this.inner.as_mut(), cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),

@@ -74,7 +74,7 @@ where
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Accepted, Rejection>> {
         let parts = &mut self.parts;
-        self.acceptance.poll(cx, &mut parts.headers, &mut parts.extensions)
+        self.acceptance.poll_accepted(cx, &mut parts.headers, &mut parts.extensions)
     }
 
     fn handle(mut self, accepted: Accepted) -> HandlerFuture<S::Future> {

@@ -7,7 +7,7 @@ use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use crate::authenticate::Authenticator;
-use crate::inbound::{Acceptance, Inbound, RequestTarget};
+use crate::inbound::{Acceptance, Inbound, CallTarget};
 use crate::propagation::PropagatedField;
 use crate::rejection::Rejection;
 
@@ -81,8 +81,8 @@ impl<A> fmt::Debug for ServerInterceptor<A> {
 impl<A: Authenticator> Interceptor for ServerInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
-        let target = RequestTarget::unknown();
-        match self.inbound.begin(target, metadata.as_mut(), &mut extensions) {
+        let target = CallTarget::unknown();
+        match self.inbound.start_accept(target, metadata.as_mut(), &mut extensions) {
             Acceptance::Accepted(accepted) => {
                 // An interceptor does not see the end of the call, so nothing is cancelled by it.
                 accepted.complete();

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::future::{PendingRequest, ResponseFuture};
 use crate::authenticate::Authenticator;
-use crate::inbound::{Acceptance, Inbound, RequestTarget};
+use crate::inbound::{Acceptance, Inbound, CallTarget};
 
 /// Service produced by [`ServerLayer`](super::ServerLayer).
 pub struct ServerService<S, A> {
@@ -64,8 +64,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let target = RequestTarget::grpc(&parts.uri);
-        match self.inbound.begin(target, &mut parts.headers, &mut parts.extensions) {
+        let target = CallTarget::method_path(&parts.uri);
+        match self.inbound.start_accept(target, &mut parts.headers, &mut parts.extensions) {
             Acceptance::Accepted(accepted) => {
                 let body = Body::new(accepted.request_body::<_, Status>(body));
                 let request = Request::from_parts(parts, body);
