@@ -11,10 +11,13 @@
 //! 6. the [`Policy`](crate::Policy) authorizes the call
 //! 7. identity is stripped from the headers, and the user context is written as `x-user-*`
 //!
-//! The result is a [`Rejection`](crate::Rejection), or an [`Accepted`] that owns the rest of the call:
-//! its scope, its end by deadline and token, its cancellation, and the stripping of the response. An
-//! adapter passes the handler's future to [`Accepted::handle`], the request's body through
-//! [`Accepted::request_body`], and maps rejections to its protocol.
+//! The result is a [`Rejection`](crate::Rejection), or an [`Accepted`] that owns the rest of the
+//! call: its scope, its end by deadline and token, its cancellation, and the stripping of the
+//! response.
+//!
+//! An adapter passes the request's body through [`Accepted::request_body`], the handler's future to
+//! [`Accepted::handle`], and the response's body to a [`ResponseBody`] (or polls it itself). It
+//! maps rejections to its protocol.
 //!
 //! [`ServerLayer`](crate::ServerLayer) is the adapter for tonic. An adapter for plain HTTP:
 //!
@@ -40,7 +43,8 @@
 //!         Ok::<_, Infallible>(Response::new(Full::from(user.unwrap_or_default())))
 //!     };
 //!     match accepted.handle(|| handler).await {
-//!         // The response is complete, so the body need not be guarded.
+//!         // The body is already in memory. A streaming body is wrapped:
+//!         // `ResponseBody::new(body, accepted)`.
 //!         Ok((response, accepted)) => {
 //!             accepted.complete();
 //!             Ok(response)

@@ -138,7 +138,7 @@ impl CallContext {
 
     /// Returns a future that completes when the call is cancelled; `None` if that need not be
     /// observed, because the caller of this function is dropped with the call's handler.
-    pub(crate) fn observe_from_outside(&self) -> Option<WaitForCancellationFutureOwned> {
+    pub(crate) fn cancelled_if_observable(&self) -> Option<WaitForCancellationFutureOwned> {
         let cancellation = self.cancellation()?;
         if !cancellation.is_observed() && is_within(cancellation) {
             return None;

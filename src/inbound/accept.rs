@@ -1,4 +1,4 @@
-//! Acceptance of requests.
+//! Acceptor of requests.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,8 +18,9 @@ use crate::policy::Policy;
 use crate::propagation::PropagatedField;
 use crate::rejection::Rejection;
 use crate::telemetry;
+use crate::util::describe;
 
-/// Acceptance of requests by one authenticator and one configuration; see the [module](super).
+/// Acceptor of requests: an authenticator and its settings. See the [module](super).
 ///
 /// [`ServerLayer`](crate::ServerLayer) documents the settings.
 pub struct Inbound<A> {
@@ -34,15 +35,15 @@ pub struct Inbound<A> {
 pub enum Acceptance {
     /// The request was accepted.
     Accepted(Accepted),
-    /// The request was rejected. Its headers are not fit to be used.
+    /// The request was rejected. The headers are then in an unspecified state and must not be used.
     Rejected(Rejection),
-    /// The authenticator has to wait.
+    /// The authenticator returned a future.
     Pending(PendingAcceptance),
 }
 
 impl<A: Authenticator> Inbound<A> {
-    /// Accepts requests whose caller this strategy identifies. Without a [`policy`](Self::policy),
-    /// every method needs an authenticated caller.
+    /// Creates an acceptor that identifies callers by this strategy. Without a
+    /// [`policy`](Self::policy), every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator), config: Arc::default() }
     }
@@ -96,12 +97,13 @@ impl<A: Authenticator> Inbound<A> {
         Arc::make_mut(&mut self.config)
     }
 
-    /// Accepts a request, and awaits its authenticator. An adapter whose function is not
-    /// asynchronous uses [`start_accept`](Self::start_accept).
+    /// Accepts a request, and awaits its authenticator. A synchronous adapter uses
+    /// [`start_accept`](Self::start_accept).
     ///
     /// # Errors
     ///
-    /// The [`Rejection`] of the request. Its headers are not fit to be used then.
+    /// The [`Rejection`] of the request. The headers are then in an unspecified state and must not
+    /// be used.
     pub async fn accept(
         &self,
         target: CallTarget<'_>,
@@ -117,8 +119,8 @@ impl<A: Authenticator> Inbound<A> {
         }
     }
 
-    /// Accepts a request, as far as that is possible without waiting. Whatever the headers and
-    /// extensions held about identity, those of an accepted request hold the established one.
+    /// Accepts a request as far as possible without waiting. On acceptance, all identity in headers
+    /// and extensions is replaced by the authenticated one.
     pub fn start_accept(
         &self,
         target: CallTarget<'_>,
@@ -128,7 +130,8 @@ impl<A: Authenticator> Inbound<A> {
         let method = match target.method() {
             Ok(method) => method,
             Err(rejection) => {
-                tracing::info!(path = target.path(), "request rejected: {rejection}");
+                let path = target.path();
+                tracing::info!(path, cause = describe(&rejection), "request rejected");
                 telemetry::count_request(telemetry::RequestOutcome::Rejected(rejection.reason()));
                 return Acceptance::Rejected(rejection);
             }

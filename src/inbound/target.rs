@@ -5,7 +5,7 @@ use http::Uri;
 use crate::policy::MethodPath;
 use crate::rejection::Rejection;
 
-/// Target of a request, as far as the protocol adapter knows it.
+/// Target of a request; unknown parts are absent.
 #[derive(Clone, Copy, Debug)]
 pub struct CallTarget<'a>(Kind<'a>);
 
@@ -16,13 +16,13 @@ enum Kind<'a> {
 }
 
 impl<'a> CallTarget<'a> {
-    /// The gRPC method that the request's URI names: `/package.Service/Method`.
+    /// Target whose URI path is a method path, `/package.Service/Method`.
     pub fn method_path(uri: &'a Uri) -> Self {
         Self(Kind::MethodPath(uri))
     }
 
-    /// An unknown method: a tonic interceptor does not see the path. No policy applies, and every
-    /// request needs an authenticated caller.
+    /// Target with an unknown method: a tonic interceptor does not see the path. No policy applies,
+    /// and every request needs an authenticated caller.
     pub fn unknown() -> Self {
         Self(Kind::Unknown)
     }
@@ -30,7 +30,9 @@ impl<'a> CallTarget<'a> {
     /// The canonical path of the method; `None` if the method is unknown.
     pub(super) fn method(self) -> Result<Option<&'a str>, Rejection> {
         match self.0 {
-            Kind::MethodPath(uri) if MethodPath::is_canonical(uri.path()) && uri.query().is_none() => {
+            Kind::MethodPath(uri)
+                if MethodPath::is_canonical(uri.path()) && uri.query().is_none() =>
+            {
                 Ok(Some(uri.path()))
             }
             Kind::MethodPath(_) => Err(Rejection::MethodPathInvalid),

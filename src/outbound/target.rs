@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-/// Target of an outgoing call, as far as the protocol adapter knows it.
+/// Target of a request; unknown parts are absent.
 ///
 /// If the origin and the request's URI name different destinations, both must be allowed.
 #[derive(Clone, Copy, Debug, Default)]

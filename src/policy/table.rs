@@ -71,7 +71,13 @@ impl fmt::Display for RuleTable {
         lines.extend(self.entries.iter().map(|entry| {
             let rule = entry.rule().map_or_else(|| "none".to_owned(), Rule::to_string);
             let source = entry.source().map(RuleSource::to_string).unwrap_or_default();
-            [entry.target.clone(), rule, source, entry.allowed.to_string(), entry.denied.to_string()]
+            [
+                entry.target.clone(),
+                rule,
+                source,
+                entry.allowed.to_string(),
+                entry.denied.to_string(),
+            ]
         }));
         let columns = if has_counts { 5 } else { 3 };
         let length = |text: &str| text.chars().count();

@@ -221,9 +221,9 @@ fn describe_denial(denied: &AccessDenied) -> Description {
 #[cfg(feature = "jwt")]
 fn describe_token_error(error: &TokenError) -> Description {
     match error {
-        TokenError::Context(error @ (ContextError::HeadersFull | ContextError::TooLarge { .. })) => {
-            describe_context_error(error)
-        }
+        TokenError::Context(
+            error @ (ContextError::HeadersFull | ContextError::TooLarge { .. }),
+        ) => describe_context_error(error),
         TokenError::Expired => token_expired(),
         TokenError::KeyPending { .. } | TokenError::KeysUnavailable { .. } => Description::new(
             RejectionKind::Unavailable,

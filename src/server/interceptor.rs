@@ -7,7 +7,7 @@ use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use crate::authenticate::Authenticator;
-use crate::inbound::{Acceptance, Inbound, CallTarget};
+use crate::inbound::{Acceptance, CallTarget, Inbound};
 use crate::propagation::PropagatedField;
 use crate::rejection::Rejection;
 

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::future::{PendingRequest, ResponseFuture};
 use crate::authenticate::Authenticator;
-use crate::inbound::{Acceptance, Inbound, CallTarget};
+use crate::inbound::{Acceptance, CallTarget, Inbound};
 
 /// Service produced by [`ServerLayer`](super::ServerLayer).
 pub struct ServerService<S, A> {

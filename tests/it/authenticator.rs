@@ -18,7 +18,9 @@ fn identify(key: Option<&[u8]>) -> Result<Option<UserContext>, Rejection> {
     match key {
         None => Ok(None),
         Some(b"3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
-        Some(b"later") => Err(Rejection::AuthenticationUnavailable("the keys are being loaded".into())),
+        Some(b"later") => {
+            Err(Rejection::AuthenticationUnavailable("the keys are being loaded".into()))
+        }
         Some(_) => Err(Rejection::CredentialInvalid("unknown api key".into())),
     }
 }

@@ -273,7 +273,12 @@ struct Call {
 }
 
 /// Makes a call, and cancels it at random.
-async fn make_call(seed: u64, number: u64, token: Option<Arc<str>>, channel: Channel) -> CallOutcome {
+async fn make_call(
+    seed: u64,
+    number: u64,
+    token: Option<Arc<str>>,
+    channel: Channel,
+) -> CallOutcome {
     let mut random = Random::for_participant(seed, number, 0);
     let (kind, id) = (random.pick(&Kind::ALL), format!("call-{number}"));
     let cancel_after = random.one_in(10).then(|| Duration::from_micros(random.below(8000)));
