@@ -1,5 +1,5 @@
-//! Tracing spans of calls, and counters of requests (feature `metrics`). The metrics of a room are
-//! in the room.
+//! Tracing spans of calls, and counters of requests (feature `metrics`). Metrics of other modules
+//! are defined in those modules.
 
 use tracing::Span;
 use tracing::field::Empty;
@@ -102,7 +102,7 @@ pub(crate) fn count_request(outcome: RequestOutcome) {
 
 /// Logs and counts a propagated field that is dropped because it is malformed or too large.
 pub(crate) fn field_dropped(name: &'static str) {
-    tracing::debug!(name, "field dropped: malformed or too large");
+    tracing::debug!(name, "field dropped");
     #[cfg(feature = "metrics")]
     metrics::counter!("passport_fields_dropped_total", "name" => name).increment(1);
 }
@@ -110,7 +110,7 @@ pub(crate) fn field_dropped(name: &'static str) {
 /// Logs and counts a call that ended before its response was complete.
 pub(crate) fn call_ended(reason: &'static str) {
     if reason == reason::CALL_CANCELLED {
-        // Clients cancel all the time: it is how they end a stream without an end.
+        // Cancellation is not an error: clients end infinite streams by it.
         tracing::debug!(reason, "call ended early");
     } else {
         tracing::info!(reason, "call ended early");

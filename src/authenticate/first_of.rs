@@ -14,11 +14,13 @@ use crate::rejection::Rejection;
 /// authenticates the request.
 ///
 /// - Its decision is final. After a rejection, no other strategy is tried.
-/// - A request with credentials for two strategies is rejected, as `CREDENTIAL_INVALID`.
+/// - A request with credentials for two strategies is rejected with `CREDENTIAL_INVALID`.
 /// - A request whose credential no strategy recognizes, such as another scheme in `authorization`,
 ///   is rejected.
 /// - A request without any credential is anonymous; the first strategy provides the
 ///   [challenge](Authenticator::challenge).
+///
+/// The order matters only for the challenge.
 ///
 /// ```
 /// use http::HeaderName;
@@ -130,7 +132,7 @@ impl FirstOf {
     }
 }
 
-/// A credential that is present makes a known caller, or none at all.
+/// Rejects when the strategy found no user although its credential is present.
 fn require_user(user: Option<UserContext>) -> Result<Option<UserContext>, Rejection> {
     if user.is_some() { Ok(user) } else { Err(unrecognized()) }
 }

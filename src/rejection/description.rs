@@ -9,8 +9,8 @@ use crate::context::{AccessDenied, ContextError};
 #[cfg(feature = "jwt")]
 use crate::jwt::TokenError;
 
-/// The maximum length in bytes of a message that names a requirement. In the metadata of a response
-/// it takes up to six times that, of the 16 KiB that tonic's clients accept.
+/// The maximum length in bytes of a message that names a requirement. Encoded in the metadata of a
+/// response it has up to six times that length, and tonic's clients accept 16 KiB of metadata.
 const MAX_DENIAL_LENGTH: usize = 2 * 1024;
 
 /// The part of a rejection that callers receive.
@@ -89,7 +89,7 @@ impl Rejection {
             Self::AuthenticatorAsynchronous => Description::new(
                 Kind::Internal,
                 reason::AUTHENTICATOR_ASYNCHRONOUS,
-                "the authenticator has to wait, which an interceptor cannot do: use a ServerLayer",
+                "the authenticator returned a future, which an interceptor cannot await: use a ServerLayer",
             ),
             Self::ContextInvalid(error) => describe_context_error(error),
             Self::ContextMissing => {
@@ -112,12 +112,12 @@ impl Rejection {
             Self::MetadataTooLarge => Description::new(
                 Kind::ResourceExhausted,
                 reason::METADATA_TOO_LARGE,
-                "more metadata than is relayed",
+                "the metadata is too large to be relayed",
             ),
             Self::MethodPathInvalid => Description::new(
                 Kind::Unimplemented,
                 reason::METHOD_PATH_INVALID,
-                "the path is not that of a method",
+                "the path is not of the form /package.Service/Method",
             ),
             Self::PolicyDenied { denied: AccessDenied::RuleMissing { .. }, .. } => {
                 Description::new(
@@ -136,28 +136,28 @@ impl Rejection {
             Self::PolicyMissing => Description::new(
                 Kind::Internal,
                 reason::POLICY_MISSING,
-                "no policy has authorized this call: give one to the ServerLayer of the service",
+                "no policy authorized this call: set one with ServerLayer::policy",
             ),
             Self::ServiceUnknown => Description::new(
                 Kind::Unimplemented,
                 reason::SERVICE_UNKNOWN,
-                "no such service here",
+                "the service is unknown",
             ),
             Self::TokenExpired => token_expired(),
             Self::TimeoutInvalid => Description::new(
                 Kind::InvalidArgument,
                 reason::TIMEOUT_INVALID,
-                "grpc-timeout is not a timeout",
+                "grpc-timeout is repeated or malformed",
             ),
             #[cfg(feature = "jwt")]
             Self::TokenInvalid(error) => describe_token_error(error),
             Self::TokenMalformed => challenged(
                 reason::TOKEN_MALFORMED,
-                "the authorization metadata does not hold one bearer token",
+                "the credential field does not hold exactly one token",
                 r#"Bearer error="invalid_request""#,
             ),
             Self::TokenMissing => {
-                challenged(reason::TOKEN_MISSING, "a bearer token is required", "Bearer")
+                challenged(reason::TOKEN_MISSING, "a token is required", "Bearer")
             }
             Self::AuthenticationUnavailable(_) => Description::new(
                 Kind::Unavailable,

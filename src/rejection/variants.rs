@@ -1,4 +1,4 @@
-//! The reasons for which requests are refused.
+//! The kinds of rejections.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use crate::context::{AccessDenied, ContextError};
 #[cfg(feature = "jwt")]
 use crate::jwt::TokenError;
 
-/// Why a request was refused.
+/// Reason why a request was refused.
 ///
-/// `Display` and the error sources are for the operator. [`message`](Self::message) is what the
-/// caller receives.
+/// `Display` and the error sources are for the operator's log. The caller receives the
+/// [`message`](Self::message).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -19,9 +19,9 @@ pub enum Rejection {
     #[error("access denied")]
     AccessDenied(#[from] AccessDenied),
 
-    /// An interceptor was given an [`Authenticator`](crate::Authenticator) that responds with a
-    /// future. Interceptors are synchronous.
-    #[error("the authenticator responded with a future, which an interceptor cannot await")]
+    /// An interceptor was given an [`Authenticator`](crate::Authenticator) that returns a future.
+    /// Interceptors are synchronous.
+    #[error("the authenticator returned a future, which an interceptor cannot await")]
     AuthenticatorAsynchronous,
 
     /// The forwarded user context is malformed or too large.
@@ -32,7 +32,7 @@ pub enum Rejection {
     #[error("no user context")]
     ContextMissing,
 
-    /// A credential is invalid: for an [`Authenticator`](crate::Authenticator) of your own.
+    /// A credential is invalid; for custom [`Authenticator`](crate::Authenticator)s.
     #[error("invalid credential")]
     CredentialInvalid(#[source] Box<dyn Error + Send + Sync>),
 
@@ -41,8 +41,7 @@ pub enum Rejection {
     #[error("the request carries credentials of two kinds: send one of them")]
     CredentialAmbiguous,
 
-    /// The request carries no credential: for an [`Authenticator`](crate::Authenticator) of your
-    /// own.
+    /// The request carries no credential; for custom [`Authenticator`](crate::Authenticator)s.
     #[error("no credential")]
     CredentialMissing,
 
@@ -54,7 +53,7 @@ pub enum Rejection {
     #[error("the deadline has passed")]
     DeadlineExceeded,
 
-    /// A client sent identity metadata of its own to an edge that
+    /// A client sent identity metadata, and the edge
     /// [rejects](crate::JwtAuthenticator::reject_forged_metadata) it.
     #[error("{name} is forged: clients must not send it")]
     MetadataForged {
@@ -68,11 +67,11 @@ pub enum Rejection {
 
     /// The path is not the canonical path of a gRPC method: see
     /// [`MethodPath`](crate::policy::MethodPath).
-    #[error("not the path of a method")]
+    #[error("the path is not of the form /package.Service/Method")]
     MethodPathInvalid,
 
     /// The policy denied the call.
-    #[error("the policy denies it")]
+    #[error("the policy denied the call")]
     #[non_exhaustive]
     PolicyDenied {
         /// The requirement that the caller does not meet.
@@ -83,7 +82,7 @@ pub enum Rejection {
     },
 
     /// A handler requires a policy's permit, and no policy authorized the call.
-    #[error("no policy has decided about the call")]
+    #[error("no policy authorized the call")]
     PolicyMissing,
 
     /// A gateway has no route to the service.
@@ -94,9 +93,9 @@ pub enum Rejection {
     #[error("the credential expired while the call ran")]
     TokenExpired,
 
-    /// The field `grpc-timeout` is repeated, or is not one to eight digits and one of the units
-    /// `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).
-    #[error("grpc-timeout is not a timeout")]
+    /// The field `grpc-timeout` is repeated, or does not consist of one to eight digits and one of
+    /// the units `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).
+    #[error("grpc-timeout is repeated or malformed")]
     TimeoutInvalid,
 
     /// The token was refused.
@@ -112,8 +111,8 @@ pub enum Rejection {
     #[error("no token")]
     TokenMissing,
 
-    /// The caller cannot be authenticated at the moment: for an
-    /// [`Authenticator`](crate::Authenticator) of your own.
+    /// The caller cannot be authenticated at the moment; for custom
+    /// [`Authenticator`](crate::Authenticator)s.
     #[error("callers cannot be authenticated at the moment")]
     AuthenticationUnavailable(#[source] Box<dyn Error + Send + Sync>),
 
