@@ -1,4 +1,4 @@
-//! Errors: why a context cannot be built or read, and why a user lacks access.
+//! Errors of building and reading a context, and of missing access.
 
 /// Error of building or reading a [`UserContext`](super::UserContext).
 ///

@@ -7,14 +7,14 @@ use super::source::RuleSource;
 
 /// Rules of a policy, sorted by method, for reviews, logs and tests.
 ///
-/// As text it is a table with a line for each rule. The columns with counts are present where any
-/// of them is above zero.
+/// As text it is a table with a line for each rule. Columns with counts are shown if any count is
+/// above zero.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleTable {
     entries: Vec<RuleEntry>,
 }
 
-/// Row of a [`RuleTable`]: a method, its rule, and the decisions of that rule.
+/// Entry of a [`RuleTable`]: a method or pattern, its rule, and the decisions of that rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleEntry {
     pub(super) target: String,

@@ -42,7 +42,7 @@ pin_project! {
     }
 }
 
-/// Request whose authenticator has to wait, and the service that was ready for it.
+/// Request whose authenticator returned a future, and the service that is ready for it.
 pub(super) struct PendingRequest<S> {
     pub(super) acceptance: PendingAcceptance,
     pub(super) parts: Parts,
@@ -127,8 +127,8 @@ where
                 },
             };
             state.set(State::Rejected { status: None });
-            // A future must not be polled after completion. If it is, the empty response grants
-            // nothing.
+            // A future must not be polled after completion. If it is, it returns an empty response,
+            // without calling the handler.
             return Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()));
         }
     }

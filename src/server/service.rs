@@ -18,6 +18,9 @@ use crate::authenticate::Authenticator;
 use crate::inbound::{Acceptance, CallTarget, Inbound};
 
 /// Service produced by [`ServerLayer`](super::ServerLayer).
+///
+/// A refused call is a response with a gRPC status, never an error of the service; a retry or
+/// circuit-breaker layer outside of it must look at the status.
 pub struct ServerService<S, A> {
     inner: S,
     inbound: Inbound<A>,
@@ -73,7 +76,7 @@ where
             }
             Acceptance::Rejected(rejection) => ResponseFuture::rejected(rejection),
             Acceptance::Pending(acceptance) => {
-                // The instance that was polled ready is the one to call.
+                // The instance that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
                 let service = mem::replace(&mut self.inner, clone);
                 let body = Body::new(body);
