@@ -11,10 +11,10 @@
 //!
 //! - A request without a credential is anonymous. Whether an anonymous caller may call a method is
 //!   up to the [policy](crate::policy).
-//! - A credential that is present and invalid is rejected. It never makes an anonymous caller, and
-//!   no other strategy is tried.
+//! - A credential that is present and invalid is rejected. Its caller is never treated as
+//!   anonymous, and no other strategy is tried.
 //! - No handler sees a credential: the fields are stripped from every request.
-//! - A strategy decides at once, or with a future. [`ServerLayer`](crate::ServerLayer) awaits the
+//! - A strategy returns a result, or a future. [`ServerLayer`](crate::ServerLayer) awaits the
 //!   future within the call's deadline. [`ServerInterceptor`](crate::ServerInterceptor) is
 //!   synchronous and refuses it.
 

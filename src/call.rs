@@ -1,8 +1,8 @@
-//! Context that belongs to a call: the [`CallContext`], and how tasks and services share it.
+//! The context of a call, and how tasks and services share it.
 //!
-//! A call's context holds its user, its [`Deadline`], its request id, the fields that are propagated,
-//! and its cancellation. It is ambient: [`CallContext::current`] returns the context of the running
-//! task wherever a scope was opened.
+//! A call's context holds its user, its [`Deadline`], its request id, the fields that are
+//! propagated, and its cancellation. It is ambient: [`CallContext::current`] returns the context of
+//! the scope that the running task is in.
 //!
 //! - [`ServerLayer`](crate::ServerLayer) opens a scope around each handler and its streams.
 //! - [`spawn`] starts a task in the scope of the current one.

@@ -1,20 +1,20 @@
 //! Client-side middleware for tonic: [`ClientLayer`], and [`ClientInterceptor`] where a layer cannot
 //! be used.
 //!
-//! Both take the context from the request's extensions, where the caller may have put a
-//! [`UserContext`](crate::UserContext) or a [`CallContext`](crate::CallContext), or from the scope of
-//! the running task. They write it as metadata. Other identity metadata of the request, the raw token
-//! among it, is stripped: a handler that copies the metadata of its own request forwards no identity
-//! by that.
+//! Both write the context as metadata. They take it from the request's extensions, into which the
+//! caller may insert a [`UserContext`](crate::UserContext) or a
+//! [`CallContext`](crate::CallContext), or else from the scope of the running task. Other identity
+//! metadata of the request, the raw token included, is stripped. A handler that copies its own
+//! request's metadata therefore forwards no identity.
 //!
 //! | | [`ClientLayer`] | [`ClientInterceptor`] |
 //! |---|---|---|
 //! | writes the user, the request id, the trace, and propagated fields | yes | yes |
 //! | strips all other identity | yes | yes |
 //! | writes the remaining time as `grpc-timeout` | yes | yes |
-//! | refuses calls without remaining time, or on behalf of a cancelled call | yes | yes |
-//! | ends calls and streams by the deadline, with `DEADLINE_EXCEEDED` | yes | no: tonic's channel ends the call, not its stream, with `CANCELLED` |
-//! | ends calls and streams when the call on whose behalf they are made is cancelled | yes | no, except by dropping them |
+//! | refuses calls without remaining time, and when the incoming call was cancelled | yes | yes |
+//! | ends calls and streams at the deadline, with `DEADLINE_EXCEEDED` | yes | no: tonic's channel ends the call with `CANCELLED`, but not its stream |
+//! | ends calls and streams when the incoming call is cancelled | yes | only if their future is dropped |
 //! | runs request streams in the scope of their call | yes | no |
 //! | can be restricted to destinations | yes | no: an interceptor does not see the destination |
 //!

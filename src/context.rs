@@ -3,7 +3,7 @@
 //! - A context is immutable, and valid by construction: every value can be written as metadata.
 //! - Each value is stored in its encoded form, so that writing a context into a request shares
 //!   bytes and encodes nothing.
-//! - The `x-user-*` format itself is the matter of [`metadata`](crate::metadata).
+//! - The `x-user-*` format itself is defined in [`metadata`](crate::metadata).
 //!
 //! ```
 //! use tonic_passport::{AccessDenied, UserContext};

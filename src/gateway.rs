@@ -1,10 +1,12 @@
 //! A transparent gRPC gateway (feature `gateway`): it routes calls by the name of their service, and
 //! relays them without knowing their messages.
 //!
-//! Messages, metadata, trailers and status details are relayed unchanged, in both directions and for
-//! all kinds of calls. Identity is not: an upstream receives the [`UserContext`](crate::UserContext)
-//! that the [`ServerLayer`](crate::ServerLayer) in front of the gateway established, and no other
-//! identity. Without that layer, every call is relayed as an anonymous one.
+//! Messages, trailers and status details are relayed unchanged, in both directions and for all
+//! kinds of calls. So is metadata, with three exceptions: identity, connection-specific fields, and
+//! `grpc-timeout`, which is shortened to the remaining time. An upstream receives the
+//! [`UserContext`](crate::UserContext) that the [`ServerLayer`](crate::ServerLayer) in front of the
+//! gateway established, and no other identity. Without that layer, every call is relayed as an
+//! anonymous one.
 //!
 //! ```no_run
 //! use tonic::transport::{Endpoint, Server};
@@ -29,22 +31,23 @@
 //!
 //! # Limits
 //!
-//! A gateway sends the calls of all its callers to a service over one HTTP/2 connection. The default
-//! limits of a connection are meant for one caller. Two of them let one caller block the others, and
-//! should be set on the service and on the channel to it:
+//! A gateway relays the calls of all callers over one HTTP/2 connection to each service. The
+//! default limits of a connection are meant for one caller. With two of them, one caller can block
+//! the others. Set these on the service and on the channel to it:
 //!
-//! - **Flow-control windows.** A caller that does not read its response blocks a window's worth of it.
-//!   The connection's window must hold the windows of many streams, on both ends:
-//!   `initial_stream_window_size(64 * 1024)` and `initial_connection_window_size(64 * 1024 * 1024)`
-//!   of tonic's `Server` and `Endpoint`.
-//! - **Resets.** A service closes a connection after too many calls were reset before they began, 20 by
-//!   default, and all other calls of the connection fail. The server in front of the gateway has that
-//!   limit for each of its callers. In the services behind it,
-//!   `http2_max_pending_accept_reset_streams(Some(10_000))` makes room for all callers together.
+//! - **Flow-control windows.** A caller that does not read its response keeps one stream window of
+//!   the connection's window occupied. The connection's window must hold the windows of many
+//!   streams, on both ends: `initial_stream_window_size(64 * 1024)` and
+//!   `initial_connection_window_size(64 * 1024 * 1024)` of tonic's `Server` and `Endpoint`.
+//! - **Resets.** A service closes a connection after too many calls were reset before they began,
+//!   20 by default, and all other calls of the connection fail. The server in front of the gateway
+//!   applies that limit to each caller separately. In the services behind it,
+//!   `http2_max_pending_accept_reset_streams(Some(10_000))` is enough for all callers.
 //!
-//! Requests with more than 16 KiB of metadata are refused, which only HTTP/1 admits: services close the
-//! whole connection for it. A service that responds without reading its request to the end is not
-//! notified when its caller disconnects, so such a method needs a deadline of its own.
+//! Requests with more than 16 KiB of metadata, which can arrive over HTTP/1 only, are rejected,
+//! because upstreams close the whole connection on them. If a service responds without reading the
+//! request to its end, it is not notified when the caller disconnects. Give such methods a
+//! deadline.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -89,7 +92,7 @@ pub struct GatewayBuilder {
     routes: Vec<(String, Upstream)>,
 }
 
-/// Why a gateway cannot be built.
+/// Reason why a gateway cannot be built.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
@@ -135,7 +138,7 @@ fn metadata_size(headers: &HeaderMap) -> usize {
 }
 
 impl GatewayBuilder {
-    /// Adds a route: calls of the service are relayed to this upstream, a `Channel` with or without
+    /// Adds a route: calls to the service are relayed to this upstream, a `Channel` with or without
     /// layers around it. A [`ClientLayer`] is not needed: the gateway includes one.
     ///
     /// `service` is the full name, such as `shop.v1.OrderService`. The [module](self) documents how to
@@ -161,7 +164,7 @@ impl GatewayBuilder {
     ///
     /// # Errors
     ///
-    /// A [`GatewayError`] that names the route that is wrong.
+    /// A [`GatewayError`] that names the invalid route.
     pub fn build(self) -> Result<Gateway, GatewayError> {
         let mut routes = HashMap::with_capacity(self.routes.len());
         for (name, upstream) in self.routes {
@@ -189,6 +192,9 @@ impl fmt::Debug for GatewayBuilder {
     }
 }
 
+/// Future of a relayed call.
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
 impl<B> Service<Request<B>> for Gateway
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -196,7 +202,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // The upstream is chosen by the request, so its readiness is awaited in the future.
@@ -230,8 +236,6 @@ where
         })
     }
 }
-
-type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 fn reject(rejection: Rejection) -> ResponseFuture {
     Box::pin(async { Ok(Status::from(rejection).into_http()) })

@@ -11,10 +11,13 @@
 //! 6. the [`Policy`](crate::Policy) authorizes the call
 //! 7. identity is stripped from the headers, and the user context is written as `x-user-*`
 //!
-//! The result is a [`Rejection`](crate::Rejection), or an [`Accepted`] that owns the rest of the call:
-//! its scope, its end by deadline and token, its cancellation, and the stripping of the response. An
-//! adapter passes the handler's future to [`Accepted::handle`], the request's body through
-//! [`Accepted::request_body`], and maps rejections to its protocol.
+//! The result is a [`Rejection`](crate::Rejection), or an [`Accepted`] that owns the rest of the
+//! call: its scope, its end by deadline and token, its cancellation, and the stripping of the
+//! response.
+//!
+//! An adapter passes the request's body through [`Accepted::request_body`], the handler's future to
+//! [`Accepted::handle`], and the response's body to a [`ResponseBody`] (or polls it itself). It
+//! maps rejections to its protocol.
 //!
 //! [`ServerLayer`](crate::ServerLayer) is the adapter for tonic. An adapter for plain HTTP:
 //!
@@ -25,7 +28,7 @@
 //! use http::{Request, Response, StatusCode};
 //! use http_body_util::Full;
 //! use tonic_passport::authenticate::Authenticator;
-//! use tonic_passport::inbound::{HandlerError, Inbound, RequestTarget};
+//! use tonic_passport::inbound::{HandlerError, Inbound, CallTarget};
 //! use tonic_passport::{Rejection, UserContext};
 //!
 //! async fn serve<A: Authenticator>(
@@ -33,14 +36,15 @@
 //!     request: Request<Full<Bytes>>,
 //! ) -> Result<Response<Full<Bytes>>, Rejection> {
 //!     let (mut parts, _body) = request.into_parts();
-//!     let target = RequestTarget::grpc(&parts.uri);
+//!     let target = CallTarget::method_path(&parts.uri);
 //!     let accepted = inbound.accept(target, &mut parts.headers, &mut parts.extensions).await?;
 //!     let handler = async {
 //!         let user = UserContext::current().map(|user| user.id().to_owned());
 //!         Ok::<_, Infallible>(Response::new(Full::from(user.unwrap_or_default())))
 //!     };
 //!     match accepted.handle(|| handler).await {
-//!         // The response is complete, so the body need not be guarded.
+//!         // The body is already in memory. A streaming body is wrapped:
+//!         // `ResponseBody::new(body, accepted)`.
 //!         Ok((response, accepted)) => {
 //!             accepted.complete();
 //!             Ok(response)
@@ -88,4 +92,4 @@ pub use handler::{HandlerError, HandlerFuture};
 pub use pending::PendingAcceptance;
 pub use request_body::RequestBody;
 pub use response_body::ResponseBody;
-pub use target::RequestTarget;
+pub use target::CallTarget;

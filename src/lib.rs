@@ -11,10 +11,10 @@
 //! | a request enters a service | [`ServerLayer`] with a [`Policy`], or [`ServerInterceptor`] | every tonic server |
 //! | a request leaves for another service | [`ClientLayer`], or [`ClientInterceptor`] | every tonic client |
 //!
-//! The edge verifies the token, strips it and all identity that the client forged, and writes the
-//! [metadata] that the services read. Authentication ("who are you") belongs to the edge. Authorization
-//! ("what may you do") belongs to the services, by the rules that [`policy`] reads from their protocol
-//! buffers. Raw tokens never travel inside.
+//! The edge verifies the token, strips it together with all identity that the client forged, and
+//! writes the [metadata] that services read. Authentication belongs to the edge. Authorization
+//! belongs to the services, by rules that [`policy`] reads from their protocol buffers. Services
+//! never receive the raw token.
 //!
 //! # An edge, a service, a client
 //!
@@ -36,7 +36,7 @@
 //! // The edge authenticates the caller.
 //! async fn edge() -> Result<(), Box<dyn std::error::Error>> {
 //!     let issuer = Issuer::oidc("https://id.example.com").audience("shop");
-//!     // Authorization is up to the services.
+//!     // The services authorize the calls.
 //!     let policy = Policy::builder().public(HEALTH).fallback_rule(Rule::authenticated()).build()?;
 //!     let layer = ServerLayer::new(JwtAuthenticator::new(Verifier::new([issuer])?)).policy(policy);
 //!     let orders = Endpoint::from_static("http://orders:50052").connect_lazy();
@@ -59,7 +59,7 @@
 //!     Ok(())
 //! }
 //!
-//! // Its client for another service makes calls on behalf of the caller.
+//! // Its client for another service propagates the caller.
 //! fn inventory() -> InventoryServiceClient<ClientService<Channel>> {
 //!     let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
 //!     InventoryServiceClient::new(ClientLayer::new().wrap(channel))
@@ -94,10 +94,10 @@
 //! | trace | `traceparent`, `tracestate`, `baggage` | sent with outgoing calls, unless an OpenTelemetry layer did so |
 //! | [other fields](propagation::PropagatedField) | [`ServerLayer::propagate`] | sent with outgoing calls, for every hop or one |
 //!
-//! Handlers run in the scope of their call, and so do their response streams, the request streams that
-//! they send, and tasks of [`spawn`]. Other tasks open one with [`CallContext::scope`], and services
-//! that work in another task get one by a [`ScopeLayer`]. Work that outlives the call is
-//! [detached](CallContext::detached).
+//! These run in the scope of their call: handlers, their response streams, the request streams that
+//! they send, and tasks started with [`spawn`]. Other tasks open a scope with
+//! [`CallContext::scope`]. Services that work in another task get it from a [`ScopeLayer`]. Work
+//! that outlives the call is [detached](CallContext::detached).
 //!
 //! # Security model
 //!
@@ -108,13 +108,14 @@
 //! # Errors
 //!
 //! Every rejected request ends with a `tonic::Status` that carries a `google.rpc.ErrorInfo`;
-//! [`rejection`] has the table of reasons. The response says little. The exact cause is a [tracing]
-//! event at the level `info`, which is lost without a subscriber.
+//! [`rejection`] has the table of reasons. The response is generic. The exact cause is in a
+//! [tracing] event at `info`; without a subscriber it is lost.
 //!
 //! # Observability
 //!
 //! A [`ServerLayer`] does all work of a call in a [tracing] span `call` at the level `info`, with the
-//! fields `method` and `request_id`. The handler and its streams are part of it.
+//! fields `method` and `request_id`. The handler and its streams are part of it. A request with an
+//! invalid path is rejected before the span opens.
 //!
 //! Each request is authenticated in a span `authenticate`. Its fields are recorded as they become known:
 //!
@@ -129,13 +130,15 @@
 //! | `user.id` | for an accepted request |
 //! | `user.email` | likewise, if [`ServerLayer::record_email`] is set |
 //!
-//! The span has one event: `request rejected` at `info`, with the exact `cause`, or `request accepted`
-//! at `debug`. Each decision of a policy is another one, with the target `tonic_passport::audit` (see
-//! [`AuditEvent`](policy::AuditEvent)). No part of a token is logged but its issuer and key id.
+//! The span has one event: `request rejected` at `info`, with the exact `cause`, or `request
+//! accepted` at `debug`. Each decision of a policy is another one, with the target
+//! `tonic_passport::audit` (see [`AuditEvent`](policy::AuditEvent)). Tokens are never logged. Of
+//! their content, only the issuer, the key id and the user's id are logged, and the e-mail address
+//! if [`ServerLayer::record_email`] is set.
 //!
-//! A call that ends before its response is complete has the event `call ended early`, with the `reason`:
-//! at `debug` if its client disconnected, and otherwise at `info`. A malformed field of a request is the
-//! event `field dropped` at `debug`.
+//! A call that ends before its response is complete has the event `call ended early`, with the
+//! `reason`: at `debug` if its client disconnected, and otherwise at `info`. A field that is
+//! dropped because it is malformed or too large is the event `field dropped` at `debug`.
 //!
 //! The feature `metrics` records these metrics with the crate of that name:
 //!
@@ -144,7 +147,7 @@
 //! | `passport_requests_total` | `outcome`, `reason` | requests, as in the span |
 //! | `passport_calls_ended_total` | `reason` (`CALL_CANCELLED`, `DEADLINE_EXCEEDED`, `TOKEN_EXPIRED`) | calls, or their streams, that ended early |
 //! | `passport_fields_dropped_total` | `name` (`baggage`, `listed`, `traceparent`, `tracestate`, `x-request-id`) | fields of requests that were malformed or too large |
-//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would deny; `method` is that of the rule, as in the policy's [table](policy::RuleTable), and empty without a rule |
+//! | `passport_policy_denials_total` | `policy`, `method`, `mode` (`enforced`, `shadow`) | calls that a policy denied, or would deny; `method` is the target of the rule, as in the policy's [table](policy::RuleTable); empty if no rule applies |
 //! | `passport_tokens_total` | `issuer`, `outcome` (`accepted`, `rejected`), `error`, `cache` (`hit`, `miss`) | verifications; `error` is the name of a [`TokenError`](jwt::TokenError), such as `signature_invalid`; `issuer` is a configured one, or empty |
 //! | `passport_token_verification_duration_seconds` | `cache` | durations of verifications |
 //! | `passport_key_fetches_total` | `issuer`, `outcome` (`succeeded`, `failed`) | fetches of key sets |
@@ -153,11 +156,12 @@
 //! # Cargo features
 //!
 //! - `gateway` (default): the embedded [`Gateway`].
-//! - `jwt`: verification of tokens. It needs a C compiler. A service that only takes forwarded contexts
-//!   switches it off, with `default-features = false`, and builds no cryptography.
+//! - `jwt` (default, through `remote-keys`): verification of tokens. It needs a C compiler.
+//!   Services that only take forwarded contexts use `default-features = false` and build no
+//!   cryptography.
 //! - `remote-keys` (default): key sets over the network. It includes `jwt`.
 //! - `metrics`: counters and histograms.
-//! - `test-util`: the test kit, module `testing`, for the tests of your services.
+//! - `test-util`: the test kit, module [`testing`]. It includes `remote-keys`.
 //!
 //! [tonic]: https://docs.rs/tonic
 //! [tracing]: https://docs.rs/tracing

@@ -114,7 +114,7 @@ impl UserContext {
     ///
     /// # Errors
     ///
-    /// [`ContextError::NoRoom`] if the headers have tens of thousands of other fields. No part of
+    /// [`ContextError::HeadersFull`] if the headers have tens of thousands of other fields. No part of
     /// the context is written then.
     pub fn write_to(&self, headers: &mut HeaderMap) -> Result<(), ContextError> {
         strip(headers, |kind| kind == Reserved::Context);
@@ -146,7 +146,7 @@ impl UserContext {
             return Ok(());
         }
         strip(headers, |kind| kind == Reserved::Context);
-        Err(ContextError::NoRoom)
+        Err(ContextError::HeadersFull)
     }
 
     /// An upper bound of the number of fields that the context is written as.

@@ -1,8 +1,8 @@
 //! Authorization by method: the [`Policy`] and its [`Rule`]s.
 //!
-//! Each method has a rule. Calls of a method without one are denied. Rules are declared as options
-//! in the protocol buffers and read from the compiled descriptor set, or set in code. Rules in code
-//! are for services whose protocol buffers belong to others, and override declared rules.
+//! Each method needs a rule. Calls to a method without one are denied. Rules are declared as
+//! options in the protocol buffers and read from the compiled descriptor set, or set in code. Rules
+//! in code are for services whose protocol buffers belong to others, and override declared rules.
 //!
 //! ```proto
 //! import "passport/v1/policy.proto";
@@ -57,13 +57,13 @@
 //! see [`PolicyError`]. At run time, methods that the policy does not know are denied. Health and
 //! reflection need a rule, too: `.public(HEALTH)` and `.public(REFLECTION)`.
 //!
-//! The program `passport` prints the rules of a descriptor set, and fails if a method has none:
+//! The program `passport` prints the rules of a descriptor set, and fails if a method has no rule:
 //! `passport policy check FILE`.
 //!
 //! # Checks that depend on data
 //!
-//! A policy decides by method. Whether a caller may read one particular order is up to the handler:
-//! [`Guarded`] is the check, and [`Authorized`] the proof that it was made.
+//! A policy decides by method. Whether a caller may read one particular order is decided by the
+//! handler: [`Guarded`] is the check, and [`Authorized`] is the proof that it was made.
 //!
 //! # Audit, counters, and shadow policies
 //!

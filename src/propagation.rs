@@ -8,10 +8,10 @@
 //! | a [`PropagatedField`] | fields listed with [`ServerLayer::propagate`](crate::ServerLayer::propagate) | on every hop, or on one |
 //! | `x-passport-one-hop` | the names, joined by commas, of the fields that the receiver must not propagate | on one hop |
 //!
-//! - A server layer reads the fields from a request. A client layer writes them into the calls made
-//!   on behalf of that request.
+//! - A server layer reads the fields from an incoming request. A client layer writes them into
+//!   outgoing calls.
 //! - A field that an outgoing call has already is not replaced. So the fields of an OpenTelemetry
-//!   layer are kept, whether it is outside or inside of the client layer.
+//!   layer are kept, both outside and inside of the client layer.
 //! - `tracestate` is propagated with its own `traceparent` only.
 //! - A malformed or oversized field is dropped and counted in `passport_fields_dropped_total`. The
 //!   call continues.
@@ -73,8 +73,8 @@ pub struct PropagatedField {
 pub(crate) enum Hops {
     Every,
     One,
-    /// Not any more: it was sent for one hop, and has arrived.
-    None,
+    /// The field was sent for one hop, which ended at this service.
+    Ended,
 }
 
 /// Error for a name that cannot be propagated.
@@ -148,7 +148,7 @@ fn is_protocol_field(name: &HeaderName) -> bool {
         || *name == REQUEST_ID
 }
 
-/// A field of a request that is propagated: one value of it.
+/// One value of a propagated field.
 #[derive(Clone, Debug)]
 pub(crate) struct PropagatedValue {
     pub(crate) name: HeaderName,

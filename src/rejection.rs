@@ -5,12 +5,15 @@
 //! [message](Rejection::message). The `Display` text and the error sources are for the operator's
 //! log.
 //!
+//! The table also has the reasons of [`OutboundError`](crate::outbound::OutboundError), for which the
+//! second column is the gRPC code.
+//!
 //! | reason | kind | when |
 //! |---|---|---|
 //! | `ACCESS_DENIED` | permission denied | a check of the application denied the caller |
 //! | `AUTHENTICATION_UNAVAILABLE` | unavailable | an [`Authenticator`](crate::Authenticator) cannot decide at the moment |
-//! | `AUTHENTICATOR_ASYNCHRONOUS` | internal | an interceptor was given an authenticator that has to wait; the message names the remedy |
-//! | `CALL_CANCELLED` | cancelled | a service made a call on behalf of a cancelled one |
+//! | `AUTHENTICATOR_ASYNCHRONOUS` | internal | an interceptor was given an authenticator that returns a future; the message names the remedy |
+//! | `CALL_CANCELLED` | cancelled | a service made a call after its incoming call was cancelled |
 //! | `CONTEXT_INVALID` | unauthenticated | a key of the user context is repeated, aliased, malformed or forged |
 //! | `CONTEXT_MISSING` | unauthenticated | an internal service was called without a user context |
 //! | `CONTEXT_NOT_PROPAGATED` | internal | a service made a call without a user; the message names the remedy |

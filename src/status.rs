@@ -2,7 +2,7 @@
 //!
 //! Each status carries a `google.rpc.ErrorInfo` with the [reason](crate::rejection) and the
 //! [domain](crate::rejection::DOMAIN), a `google.rpc.RetryInfo` where a later attempt may succeed,
-//! and `www-authenticate` (RFC 6750, section 3) where a token was refused.
+//! and `www-authenticate` (RFC 6750, section 3) where a token is missing or was refused.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ impl From<Rejection> for Status {
             details.set_retry_info(Some(delay));
         }
         let mut metadata = MetadataMap::new();
-        if let Some(challenge) = rejection.challenge() {
+        if let Some(challenge) = rejection.www_authenticate() {
             metadata.insert("www-authenticate", MetadataValue::from_static(challenge));
         }
         let (code, message) = (code(rejection.kind()), rejection.message());
@@ -85,7 +85,7 @@ fn error_info(reason: &str, requirement: Option<(&str, &str)>) -> ErrorDetails {
 /// Returns a status as the trailers that end a stream.
 pub(crate) fn trailers(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    // `add_header` fails on values that no header can hold. Statuses of this crate have none.
+    // `add_header` fails on values that are invalid in a header. Statuses of this crate have none.
     if status.add_header(&mut trailers).is_err() {
         trailers.insert(Status::GRPC_STATUS, u16::from(status.code() as u8).into());
     }

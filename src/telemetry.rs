@@ -1,5 +1,5 @@
-//! Tracing spans of calls, and counters of requests (feature `metrics`). The metrics of a room are
-//! in the room.
+//! Tracing spans of calls, and counters of requests (feature `metrics`). Metrics of other modules
+//! are defined in those modules.
 
 use tracing::Span;
 use tracing::field::Empty;
@@ -10,7 +10,7 @@ use crate::rejection::reason;
 
 /// The outcome of accepting a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum RequestOutcome {
     Accepted,
     Anonymous,
     Public,
@@ -18,7 +18,7 @@ pub(crate) enum Outcome {
     Rejected(&'static str),
 }
 
-impl Outcome {
+impl RequestOutcome {
     fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -69,7 +69,7 @@ pub(crate) fn record_user(span: &Span, user: &UserContext, with_email: bool) {
 }
 
 /// Records the outcome in the span, and counts it.
-pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
+pub(crate) fn record_outcome(span: &Span, outcome: RequestOutcome) {
     span.record("outcome", outcome.name());
     if let Some(reason) = outcome.reason() {
         span.record("reason", reason);
@@ -79,7 +79,7 @@ pub(crate) fn record_outcome(span: &Span, outcome: Outcome) {
 
 /// Counts a request by its outcome.
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "only metrics use it"))]
-pub(crate) fn count_request(outcome: Outcome) {
+pub(crate) fn count_request(outcome: RequestOutcome) {
     #[cfg(feature = "metrics")]
     {
         // With labels known at compile time, counting does not allocate.
@@ -89,10 +89,10 @@ pub(crate) fn count_request(outcome: Outcome) {
             };
         }
         let counter = match outcome {
-            Outcome::Accepted => requests!("accepted"),
-            Outcome::Anonymous => requests!("anonymous"),
-            Outcome::Public => requests!("public"),
-            Outcome::Rejected(reason) => metrics::counter!(
+            RequestOutcome::Accepted => requests!("accepted"),
+            RequestOutcome::Anonymous => requests!("anonymous"),
+            RequestOutcome::Public => requests!("public"),
+            RequestOutcome::Rejected(reason) => metrics::counter!(
                 "passport_requests_total", "outcome" => "rejected", "reason" => reason,
             ),
         };
@@ -102,7 +102,7 @@ pub(crate) fn count_request(outcome: Outcome) {
 
 /// Logs and counts a propagated field that is dropped because it is malformed or too large.
 pub(crate) fn field_dropped(name: &'static str) {
-    tracing::debug!(name, "field dropped: malformed or too large");
+    tracing::debug!(name, "field dropped");
     #[cfg(feature = "metrics")]
     metrics::counter!("passport_fields_dropped_total", "name" => name).increment(1);
 }
@@ -110,7 +110,7 @@ pub(crate) fn field_dropped(name: &'static str) {
 /// Logs and counts a call that ended before its response was complete.
 pub(crate) fn call_ended(reason: &'static str) {
     if reason == reason::CALL_CANCELLED {
-        // Clients cancel all the time: it is how they end a stream without an end.
+        // Cancellation is not an error: clients end infinite streams by it.
         tracing::debug!(reason, "call ended early");
     } else {
         tracing::info!(reason, "call ended early");

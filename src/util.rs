@@ -1,4 +1,4 @@
-//! Small tools without a domain of their own.
+//! Helpers that do not belong to one module.
 
 pub(crate) mod byte_set;
 mod error_chain;

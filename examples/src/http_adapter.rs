@@ -9,7 +9,7 @@ use std::future::Future;
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use tonic_passport::inbound::{BodyError, HandlerError, Inbound, RequestTarget, ResponseBody};
+use tonic_passport::inbound::{BodyError, CallTarget, HandlerError, Inbound, ResponseBody};
 use tonic_passport::rejection::RejectionKind;
 use tonic_passport::{Authenticator, Rejection};
 
@@ -24,7 +24,7 @@ where
     F: Future<Output = Response<Body>>,
 {
     let (mut parts, body) = request.into_parts();
-    let target = RequestTarget::grpc(&parts.uri);
+    let target = CallTarget::method_path(&parts.uri);
     let accepted = match inbound.accept(target, &mut parts.headers, &mut parts.extensions).await {
         Ok(accepted) => accepted,
         Err(rejection) => return refuse(&rejection),
@@ -58,7 +58,7 @@ fn refuse(rejection: &Rejection) -> Response<Body> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(challenge) = rejection.challenge() {
+    if let Some(challenge) = rejection.www_authenticate() {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Some(delay) = rejection.retry_after() {

@@ -98,10 +98,10 @@ fn check(file: &Path, services: &[String]) -> Result<(), Box<dyn Error>> {
 fn text(table: &RuleTable) -> Result<String, Box<dyn Error>> {
     let mut lines = TabWriter::new(Vec::new()).minwidth(0).padding(2);
     writeln!(lines, "METHOD\tRULE\tSOURCE\t")?;
-    for row in table.rows() {
+    for row in table.entries() {
         let rule = row.rule().map_or_else(|| "none".to_owned(), ToString::to_string);
         let source = row.source().map(ToString::to_string).unwrap_or_default();
-        writeln!(lines, "{}\t{rule}\t{source}\t", row.method())?;
+        writeln!(lines, "{}\t{rule}\t{source}\t", row.target())?;
     }
     let padded = String::from_utf8(lines.into_inner()?)?;
     let mut text = String::with_capacity(padded.len());

@@ -14,33 +14,33 @@ use crate::rejection::Rejection;
 
 /// Strategy that identifies the caller of a request.
 ///
-/// A closure is a strategy that decides at once:
+/// A closure is a synchronous strategy:
 ///
 /// ```
 /// use tonic_passport::authenticate::Credentials;
 /// use tonic_passport::{Rejection, ServerLayer, UserContext};
 ///
 /// let by_api_key = |credentials: &Credentials<'_>| {
-///     match credentials.single("authorization")?.map(|key| key.as_bytes()) {
+///     match credentials.get("authorization")?.map(|key| key.as_bytes()) {
 ///         None => Ok(None),
 ///         Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
-///         Some(_) => Err(Rejection::Credential("unknown api key".into())),
+///         Some(_) => Err(Rejection::CredentialInvalid("unknown api key".into())),
 ///     }
 /// };
 /// let layer = ServerLayer::new(by_api_key);
 /// # drop(layer);
 /// ```
 ///
-/// A strategy that has to wait returns [`Authentication::pending`];
-/// [`LookupAuthenticator`](super::LookupAuthenticator) does that for the common case. A strategy
-/// chosen at run time is a `Box<dyn Authenticator>` or an `Arc`.
+/// An asynchronous strategy returns [`Authentication::pending`];
+/// [`LookupAuthenticator`](super::LookupAuthenticator) covers the common case. A strategy chosen at
+/// run time is a `Box<dyn Authenticator>` or an `Arc`.
 pub trait Authenticator: Send + Sync + 'static {
     /// Identifies the caller; `None` for a request without a credential.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] for a credential that is present and invalid. It never makes an anonymous
-    /// caller.
+    /// A [`Rejection`] for a credential that is present and invalid. Its caller is never treated as
+    /// anonymous.
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication;
 
     /// The fields that hold credentials, besides `authorization`: `x-api-key`, for example. They
@@ -62,27 +62,27 @@ pub trait Authenticator: Send + Sync + 'static {
         names.chain([&AUTHORIZATION]).any(|name| credentials.contains(name.as_str()))
     }
 
-    /// The rejection of an anonymous caller by a method that requires a known one.
+    /// Returns the rejection for an anonymous caller of a method that requires authentication.
     fn challenge(&self) -> Rejection {
         Rejection::CredentialMissing
     }
 }
 
-/// Outcome of [`Authenticator::authenticate`]: available at once, or a future.
+/// Outcome of [`Authenticator::authenticate`]: a result, or a future.
 pub enum Authentication {
-    /// The strategy decided at once.
+    /// The result.
     Ready(Result<Option<UserContext>, Rejection>),
-    /// The strategy has to wait. The future is dropped when the call's deadline elapses or the
+    /// A future that returns the result. It is dropped when the call's deadline elapses or the
     /// caller cancels.
     Pending(PendingAuthentication),
 }
 
-/// Future of a strategy that has to wait.
+/// Future of an asynchronous strategy.
 pub(crate) type PendingAuthentication =
     Pin<Box<dyn Future<Output = Result<Option<UserContext>, Rejection>> + Send>>;
 
 impl Authentication {
-    /// An outcome that has to be awaited.
+    /// Creates an outcome that is awaited.
     pub fn pending<F>(future: F) -> Self
     where
         F: Future<Output = Result<Option<UserContext>, Rejection>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! The place of a credential in a request.
+//! The field that holds a credential.
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
@@ -30,7 +30,7 @@ pub struct CredentialField {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialFieldError {
-    /// The field has another scheme, no credential, or more than one in it.
+    /// The field has another scheme, or does not hold exactly one credential.
     #[error("the field does not hold one credential of the expected scheme")]
     Malformed,
 
@@ -40,7 +40,7 @@ pub enum CredentialFieldError {
 }
 
 impl CredentialField {
-    /// The field of this name; its value is the credential, without a scheme.
+    /// Field with this name, whose value is the credential without a scheme.
     pub fn new(name: HeaderName) -> Self {
         Self { name, scheme: None }
     }
@@ -68,19 +68,19 @@ impl CredentialField {
         &self.name
     }
 
-    /// Whether the request carries a credential here, valid or not. A field with another scheme
-    /// holds a credential for someone else.
+    /// Whether the request carries a credential in this field, valid or not. A field with another
+    /// scheme does not count: it may be for another strategy.
     pub fn is_present(&self, credentials: &Credentials<'_>) -> bool {
         credentials.get_all(self.name.as_str()).any(|value| self.has_scheme(value))
     }
 
-    /// The credential; `None` when the field is absent.
+    /// Returns the credential; `None` when the field is absent.
     ///
     /// # Errors
     ///
     /// A [`CredentialFieldError`] when the field is present and does not hold exactly one credential
     /// of the scheme. A credential is visible ASCII without commas.
-    pub fn find<'a>(
+    pub fn get<'a>(
         &self,
         credentials: &Credentials<'a>,
     ) -> Result<Option<&'a str>, CredentialFieldError> {
@@ -139,7 +139,7 @@ pub(super) fn is_well_formed(credential: &str) -> bool {
 impl From<CredentialFieldError> for Rejection {
     fn from(error: CredentialFieldError) -> Self {
         match error {
-            CredentialFieldError::Malformed => Self::Credential(Box::new(error)),
+            CredentialFieldError::Malformed => Self::CredentialInvalid(Box::new(error)),
             CredentialFieldError::Repeated => Self::CredentialRepeated,
         }
     }

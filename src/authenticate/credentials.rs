@@ -1,4 +1,4 @@
-//! The credentials of a request, as strategies see them.
+//! The credentials of a request, as passed to authenticators.
 
 use std::fmt;
 
@@ -37,8 +37,8 @@ impl<'a> Credentials<'a> {
 
     /// The values of a field. Names are compared without regard to case.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &'a HeaderValue> {
-        let is_named = move |own: &HeaderName| own.as_str().eq_ignore_ascii_case(name);
-        self.iter().filter(move |(own, _)| is_named(own)).map(|(_, value)| value)
+        let is_named = move |field: &HeaderName| field.as_str().eq_ignore_ascii_case(name);
+        self.iter().filter(move |(field, _)| is_named(field)).map(|(_, value)| value)
     }
 
     /// Whether the field is present.
@@ -46,20 +46,20 @@ impl<'a> Credentials<'a> {
         self.get_all(name).next().is_some()
     }
 
-    /// The only value of a field; `None` when it is absent.
+    /// Returns the value of a field, or an error when it is repeated; `None` when it is absent.
     ///
     /// # Errors
     ///
     /// [`Rejection::CredentialRepeated`] when the field is repeated.
-    /// [`Rejection::Unavailable`] when the name is neither
+    /// [`Rejection::AuthenticationUnavailable`] when the name is neither
     /// [reserved](crate::metadata::is_reserved) nor among
-    /// [`credential_names`](super::Authenticator::credential_names): such a field is never here,
-    /// and its absence does not make an anonymous caller.
-    pub fn single(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
-        let is_named = self.names.iter().any(|own| own.as_str().eq_ignore_ascii_case(name));
+    /// [`credential_names`](super::Authenticator::credential_names): such a field is never passed
+    /// to authenticators, so its absence does not mean that the caller is anonymous.
+    pub fn get(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
+        let is_named = self.names.iter().any(|listed| listed.as_str().eq_ignore_ascii_case(name));
         if !is_named && !is_reserved(name) {
             let problem = format!("{name} is not among the authenticator's credential_names");
-            return Err(Rejection::Unavailable(problem.into()));
+            return Err(Rejection::AuthenticationUnavailable(problem.into()));
         }
         let mut values = self.get_all(name);
         match (values.next(), values.next()) {
@@ -68,7 +68,7 @@ impl<'a> Credentials<'a> {
         }
     }
 
-    /// The request's extensions, where tonic keeps what it knows about the connection.
+    /// The request's extensions, such as tonic's `TcpConnectInfo`.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }

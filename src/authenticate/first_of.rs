@@ -14,11 +14,13 @@ use crate::rejection::Rejection;
 /// authenticates the request.
 ///
 /// - Its decision is final. After a rejection, no other strategy is tried.
-/// - A request with credentials for two strategies is rejected, as `CREDENTIAL_INVALID`.
+/// - A request with credentials for two strategies is rejected with `CREDENTIAL_INVALID`.
 /// - A request whose credential no strategy recognizes, such as another scheme in `authorization`,
 ///   is rejected.
 /// - A request without any credential is anonymous; the first strategy provides the
 ///   [challenge](Authenticator::challenge).
+///
+/// The order matters only for the challenge.
 ///
 /// ```
 /// use http::HeaderName;
@@ -28,7 +30,7 @@ use crate::rejection::Rejection;
 ///
 /// # let verifier = TestIssuer::new("https://id.example.com").verifier();
 /// # async fn find_api_key(_: String) -> Result<UserContext, Rejection> {
-/// #     Err(Rejection::Credential("unknown api key".into()))
+/// #     Err(Rejection::CredentialInvalid("unknown api key".into()))
 /// # }
 /// let api_key = CredentialField::new(HeaderName::from_static("x-api-key"));
 /// let authenticator = first_of((
@@ -130,13 +132,13 @@ impl FirstOf {
     }
 }
 
-/// A credential that is present makes a known caller, or none at all.
+/// Rejects when the strategy found no user although its credential is present.
 fn require_user(user: Option<UserContext>) -> Result<Option<UserContext>, Rejection> {
     if user.is_some() { Ok(user) } else { Err(unrecognized()) }
 }
 
 fn unrecognized() -> Rejection {
-    Rejection::Credential("no authentication strategy recognizes the credential".into())
+    Rejection::CredentialInvalid("no authentication strategy recognizes the credential".into())
 }
 
 impl fmt::Debug for FirstOf {

@@ -6,8 +6,8 @@ use crate::context::UserContext;
 use crate::metadata::{self, Reserved};
 use crate::rejection::Rejection;
 
-/// Authenticates by the `x-user-*` metadata that the edge or another service wrote: the strategy of
-/// internal services.
+/// Strategy of internal services: it trusts the `x-user-*` metadata that the edge or another
+/// service wrote.
 ///
 /// The metadata is not signed. Every peer that can connect to the service can claim to be any user,
 /// so the constructor's name states why the metadata is trusted.

@@ -16,8 +16,8 @@ use crate::rejection::Rejection;
 /// (RFC 6750, section 2.1), or in another [field](Self::field).
 ///
 /// - The user of a valid token is the caller.
-/// - A request without the field has no caller. Where one is required, it is rejected with
-///   `TOKEN_MISSING`.
+/// - A request without the field is anonymous. Where authentication is required, it is rejected
+///   with `TOKEN_MISSING`.
 /// - An invalid credential is rejected even where authentication is optional: `TOKEN_MALFORMED` for
 ///   a field that is repeated or does not hold one token, and `TOKEN_INVALID`, `TOKEN_EXPIRED`,
 ///   `TOKEN_REVOKED` or `KEYS_UNAVAILABLE` for a token that the verifier refuses.
@@ -31,12 +31,12 @@ pub struct JwtAuthenticator {
 }
 
 impl JwtAuthenticator {
-    /// Accepts the tokens that this verifier accepts.
+    /// Creates an authenticator that accepts the tokens that this verifier accepts.
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier, field: CredentialField::bearer(), reject_forged_metadata: false }
     }
 
-    /// Sets the field that holds the token. A token elsewhere is not looked at.
+    /// Sets the field that holds the token. Tokens in other fields are ignored.
     ///
     /// ```
     /// use http::HeaderName;
@@ -59,8 +59,7 @@ impl JwtAuthenticator {
     /// Rejects requests that carry identity metadata (`x-user-*`, `txn-token` and their aliases),
     /// instead of stripping it.
     ///
-    /// Clients have no reason to send such fields, so a rejection reveals an attack or a
-    /// misconfigured client.
+    /// Clients have no reason to send these fields: a request with one is an attack or a bug.
     #[must_use]
     pub fn reject_forged_metadata(mut self) -> Self {
         self.reject_forged_metadata = true;
@@ -74,7 +73,7 @@ impl JwtAuthenticator {
         if let Some(name) = forged {
             tracing::warn!(%name, "identity metadata from a client");
             if self.reject_forged_metadata {
-                return Err(Rejection::Forged { name: name.clone() });
+                return Err(Rejection::MetadataForged { name: name.clone() });
             }
         }
         let Ok(located) = self.field.locate(credentials) else {

@@ -1,4 +1,4 @@
-//! Authentication by a credential that is resolved elsewhere.
+//! Authentication by a credential that a function resolves.
 
 use std::fmt;
 use std::future::Future;
@@ -31,16 +31,16 @@ use crate::rejection::Rejection;
 ///     async move {
 ///         match database.owner_of(&key).await {
 ///             Ok(Some(owner)) => Ok(UserContext::builder(owner).build()?),
-///             Ok(None) => Err(Rejection::Credential("unknown api key".into())),
-///             Err(error) => Err(Rejection::Unavailable(error.into())),
+///             Ok(None) => Err(Rejection::CredentialInvalid("unknown api key".into())),
+///             Err(error) => Err(Rejection::AuthenticationUnavailable(error.into())),
 ///         }
 ///     }
 /// });
 /// # drop(tonic_passport::ServerLayer::new(authenticator));
 /// ```
 ///
-/// The function runs for every call, within the call's deadline. It should have a timeout and a
-/// cache of its own. [`ServerInterceptor`](crate::ServerInterceptor) cannot await it.
+/// The function runs for every call, and within the call's deadline. Give it its own timeout and
+/// cache. [`ServerInterceptor`](crate::ServerInterceptor) cannot await it.
 #[derive(Clone)]
 pub struct LookupAuthenticator<F> {
     field: CredentialField,
@@ -52,8 +52,8 @@ where
     F: Fn(String) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<UserContext, Rejection>> + Send + 'static,
 {
-    /// Resolves the credential in this field with this function. A credential that the function
-    /// does not resolve to a user is rejected.
+    /// Creates an authenticator that passes the credential in this field to this function. If the
+    /// function returns an error, the call is rejected.
     pub fn new(field: CredentialField, lookup: F) -> Self {
         Self { field, lookup }
     }
@@ -65,7 +65,7 @@ where
     Fut: Future<Output = Result<UserContext, Rejection>> + Send + 'static,
 {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication {
-        match self.field.find(credentials) {
+        match self.field.get(credentials) {
             Ok(None) => Authentication::Ready(Ok(None)),
             Ok(Some(credential)) => {
                 let lookup = (self.lookup)(credential.to_owned());

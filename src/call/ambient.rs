@@ -22,7 +22,8 @@ thread_local! {
 }
 
 pin_project! {
-    /// Future that runs in the scope of a [`CallContext`], in whichever task it is polled.
+    /// Future that runs in the scope of a [`CallContext`], in any task. It must not be polled again
+    /// after completion.
     #[must_use = "futures do nothing unless polled"]
     pub struct Scoped<F> {
         // `None` once it was dropped.
@@ -49,8 +50,8 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Calls `f` with `context` as the current one. The previous context is hidden meanwhile, even if
-/// `context` is empty. Costs two moves of a pointer.
+/// Calls `f` with `context` as the current context, and restores the previous one. An empty context
+/// hides it as well. Costs two pointer swaps.
 #[inline]
 pub(crate) fn enter<R>(context: &mut CallContext, f: impl FnOnce() -> R) -> R {
     swap(context);
@@ -58,8 +59,8 @@ pub(crate) fn enter<R>(context: &mut CallContext, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// While the thread's locals are destroyed, there is nothing to swap with, and the context stays
-/// empty.
+/// Swaps `context` with the current one. While the thread's locals are destroyed, nothing is
+/// swapped, and the context is empty.
 #[inline]
 fn swap(context: &mut CallContext) {
     let swapped = CURRENT.try_with(|current| current.replace(mem::take(context)));
@@ -68,6 +69,7 @@ fn swap(context: &mut CallContext) {
     }
 }
 
+/// Calls `f` with the current context, which is empty meanwhile.
 fn with_current<R>(f: impl FnOnce(&CallContext) -> R) -> R {
     let current = CURRENT.try_with(Cell::take).unwrap_or_default();
     let result = f(&current);
@@ -77,7 +79,9 @@ fn with_current<R>(f: impl FnOnce(&CallContext) -> R) -> R {
 
 /// Whether the running code is part of the call that this cancellation belongs to.
 fn is_within(cancellation: &Cancellation) -> bool {
-    with_current(|current| current.cancellation().is_some_and(|own| ptr::eq(own, cancellation)))
+    with_current(|current| {
+        current.cancellation().is_some_and(|running| ptr::eq(running, cancellation))
+    })
 }
 
 impl<F: Future> Future for Scoped<F> {
@@ -104,20 +108,20 @@ impl CallContext {
         with_current(Clone::clone)
     }
 
-    /// Runs a future in the scope of this context, in whichever task and thread it is polled.
+    /// Runs a future in the scope of this context, in any task and thread.
     ///
-    /// When the call is cancelled, the outgoing calls of the future end. The future itself goes on,
-    /// unless [`spawn`](crate::spawn) started it.
+    /// When the call is cancelled, the outgoing calls of the future end. The future itself
+    /// continues, unless [`spawn`](crate::spawn) started it.
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
         self.observe_cancellation();
         Scoped { future: Some(future), context: self }
     }
 
-    /// Calls a function in the scope of this context: for threads that block, and for callbacks that
-    /// another scope invokes.
+    /// Calls a function in the scope of this context: for blocking threads, and for callbacks that
+    /// are called outside of it.
     ///
-    /// Everything that the thread runs meanwhile is in the scope. Enter a runtime outside of it, as
-    /// in `runtime.block_on(context.scope(future))`.
+    /// All code that the thread runs meanwhile is in the scope. To run a future on this thread, use
+    /// `runtime.block_on(context.scope(future))` instead.
     ///
     /// ```
     /// use tonic_passport::{CallContext, UserContext};
@@ -136,9 +140,9 @@ impl CallContext {
         enter(&mut self, f)
     }
 
-    /// Returns a future that completes when the call is cancelled; `None` if that need not be
-    /// observed, because the caller of this function is dropped with the call's handler.
-    pub(crate) fn observe_from_outside(&self) -> Option<WaitForCancellationFutureOwned> {
+    /// Returns a future that completes when the call is cancelled; `None` inside of the call's own
+    /// scope, where dropping the handler ends this work anyway.
+    pub(crate) fn cancelled_if_observable(&self) -> Option<WaitForCancellationFutureOwned> {
         let cancellation = self.cancellation()?;
         if !cancellation.is_observed() && is_within(cancellation) {
             return None;
@@ -146,8 +150,8 @@ impl CallContext {
         Some(cancellation.token().clone().cancelled_owned())
     }
 
-    /// Makes the cancellation observable: work in this scope may outlive the handler, whose drop
-    /// would end it otherwise.
+    /// Creates the cancellation token: work in this scope may outlive the handler, whose drop would
+    /// otherwise end it.
     fn observe_cancellation(&self) {
         if let Some(cancellation) = self.cancellation() {
             cancellation.token();
@@ -156,7 +160,7 @@ impl CallContext {
 }
 
 impl UserContext {
-    /// Returns the user on whose behalf the running task works.
+    /// Returns the user of the current context.
     ///
     /// Behind a [`ServerLayer`](crate::ServerLayer), this is the caller in handlers, in their streams,
     /// in tasks of [`spawn`](crate::spawn), and in every other [scope](CallContext::scope). A task
@@ -165,8 +169,8 @@ impl UserContext {
         with_current(|context| context.user().cloned())
     }
 
-    /// Runs a future on behalf of this user: outgoing calls propagate it. The rest of the current
-    /// context, such as the deadline, is unchanged.
+    /// Runs a future in a scope with this user, whom outgoing calls propagate. The rest of the
+    /// current context, such as the deadline, is unchanged.
     ///
     /// ```
     /// use tonic_passport::UserContext;

@@ -38,9 +38,9 @@ use crate::propagation::{PropagatedValue, RequestId};
 /// # }
 /// ```
 ///
-/// Cloning copies a pointer. The default context is empty: it is the context of a task that no call
-/// started. `CallContext::current`, `scope` and `sync_scope` are implemented with the ambient scope,
-/// and `from_request` with the tonic server adapter.
+/// Cloning copies a pointer. The default context is empty: it is the current context outside of any
+/// scope. The methods `current`, `scope` and `sync_scope` are implemented in `call::ambient`, and
+/// `from_request` in `server`.
 #[derive(Clone, Default)]
 pub struct CallContext {
     data: Option<Arc<CallData>>,
@@ -58,8 +58,8 @@ pub(crate) struct CallData {
     pub(crate) is_authorized: bool,
 }
 
-/// Marker in the extensions of a request that a policy authorized. A request made on its behalf has
-/// none: another rule may apply to it.
+/// Marker in the extensions of a request that a policy authorized. Outgoing requests do not inherit
+/// it: another rule may apply to them.
 #[derive(Clone, Copy)]
 pub(crate) struct PolicyPermit;
 
@@ -82,7 +82,7 @@ impl CallContext {
         Self { data: Some(Arc::new(data)) }
     }
 
-    /// The user on whose behalf the call is made; `None` for an anonymous call.
+    /// The user of the call; `None` for an anonymous call.
     pub fn user(&self) -> Option<&UserContext> {
         self.data.as_ref()?.user.as_ref()
     }
@@ -112,8 +112,8 @@ impl CallContext {
         self.derive(|data| data.user = Some(user))
     }
 
-    /// Returns the context with the earlier one of its own deadline and this one. Outgoing calls end
-    /// by it; other work in the scope does not.
+    /// Limits the deadline: keeps the earlier of the present deadline and this one. It ends
+    /// outgoing calls, but no other work in the scope.
     ///
     /// ```
     /// use std::time::Duration;
@@ -133,7 +133,7 @@ impl CallContext {
     #[must_use]
     pub fn with_deadline(self, deadline: Deadline) -> Self {
         self.derive(|data| {
-            data.deadline = Some(data.deadline.map_or(deadline, |own| own.min(deadline)));
+            data.deadline = Some(data.deadline.map_or(deadline, |present| present.min(deadline)));
         })
     }
 
@@ -171,7 +171,7 @@ impl CallContext {
         self.cancellation().is_some_and(Cancellation::is_cancelled)
     }
 
-    /// Completes when the call is cancelled. For a context without a call, it never completes.
+    /// Completes when the call is cancelled. A context without a call is never cancelled.
     pub async fn cancelled(&self) {
         match self.cancellation() {
             Some(cancellation) => cancellation.token().cancelled().await,
@@ -191,12 +191,12 @@ impl CallContext {
     fn derive(self, change: impl FnOnce(&mut CallData)) -> Self {
         let mut data = match &self.data {
             None => CallData::default(),
-            Some(own) => CallData {
-                user: own.user.clone(),
-                deadline: own.deadline,
-                request_id: own.request_id.clone(),
-                fields: own.fields.clone(),
-                cancel_source: match &own.cancel_source {
+            Some(source) => CallData {
+                user: source.user.clone(),
+                deadline: source.deadline,
+                request_id: source.request_id.clone(),
+                fields: source.fields.clone(),
+                cancel_source: match &source.cancel_source {
                     CancelSource::Never => CancelSource::Never,
                     CancelSource::Parent(context) => CancelSource::Parent(context.clone()),
                     CancelSource::Call(_) => CancelSource::Parent(self.clone()),

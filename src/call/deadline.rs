@@ -10,10 +10,10 @@ pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeou
 
 /// The maximum number of digits of a timeout.
 const MAX_DIGITS: usize = 8;
-/// The first number that does not fit into them.
+/// The smallest number with more digits.
 const NUMBER_LIMIT: u64 = 100_000_000;
 
-/// The maximum distance of a deadline: some thirty years, which an `Instant` can represent.
+/// The maximum time to a deadline: about thirty years, which an `Instant` can represent.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The units of a timeout from the finest to the coarsest, in nanoseconds.
@@ -28,9 +28,9 @@ const UNITS: [(u8, u64); 6] = [
 
 /// Point in time by which a call must be complete.
 ///
-/// A client sends a timeout (`grpc-timeout`), which becomes a deadline when the request arrives. The
-/// deadline is part of the [`CallContext`](crate::CallContext), and outgoing calls get the remaining
-/// time. Deadlines are ordered: the earlier one is the lesser one.
+/// A client sends a timeout (`grpc-timeout`), which becomes a deadline when the request arrives.
+/// The deadline is part of the [`CallContext`](crate::CallContext), and outgoing calls get the
+/// remaining time. Deadlines are ordered: the earlier one is smaller.
 ///
 /// ```
 /// use std::time::Duration;
@@ -109,14 +109,14 @@ pub(crate) fn parse_timeout(value: &HeaderValue) -> Result<Duration, InvalidTime
     }
 }
 
-/// Formats a timeout in the finest unit that has room for it. Also returns the timeout as formatted,
-/// which is shorter by less than one unit.
+/// Formats a timeout in the finest unit in which it fits into eight digits. Also returns the
+/// formatted value, which is less than one unit shorter.
 pub(crate) fn write_timeout(timeout: Duration) -> (HeaderValue, Duration) {
     let timeout = timeout.min(MAX_TIMEOUT);
     let nanoseconds = timeout.as_secs() * 1_000_000_000 + u64::from(timeout.subsec_nanos());
     let [finest, ..] = UNITS;
     let unit = UNITS.into_iter().find(|(_, size)| nanoseconds / size < NUMBER_LIMIT);
-    // Hours always have room: thirty years are some 260,000 hours.
+    // Every timeout fits in hours: thirty years are some 260,000 hours.
     let (unit, size) = unit.unwrap_or(finest);
     let mut number = (nanoseconds / size).min(NUMBER_LIMIT - 1);
     let written = Duration::from_nanos(number * size);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_is_formatted_in_the_finest_unit_that_has_room_and_never_longer() {
+    fn a_timeout_is_formatted_in_the_finest_unit_that_fits_and_never_longer() {
         let cases = [
             (Duration::ZERO, "0n"),
             (Duration::from_nanos(1), "1n"),

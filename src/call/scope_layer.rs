@@ -9,11 +9,11 @@ use tower_service::Service;
 use super::ambient::Scoped;
 use super::context::CallContext;
 
-/// Layer for services that do their work in another task or thread than their caller's: the work runs
-/// in the caller's [`CallContext`].
+/// Layer that carries the caller's [`CallContext`] into services that work in another task or
+/// thread. It stores the context in the request's extensions, where
+/// [`ClientLayer`](crate::ClientLayer) finds it.
 ///
-/// tower's `Buffer` sends requests to a task of its own, where a
-/// [`ClientLayer`](crate::ClientLayer) would find no user to propagate.
+/// tower's `Buffer`, for example, sends requests to its own task, which is in no scope.
 ///
 /// ```
 /// use tonic::transport::{Channel, Endpoint};

@@ -16,9 +16,9 @@ use super::context::CallContext;
 ///
 /// Otherwise this is `tokio::spawn`. A call is cancelled when its client disconnects, its handler
 /// panics, or its deadline or token expires before the response is complete. Awaiting the task then
-/// returns a `JoinError` whose `is_cancelled` is true. Unlike with Go's contexts, a task goes on when
-/// the response is complete; its outgoing calls still end by the deadline. Work that must finish in
-/// any case is [detached](CallContext::detached).
+/// returns a `JoinError` whose `is_cancelled` is true. Unlike with Go's contexts, a task continues
+/// when the response is complete; its outgoing calls still end at the deadline. Work that must
+/// finish in any case has to be [detached](CallContext::detached).
 ///
 /// ```
 /// use tonic_passport::UserContext;
@@ -54,8 +54,8 @@ where
     let task = tokio::spawn(async move {
         let mut cancelled = pin!(cancelled.cancelled_owned());
         let mut future = pin!(future);
-        // The cancellation is polled first: it also ends the outgoing calls of the future, which
-        // must not go on with their errors.
+        // The cancellation is polled first: it also ends the outgoing calls of the future, and the
+        // future must not continue with their errors.
         let output = poll_fn(|cx| match cancelled.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => future.as_mut().poll(cx).map(Some),

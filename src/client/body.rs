@@ -25,9 +25,9 @@ use crate::util::OptionalBody;
 pub(super) type RequestGuard = oneshot::Sender<Infallible>;
 
 pin_project! {
-    /// Body of a request: polled and dropped in the scope of the call that sends it, in whichever
-    /// task. It ends with an error when the response was dropped: the peer is not notified while the
-    /// request's stream is open.
+    /// Body of a request, polled and dropped in the scope of its call, in any task. When the
+    /// response is dropped while the request is still being sent, it fails with CANCEL: otherwise
+    /// hyper would keep the stream open and not notify the peer.
     pub(super) struct RequestBody<B> {
         #[pin]
         inner: OptionalBody<B>,
@@ -43,8 +43,8 @@ pin_project! {
     }
 }
 
-/// Body of a response of a [`ClientService`](super::ClientService). It ends with a status in trailers
-/// when the deadline elapses, or the call on whose behalf it is made is cancelled.
+/// Body of a response of a [`ClientService`](super::ClientService). It ends with a status in
+/// trailers when the deadline elapses, or the incoming call is cancelled.
 pub struct ResponseBody {
     inner: Body,
     injected: Injected,
@@ -70,8 +70,7 @@ impl ResponseBody {
         Self { inner, injected, request_guard }
     }
 
-    /// Abandons the rest of the response. Dropping the body resets the stream, once the request's body
-    /// has ended.
+    /// Drops the rest of the response and ends the request's body, which resets the stream.
     fn abandon(&mut self) {
         let response = mem::take(&mut self.inner);
         let Some(guard) = self.request_guard.take() else {
@@ -151,11 +150,11 @@ impl http_body::Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         let error = match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.injected.check_ended() {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => match this.injected.ended_now() {
                 None => return Poll::Ready(Some(Ok(frame))),
                 Some(error) => error,
             },
-            Poll::Ready(Some(Err(error))) => match this.injected.cause_of_failure() {
+            Poll::Ready(Some(Err(error))) => match this.injected.explain_failure() {
                 None => return Poll::Ready(Some(Err(error))),
                 Some(error) => error,
             },

@@ -1,10 +1,10 @@
 //! Reading of an abandoned response.
 //!
-//! A call may be abandoned while both directions are blocked by flow control. hyper notices that the
-//! request's body has failed only when it polls the body again. It does so when the peer has taken
-//! more of the request, and the peer may wait for its response to be read first. The stream would
-//! hold its share of the connection's window for ever. So the response is read and discarded, within
-//! limits, until the stream is reset.
+//! A call may be abandoned while flow control blocks both directions. hyper notices that the
+//! request's body has failed only when it polls the body again, which it does after the peer has
+//! read more of the request. The peer may in turn wait until its response is read. The stream would
+//! then occupy its part of the connection's window forever. So the response is read and discarded,
+//! within limits, until the stream is reset.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,17 +18,17 @@ use tracing::Instrument;
 
 /// The maximum number of bytes that are read: more than the default window of a stream.
 const MAX_SIZE: usize = 4 * 1024 * 1024;
-/// The maximum time for which is read.
+/// The maximum time spent reading.
 const MAX_DURATION: Duration = Duration::from_secs(10);
 
-/// Reads and discards the response in a task of its own, until its stream ends or is reset.
+/// Reads the response in a background task and discards it, until its stream ends or is reset.
 pub(super) fn discard(response: Body) {
     let Ok(runtime) = Handle::try_current() else {
         return;
     };
     let reading = async move {
         if tokio::time::timeout(MAX_DURATION, read(response)).await != Ok(true) {
-            tracing::warn!("the service continues a call that its client has abandoned");
+            tracing::warn!("abandoned call was not reset: its peer continues to send");
         }
     };
     // The warning is logged in the span of the call.

@@ -85,7 +85,7 @@ where
                             .map(|body| ResponseBody::new(Body::new(body), guarded, request_guard));
                         return Poll::Ready(Ok(response));
                     }
-                    Poll::Ready(Err(error)) => match injected.cause_of_failure() {
+                    Poll::Ready(Err(error)) => match injected.explain_failure() {
                         None => return Poll::Ready(Err(error)),
                         cause => cause,
                     },

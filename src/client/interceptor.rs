@@ -11,8 +11,8 @@ use crate::outbound::{CallTarget, Outbound};
 /// Interceptor that propagates the user context with the calls of a single client:
 /// `XClient::with_interceptor(channel, …)`.
 ///
-/// An interceptor sees less than a [`ClientLayer`](super::ClientLayer) does; the [module](super) has the
-/// table.
+/// An interceptor can do less than a [`ClientLayer`](super::ClientLayer); the [module](super)
+/// compares them.
 ///
 /// ```no_run
 /// use tonic::transport::Endpoint;
@@ -37,19 +37,19 @@ pub struct ClientInterceptor {
 }
 
 impl ClientInterceptor {
-    /// An interceptor that refuses calls without a user: nothing is sent, and they end with `INTERNAL`
-    /// and the reason `CONTEXT_NOT_PROPAGATED`.
+    /// Creates an interceptor that refuses calls without a user: nothing is sent, and they end with
+    /// `INTERNAL` and the reason `CONTEXT_NOT_PROPAGATED`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Allows calls without a user, which carry no user context.
+    /// Allows calls without a user. They are sent without a user context.
     #[must_use]
     pub fn allow_anonymous(self) -> Self {
         Self { outbound: self.outbound.allow_anonymous() }
     }
 
-    /// Sets the margin between the deadline of a call and those of its outgoing calls: see
+    /// Sets how much earlier than the incoming call's deadline outgoing calls end: see
     /// [`ClientLayer::deadline_margin`](super::ClientLayer::deadline_margin).
     #[must_use]
     pub fn deadline_margin(self, margin: Duration) -> Self {

@@ -8,7 +8,8 @@ use tower_layer::Layer;
 use super::service::ClientService;
 use crate::outbound::{Destination, Outbound};
 
-/// Layer for tonic clients: it propagates the [`CallContext`](crate::CallContext), the user among it.
+/// Layer for tonic clients that propagates the [`CallContext`](crate::CallContext), including the
+/// user.
 ///
 /// ```no_run
 /// use tonic::transport::{Channel, Endpoint};
@@ -27,7 +28,7 @@ use crate::outbound::{Destination, Outbound};
 /// # drop(clients.inventory);
 /// ```
 ///
-/// [`wrap`](Self::wrap) is `tower::Layer::layer`, which is implemented as well, for a
+/// [`wrap`](Self::wrap) is the same as `tower::Layer::layer`. That trait is implemented too, for
 /// `ServiceBuilder`.
 ///
 /// # Destinations
@@ -57,16 +58,16 @@ use crate::outbound::{Destination, Outbound};
 ///
 /// # Retries, hedging, load balancing
 ///
-/// A layer that makes several attempts of one call belongs *outside* of this layer, so that each attempt
-/// gets the time that remains then:
+/// A layer that makes several attempts belongs outside of this layer, so that each attempt gets the
+/// time that remains when it starts.
 ///
 /// ```text
 /// ServiceBuilder: retry, hedge, or balance │ ClientLayer │ channel
 /// ```
 ///
-/// If it has to be inside, add a second `ClientLayer` around the channel. A timeout that the call itself
-/// carries needs both layers: with one of them it applies to each attempt, because only an outer layer
-/// knows when the call began.
+/// If it must be inside, add a second `ClientLayer` around the channel. A call with its own timeout
+/// needs both layers: only the outer one knows when the call began. With the inner one alone, each
+/// attempt gets the whole timeout.
 ///
 /// A layer that sends requests to another task, such as tower's `Buffer`, needs a
 /// [`ScopeLayer`](crate::ScopeLayer) around it.
@@ -76,13 +77,13 @@ pub struct ClientLayer {
 }
 
 impl ClientLayer {
-    /// A layer that refuses calls without a user: nothing is sent, and they end with `INTERNAL` and the
-    /// reason `CONTEXT_NOT_PROPAGATED`.
+    /// Creates a layer that refuses calls without a user: nothing is sent, and they end with
+    /// `INTERNAL` and the reason `CONTEXT_NOT_PROPAGATED`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Allows calls without a user, which carry no user context.
+    /// Allows calls without a user. They are sent without a user context.
     #[must_use]
     pub fn allow_anonymous(self) -> Self {
         Self { outbound: self.outbound.allow_anonymous() }
@@ -100,21 +101,22 @@ impl ClientLayer {
     }
 
     /// Allows calls to destinations other than the [listed](Self::destinations) ones, without the
-    /// context: they carry no user, request id, trace or baggage of it, nor copies of these in the
-    /// request's own metadata. Fields that the request itself sets are sent, and the deadline applies.
+    /// context: its user, request id, trace and baggage are not sent, and copies of them are
+    /// removed from the request's own metadata. Other fields of the request are sent, and the
+    /// deadline applies.
     #[must_use]
     pub fn allow_other_destinations(self) -> Self {
         Self { outbound: self.outbound.allow_other_destinations() }
     }
 
-    /// Sets the margin between the deadline of a call and those of its outgoing calls, which leaves time
-    /// to respond: 5 milliseconds by default.
+    /// Sets how much earlier than the incoming call's deadline outgoing calls end, which leaves
+    /// time to respond: 5 milliseconds by default.
     #[must_use]
     pub fn deadline_margin(self, margin: Duration) -> Self {
         Self { outbound: self.outbound.deadline_margin(margin) }
     }
 
-    /// A layer for calls that are relayed instead of made.
+    /// Creates a layer for calls that a gateway relays.
     #[cfg(feature = "gateway")]
     pub(crate) fn relay() -> Self {
         Self { outbound: Outbound::relay() }
@@ -125,8 +127,9 @@ impl ClientLayer {
         ClientService::new(channel, None, self.outbound.clone())
     }
 
-    /// Wraps a channel that leads to this origin: the `uri` of a tonic `Endpoint`, unless it is that of
-    /// a Unix socket. The origin is a destination of every call, whatever the URI of the request.
+    /// Wraps a channel whose origin is known: the `uri` of its tonic `Endpoint` (not for Unix
+    /// sockets). The origin is checked as a destination of every call, in addition to the URI of
+    /// the request.
     pub fn wrap_with_origin<S>(&self, channel: S, origin: &Uri) -> ClientService<S> {
         ClientService::new(channel, Some(origin), self.outbound.clone())
     }

@@ -15,8 +15,11 @@ use crate::outbound::{CallTarget, Outbound};
 
 /// Service produced by [`ClientLayer`](super::ClientLayer).
 ///
-/// It takes requests with tonic's own body, which generated clients send. A layer around it that
-/// changes the body has to convert it back.
+/// A refused call is a response with a gRPC status, never an error of the service; a retry or
+/// circuit-breaker layer outside of it must look at the status.
+///
+/// Requests have tonic's own body, as generated clients send it. A layer around the service that
+/// changes the type of the body must convert it back.
 #[derive(Clone, Debug)]
 pub struct ClientService<S> {
     inner: S,
@@ -49,12 +52,14 @@ where
     #[inline]
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let target = CallTarget::new().origin(self.origin.as_deref()).request_uri(&parts.uri);
+        let target = CallTarget::new().request_uri(&parts.uri);
+        let target = self.origin.as_deref().map_or(target, |origin| target.origin(origin));
         match self.outbound.inject(target, &mut parts.headers, &mut parts.extensions) {
             Ok(injected) => {
                 let (body, request_guard) = RequestBody::new(body, injected.context().clone());
                 let future = self.inner.call(Request::from_parts(parts, Body::new(body)));
-                // The body of a relayed response ends with the call that it is relayed to.
+                // A relayed response ends with the incoming call, so its body needs no deadline
+                // here.
                 let ends_body = !self.outbound.is_relay();
                 ResponseFuture::sent(future, injected, ends_body, request_guard)
             }

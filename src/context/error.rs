@@ -1,4 +1,4 @@
-//! Errors: why a context cannot be built or read, and why a user lacks access.
+//! Errors of building and reading a context, and of missing access.
 
 /// Error of building or reading a [`UserContext`](super::UserContext).
 ///
@@ -50,7 +50,7 @@ pub enum ContextError {
 
     /// The header map has reached its maximum number of fields, so the context cannot be added.
     #[error("the headers have too many fields to add the context")]
-    NoRoom,
+    HeadersFull,
 
     /// The decoded bytes are not UTF-8.
     #[error("{key} is not UTF-8")]

@@ -28,8 +28,8 @@ pub(crate) struct ListItem {
 
 /// A hash of an item, computed from eight bytes at a time; the last word is padded with zeros.
 ///
-/// It is not keyed: equal hashes only cause a comparison byte by byte, so an attacker who finds
-/// collisions costs a list nothing but the comparisons that it would do without a hash.
+/// It is not keyed: equal hashes only cause a comparison byte by byte, so with colliding items, a
+/// lookup only costs as much as one without hashes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ItemHash(u64);
 

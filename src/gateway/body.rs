@@ -48,14 +48,14 @@ impl UpstreamRequestBody {
 }
 
 impl RequestFailure {
-    /// Returns the status of a call whose upstream failed. If the request's body failed first, by its
-    /// deadline for instance, the failure of the upstream follows from that.
+    /// Returns the status for a failed upstream. If the request's body failed first, that failure
+    /// is the cause and its status is returned.
     pub(super) fn status(&mut self, path: &str, error: &(dyn Error + 'static)) -> Status {
         self.0.try_recv().unwrap_or_else(|_| upstream_failure(path, error).into())
     }
 }
 
-/// Returns the rejection of a call that the upstream broke off, and logs why.
+/// Logs the failure of an upstream, and returns the rejection.
 fn upstream_failure(path: &str, error: &(dyn Error + 'static)) -> Rejection {
     tracing::warn!(path, error = describe(error), "upstream failed");
     if is_timeout(error) { Rejection::DeadlineExceeded } else { Rejection::UpstreamUnavailable }

@@ -1,4 +1,4 @@
-//! Acceptance of requests.
+//! Acceptor of requests.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,15 +11,16 @@ use super::accepted::Accepted;
 use super::config::InboundConfig;
 use super::pending::PendingAcceptance;
 use super::steps::{Outcome, Steps};
-use super::target::RequestTarget;
+use super::target::CallTarget;
 use crate::authenticate::{Authenticator, Credentials};
 use crate::context::UserContext;
 use crate::policy::Policy;
 use crate::propagation::PropagatedField;
 use crate::rejection::Rejection;
 use crate::telemetry;
+use crate::util::describe;
 
-/// Acceptance of requests by one authenticator and one configuration; see the [module](super).
+/// Acceptor of requests: an authenticator and its settings. See the [module](super).
 ///
 /// [`ServerLayer`](crate::ServerLayer) documents the settings.
 pub struct Inbound<A> {
@@ -27,22 +28,22 @@ pub struct Inbound<A> {
     config: Arc<InboundConfig>,
 }
 
-/// Outcome of [`Inbound::begin`].
+/// Outcome of [`Inbound::start_accept`].
 #[derive(Debug)]
 #[must_use = "a request is served only after it was accepted"]
 #[expect(clippy::large_enum_variant, reason = "it is matched at once, and never stored")]
 pub enum Acceptance {
     /// The request was accepted.
     Accepted(Accepted),
-    /// The request was rejected. Its headers are not fit to be used.
+    /// The request was rejected. The headers are then in an unspecified state and must not be used.
     Rejected(Rejection),
-    /// The authenticator has to wait.
+    /// The authenticator returned a future.
     Pending(PendingAcceptance),
 }
 
 impl<A: Authenticator> Inbound<A> {
-    /// Accepts requests whose caller this strategy identifies. Without a [`policy`](Self::policy),
-    /// every method needs an authenticated caller.
+    /// Creates an acceptor that identifies callers by this strategy. Without a
+    /// [`policy`](Self::policy), every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
         Self { authenticator: Arc::new(authenticator), config: Arc::default() }
     }
@@ -96,40 +97,42 @@ impl<A: Authenticator> Inbound<A> {
         Arc::make_mut(&mut self.config)
     }
 
-    /// Accepts a request, and awaits its authenticator. An adapter whose function is not
-    /// asynchronous uses [`begin`](Self::begin).
+    /// Accepts a request, and awaits its authenticator. A synchronous adapter uses
+    /// [`start_accept`](Self::start_accept).
     ///
     /// # Errors
     ///
-    /// The [`Rejection`] of the request. Its headers are not fit to be used then.
+    /// The [`Rejection`] of the request. The headers are then in an unspecified state and must not
+    /// be used.
     pub async fn accept(
         &self,
-        target: RequestTarget<'_>,
+        target: CallTarget<'_>,
         headers: &mut HeaderMap,
         extensions: &mut Extensions,
     ) -> Result<Accepted, Rejection> {
-        match self.begin(target, headers, extensions) {
+        match self.start_accept(target, headers, extensions) {
             Acceptance::Accepted(accepted) => Ok(accepted),
             Acceptance::Rejected(rejection) => Err(rejection),
             Acceptance::Pending(mut pending) => {
-                poll_fn(|cx| pending.poll(cx, headers, extensions)).await
+                poll_fn(|cx| pending.poll_accepted(cx, headers, extensions)).await
             }
         }
     }
 
-    /// Accepts a request, as far as that is possible without waiting. Whatever the headers and
-    /// extensions held about identity, those of an accepted request hold the established one.
-    pub fn begin(
+    /// Accepts a request as far as possible without waiting. On acceptance, all identity in headers
+    /// and extensions is replaced by the authenticated one.
+    pub fn start_accept(
         &self,
-        target: RequestTarget<'_>,
+        target: CallTarget<'_>,
         headers: &mut HeaderMap,
         extensions: &mut Extensions,
     ) -> Acceptance {
         let method = match target.method() {
             Ok(method) => method,
             Err(rejection) => {
-                tracing::info!(path = target.path(), "request rejected: {rejection}");
-                telemetry::count_request(telemetry::Outcome::Rejected(rejection.reason()));
+                let path = target.path();
+                tracing::info!(path, cause = describe(&rejection), "request rejected");
+                telemetry::count_request(telemetry::RequestOutcome::Rejected(rejection.reason()));
                 return Acceptance::Rejected(rejection);
             }
         };

@@ -16,10 +16,9 @@ use crate::util::DeadlineTimer;
 /// The result of polling a body.
 type PolledFrame<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
 
-/// Call that was accepted, until its response is complete.
-///
-/// It owns the call's scope, its end by deadline and token, its cancellation, and the stripping of
-/// identity from the response. Dropping it earlier than [`complete`](Self::complete) cancels the call.
+/// Accepted call. It owns the call's scope, its cancellation, its end by deadline or token, and the
+/// stripping of identity from the response. Dropping it before [`complete`](Self::complete) cancels
+/// the call.
 #[derive(Debug)]
 #[must_use = "dropping an accepted call cancels it"]
 pub struct Accepted {
@@ -39,21 +38,21 @@ impl Accepted {
         self.guard.context()
     }
 
-    /// Wraps the request's body: it ends with an error when the time of the call is over, and its
-    /// trailers carry no identity.
+    /// Wraps the request's body: it ends with an error when the deadline elapsed or the token
+    /// expired, and identity is stripped from its trailers.
     #[inline]
     pub fn request_body<B, E>(&self, body: B) -> RequestBody<B, E> {
         RequestBody::new(body, self.expiry)
     }
 
-    /// Polls the response's body in the scope of the call. Its trailers carry no identity.
+    /// Polls the response's body in the scope of the call. Identity is stripped from its trailers.
     ///
     /// # Errors
     ///
-    /// The [`Rejection`] when the deadline elapsed or the token expired. The body must be dropped
-    /// then, in the call's [scope](Self::in_scope), and not be polled again.
+    /// The [`Rejection`] when the deadline elapsed or the token expired. The body must not be polled
+    /// again, and must be dropped in the call's [scope](Self::in_scope).
     #[inline]
-    pub fn poll_frame<B: Body>(
+    pub fn poll_response_frame<B: Body>(
         &mut self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
@@ -95,17 +94,17 @@ impl Accepted {
         self.guard.complete();
     }
 
-    /// Begins the response.
+    /// Starts the response: from now on, the token's expiry ends the call as well.
     #[inline]
     pub(super) fn begin_response(&mut self, is_end_stream: bool) {
         if is_end_stream {
             self.guard.complete();
         }
-        self.expiry = self.expiry.of_response();
+        self.expiry = self.expiry.for_response();
         self.timer = self.expiry.timer();
     }
 
-    /// Completes when the deadline elapsed while the handler runs, and ends the call.
+    /// Polls the deadline while the handler runs. When it elapses, the call is ended.
     pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.timer.poll(cx).is_pending() {
             return Poll::Pending;
@@ -114,7 +113,7 @@ impl Accepted {
         Poll::Ready(())
     }
 
-    /// Marks a call as complete whose handler failed.
+    /// Marks a call whose handler failed as complete: nothing is left to cancel.
     pub(super) fn fail(&mut self) {
         self.guard.complete();
     }

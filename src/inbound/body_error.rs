@@ -11,7 +11,7 @@ pub enum BodyError<E = BoxError> {
     /// The body itself failed.
     #[error("the body failed: {0}")]
     Body(E),
-    /// The time of the call is over.
+    /// The deadline elapsed or the token expired.
     #[error("the call has ended")]
     Rejected(#[source] Rejection),
 }

@@ -1,12 +1,12 @@
-//! The configuration of an inbound seam, besides the authenticator.
+//! Settings of the acceptor, except for the authenticator.
 
 use std::time::Duration;
 
 use crate::policy::Policy;
 use crate::propagation::PropagatedField;
 
-/// The default grace period of streams after their token expired. It equals the verifier's default
-/// leeway.
+/// Default grace period of streams after their token expires. It equals the default leeway of the
+/// verifier.
 const STREAM_EXPIRY_GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
@@ -19,9 +19,9 @@ pub(super) struct InboundConfig {
     pub(super) record_email: bool,
     /// The maximum duration of a call.
     pub(super) timeout: Option<Duration>,
-    /// How long a stream may outlive its token; `None` for any time.
+    /// How long a stream may outlive its token; `None` for no limit.
     pub(super) stream_expiry_grace: Option<Duration>,
-    /// The fields that are propagated besides those of the crate.
+    /// Propagated fields, in addition to those that the crate always propagates.
     pub(super) propagated_fields: Vec<PropagatedField>,
 }
 

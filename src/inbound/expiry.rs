@@ -8,8 +8,8 @@ use crate::call::{CallContext, Deadline};
 use crate::rejection::Rejection;
 use crate::util::DeadlineTimer;
 
-/// The minimum time for a request or response that begins after its token expired: it may be the
-/// only message of the call, and the response to work that is done.
+/// Minimum grace period for a request or response body that begins after the token expired, so that
+/// a unary call can still deliver its only message.
 const MIN_EXPIRY_GRACE: Duration = Duration::from_secs(1);
 
 /// Point in time at which the streams of a call end, and the cause.
@@ -21,7 +21,7 @@ pub(super) struct CallExpiry {
     deadline: Option<Instant>,
 }
 
-/// Why the time of a call is over.
+/// Cause of the end of a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ExpiryCause {
     Deadline,
@@ -29,11 +29,11 @@ pub(super) enum ExpiryCause {
 }
 
 impl CallExpiry {
-    /// No end by time.
+    /// Neither a deadline nor a token's expiry.
     pub(super) const NEVER: Self =
         Self { instant: None, cause: ExpiryCause::Deadline, deadline: None };
 
-    /// The earlier one of the call's deadline, and its token's expiry plus the grace period.
+    /// Returns the earlier of the call's deadline and its token's expiry plus the grace period.
     pub(super) fn of(context: &CallContext, grace: Option<Duration>) -> Self {
         let deadline = context.deadline().map(Deadline::instant);
         let token_expiry = context.user().zip(grace).and_then(|(user, grace)| {
@@ -54,8 +54,8 @@ impl CallExpiry {
         }
     }
 
-    /// The end of a response that begins now.
-    pub(super) fn of_response(self) -> Self {
+    /// Returns the expiry for a response that begins now.
+    pub(super) fn for_response(self) -> Self {
         match self {
             Self { instant: Some(instant), cause: ExpiryCause::Token, .. } => {
                 self.earliest(Some(instant.max(Instant::now() + MIN_EXPIRY_GRACE)))
@@ -73,7 +73,8 @@ impl CallExpiry {
         DeadlineTimer::at(self.instant)
     }
 
-    /// Returns a timer for the handler, which the expiry of a token does not end.
+    /// Returns a timer for the handler: the deadline only, because token expiry ends streams and
+    /// not handlers.
     pub(super) fn handler_timer(self) -> DeadlineTimer {
         DeadlineTimer::at(self.deadline)
     }
@@ -83,7 +84,7 @@ impl ExpiryCause {
     pub(super) fn rejection(self) -> Rejection {
         match self {
             Self::Deadline => Rejection::DeadlineExceeded,
-            Self::Token => Rejection::StreamExpired,
+            Self::Token => Rejection::TokenExpired,
         }
     }
 }

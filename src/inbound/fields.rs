@@ -14,22 +14,22 @@ use crate::propagation::{
 };
 use crate::telemetry;
 
-/// The maximum size in bytes of all listed fields together: a quarter of the metadata that tonic
+/// The maximum size in bytes of all listed fields in total: a quarter of the metadata that tonic
 /// accepts.
 const MAX_LISTED_SIZE: usize = 4 * 1024;
 /// The maximum size in bytes of the names that `x-passport-one-hop` may hold.
 const MAX_ONE_HOP_SIZE: usize = 1024;
 
-/// Names of fields that are removed before the handler is called.
+/// Names of fields to strip before the handler is called.
 pub(super) type Names = SmallVec<[HeaderName; 2]>;
 
 /// The fields of a request that concern the call's context.
 #[derive(Default)]
 pub(super) struct RequestFields<'a> {
-    /// Identity: everything that a client may have forged, and the credentials.
+    /// Fields with reserved or credential names.
     pub(super) identity: SmallVec<[(&'a HeaderName, &'a HeaderValue); 8]>,
-    /// Other fields to remove: those of the connection, and malformed ones.
-    unwanted: Names,
+    /// Other fields to strip: connection-specific and malformed ones.
+    to_strip: Names,
     timeout: SingletonField<'a>,
     request_id: SingletonField<'a>,
     traceparent: SingletonField<'a>,
@@ -68,8 +68,9 @@ impl<'a> RequestFields<'a> {
         credential_names: &[HeaderName],
         listed: &[PropagatedField],
     ) {
-        let is_credential =
-            |name: &str| credential_names.iter().any(|own| folded(own.as_str()).eq(folded(name)));
+        let is_credential = |name: &str| {
+            credential_names.iter().any(|listed| folded(listed.as_str()).eq(folded(name)))
+        };
         for (name, value) in headers {
             let text = name.as_str();
             if Reserved::classify(text).is_some() || is_credential(text) {
@@ -83,10 +84,10 @@ impl<'a> RequestFields<'a> {
                 "tracestate" => self.tracestate.push(value),
                 "x-passport-one-hop" => {
                     self.one_hop.push(value);
-                    self.unwanted.push(name.clone());
+                    self.to_strip.push(name.clone());
                 }
                 "x-request-id" => self.request_id.add(value),
-                _ if is_connection_field(text) => self.unwanted.push(name.clone()),
+                _ if is_connection_field(text) => self.to_strip.push(name.clone()),
                 _ if listed.iter().any(|field| field.name() == name) => {
                     self.listed.push((name, value));
                 }
@@ -95,7 +96,7 @@ impl<'a> RequestFields<'a> {
         }
     }
 
-    /// The client's timeout.
+    /// Returns the client's timeout.
     pub(super) fn timeout(&self) -> Result<Option<Duration>, InvalidTimeout> {
         match self.timeout {
             SingletonField::Absent => Ok(None),
@@ -104,7 +105,7 @@ impl<'a> RequestFields<'a> {
         }
     }
 
-    /// The id that the request carries, if it is valid.
+    /// Returns the id that the request carries, if it is valid.
     pub(super) fn request_id(&self) -> Option<RequestId> {
         let id = match self.request_id {
             SingletonField::Absent => return None,
@@ -117,15 +118,15 @@ impl<'a> RequestFields<'a> {
         id
     }
 
-    /// The values to propagate. Malformed fields are marked for removal.
+    /// Returns the values to propagate. Malformed fields are added to the fields to strip.
     pub(super) fn propagated(&mut self, listed: &[PropagatedField]) -> Vec<PropagatedValue> {
         let mut fields = Vec::new();
-        let mut unwanted = Names::new();
+        let mut to_strip = Names::new();
         let mut drop_field = |name: HeaderName, label: &'static str| {
             telemetry::field_dropped(label);
-            unwanted.push(name);
+            to_strip.push(name);
         };
-        let mut carry = |name: &HeaderName, values: &[&HeaderValue]| {
+        let mut propagate = |name: &HeaderName, values: &[&HeaderValue]| {
             let hops = self.hops(name, listed);
             fields.extend(values.iter().map(|value| PropagatedValue {
                 name: name.clone(),
@@ -143,19 +144,19 @@ impl<'a> RequestFields<'a> {
             }
         };
         if let Some(parent) = parent {
-            carry(&TRACEPARENT, &[parent]);
+            propagate(&TRACEPARENT, &[parent]);
         }
         if !self.tracestate.is_empty() {
             // A tracestate without its traceparent is dropped (Trace Context, section 4.3).
             if parent.is_some() && is_tracestate(&self.tracestate) {
-                carry(&TRACESTATE, &self.tracestate);
+                propagate(&TRACESTATE, &self.tracestate);
             } else {
                 drop_field(TRACESTATE, "tracestate");
             }
         }
         if !self.baggage.is_empty() {
             if is_baggage(&self.baggage) {
-                carry(&BAGGAGE, &self.baggage);
+                propagate(&BAGGAGE, &self.baggage);
             } else {
                 drop_field(BAGGAGE, "baggage");
             }
@@ -168,38 +169,38 @@ impl<'a> RequestFields<'a> {
             let values: SmallVec<[&HeaderValue; 4]> = of_this.map(|(_, value)| *value).collect();
             match (values.is_empty(), is_within_limit) {
                 (true, _) => {}
-                (false, true) => carry(field.name(), &values),
+                (false, true) => propagate(field.name(), &values),
                 (false, false) => drop_field(field.name().clone(), "listed"),
             }
         }
-        if !unwanted.is_empty() {
-            self.unwanted.append(&mut unwanted);
+        if !to_strip.is_empty() {
+            self.to_strip.append(&mut to_strip);
         }
         fields
     }
 
-    /// The number of further hops of a field.
+    /// Returns for how many further hops a field is propagated.
     fn hops(&self, name: &HeaderName, listed: &[PropagatedField]) -> Hops {
         let size = self.one_hop.iter().map(|value| value.len()).sum::<usize>();
-        // A value that is too large to be read may name any field.
-        let has_arrived = size > MAX_ONE_HOP_SIZE
+        // An oversized list is not parsed. It is treated as naming every field.
+        let is_final_hop = size > MAX_ONE_HOP_SIZE
             || self
                 .one_hop
                 .iter()
-                .any(|value| one_hop_names(value).any(|own| own == name.as_str().as_bytes()));
-        if has_arrived {
-            return Hops::None;
+                .any(|value| one_hop_names(value).any(|listed| listed == name.as_str().as_bytes()));
+        if is_final_hop {
+            return Hops::Ended;
         }
         let listed = listed.iter().find(|field| field.name() == name);
         listed.map_or(Hops::Every, PropagatedField::hops)
     }
 
-    /// The names to remove. Identity is among them unless it equals the context to write.
+    /// Takes the names to strip. Identity is kept only if it already equals the context to write.
     #[inline]
-    pub(super) fn take_unwanted(&mut self, is_context_written: bool) -> Names {
+    pub(super) fn take_names_to_strip(&mut self, is_context_written: bool) -> Names {
         if !is_context_written {
-            self.unwanted.extend(self.identity.iter().map(|(name, _)| (*name).clone()));
+            self.to_strip.extend(self.identity.iter().map(|(name, _)| (*name).clone()));
         }
-        mem::take(&mut self.unwanted)
+        mem::take(&mut self.to_strip)
     }
 }

@@ -7,8 +7,8 @@ use crate::call::{self, CallContext, Cancellation};
 use crate::rejection::reason;
 use crate::telemetry;
 
-/// Guard of a call whose response is not complete. Dropping it before
-/// [`complete`](Self::complete) cancels the call, and with it everything that the call started.
+/// Guard of a call whose response is not complete. Dropping it before [`complete`](Self::complete)
+/// cancels the call and the work that it started.
 #[derive(Debug)]
 pub(super) struct CallGuard {
     context: CallContext,
@@ -37,7 +37,7 @@ impl CallGuard {
         self.is_complete = true;
     }
 
-    /// Ends the call because its time is over, and cancels what it started.
+    /// Ends the call with this cause, and cancels the work that it started.
     pub(super) fn expire(&mut self, cause: ExpiryCause) {
         self.is_complete = true;
         self.end(cause.rejection().reason());

@@ -17,7 +17,7 @@ pin_project! {
     /// Future returned by [`Accepted::handle`].
     ///
     /// It completes with the response, whose headers carry no identity, and the [`Accepted`] for its
-    /// body.
+    /// body. Polling again after completion never completes.
     #[must_use = "futures do nothing unless polled"]
     pub struct HandlerFuture<F> {
         // `None` once it was dropped.
@@ -38,18 +38,20 @@ pin_project! {
     }
 }
 
-/// Why a handler produced no response.
-#[derive(Debug)]
+/// Reason why a handler produced no response.
+#[derive(Debug, thiserror::Error)]
 pub enum HandlerError<E> {
     /// The handler failed.
-    Handler(E),
+    #[error("the handler failed")]
+    Handler(#[source] E),
     /// The deadline elapsed.
-    Rejected(Rejection),
+    #[error("the call was rejected")]
+    Rejected(#[source] Rejection),
 }
 
 impl Accepted {
-    /// Calls the handler, and polls its future, in the scope of the call. The future ends by the
-    /// call's deadline, and strips identity from the response's headers.
+    /// Calls the handler and polls its future in the scope of the call. The future ends when the
+    /// deadline elapses. Identity is stripped from the response's headers.
     #[inline]
     pub fn handle<F: Future>(mut self, handler: impl FnOnce() -> F) -> HandlerFuture<F> {
         let future = self.in_scope(handler);

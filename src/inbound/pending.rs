@@ -1,4 +1,4 @@
-//! Acceptance of a request whose authenticator has to wait.
+//! Acceptance of a request whose authenticator returned a future.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::rejection::Rejection;
 use crate::util::DeadlineTimer;
 
 /// Acceptance that waits for the authenticator. Dropping it drops the authenticator's future.
+/// Polling again after completion never completes.
 pub struct PendingAcceptance {
     /// `None` once the acceptance is decided.
     state: Option<State>,
@@ -48,14 +49,15 @@ impl PendingAcceptance {
         }
     }
 
-    /// Polls the authenticator. `headers` and `extensions` are those of the request that
-    /// [`Inbound::begin`](super::Inbound::begin) was given.
+    /// Polls the authenticator. `headers` and `extensions` must be those passed to
+    /// [`Inbound::start_accept`](super::Inbound::start_accept).
     ///
     /// # Errors
     ///
     /// The [`Rejection`] of the request: [`Rejection::DeadlineExceeded`] when the deadline elapses
-    /// before the authenticator decides. The headers are not fit to be used then.
-    pub fn poll(
+    /// before the authenticator decides. The headers are then in an unspecified state and must not
+    /// be used.
+    pub fn poll_accepted(
         &mut self,
         cx: &mut Context<'_>,
         headers: &mut HeaderMap,
@@ -83,7 +85,7 @@ impl PendingAcceptance {
         match steps.run(Some(progress), authenticate, || challenge, headers, extensions) {
             Outcome::Accepted(accepted) => Poll::Ready(Ok(accepted)),
             Outcome::Rejected(rejection) => Poll::Ready(Err(rejection)),
-            // Its authenticator has decided, so the steps do not wait again.
+            // The authenticator is not asked again, so this cannot happen.
             Outcome::Pending(..) => Poll::Pending,
         }
     }

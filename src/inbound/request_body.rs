@@ -15,8 +15,9 @@ use super::strip::strip_trailers;
 use crate::util::{DeadlineTimer, OptionalBody};
 
 pin_project! {
-    /// Body of a request: it ends with an error when the time of the call is over, and its trailers
-    /// carry no identity. `E` is the protocol's error, which a [`BodyError`] converts into.
+    /// Body of a request: it ends with an error when the deadline elapsed or the token expired, and
+    /// identity is stripped from its trailers. `E` is the protocol's error, which a [`BodyError`]
+    /// converts into.
     pub struct RequestBody<B, E = BodyError> {
         #[pin]
         inner: OptionalBody<B>,
@@ -33,7 +34,7 @@ impl<B, E> RequestBody<B, E> {
         Self { inner: OptionalBody::new(inner), timer, cause, error: PhantomData }
     }
 
-    /// A body without an end by time, whose trailers carry no identity.
+    /// Creates a body without a time limit that only strips identity from trailers.
     #[cfg(feature = "gateway")]
     pub(crate) fn stripped(inner: B) -> Self {
         Self::new(inner, CallExpiry::NEVER)

@@ -1,4 +1,4 @@
-//! The body of a response, for protocols without trailers.
+//! The body of a response.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,8 +12,9 @@ use super::body_error::BodyError;
 use crate::util::OptionalBody;
 
 pin_project! {
-    /// Body of a response, for protocols without trailers: polled in the scope of the call. It ends
-    /// with an error when the time of the call is over.
+    /// Body of a response, for protocols that report a late error by aborting the body. It is
+    /// polled in the scope of the call, and ends with a [`BodyError`] when the call's deadline
+    /// elapses or its token expires.
     pub struct ResponseBody<B> {
         #[pin]
         inner: OptionalBody<B>,
@@ -30,7 +31,7 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    /// Guards the body of a response of this call.
+    /// Wraps the body of a response of this call.
     pub fn new(inner: B, accepted: Accepted) -> Self {
         Self { inner: OptionalBody::new(inner), accepted }
     }
@@ -45,7 +46,7 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
         let mut this = self.project();
-        match this.accepted.poll_frame(this.inner.as_mut(), cx) {
+        match this.accepted.poll_response_frame(this.inner.as_mut(), cx) {
             Ok(polled) => polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::Body))),
             Err(rejection) => {
                 this.accepted.in_scope(|| this.inner.clear());

@@ -1,4 +1,4 @@
-//! The rules of a method: that of the policy, and that of the shadow policy.
+//! The rules for a method: enforced, and shadow.
 
 use tracing::Span;
 
@@ -9,20 +9,20 @@ use crate::policy::{AuthenticationMode, MethodRule, Policy};
 use crate::rejection::Rejection;
 use crate::telemetry;
 
-/// The rules that apply to a method. Without an enforced one, every authenticated caller is allowed.
+/// Rules for a method. If none is enforced, every authenticated caller is allowed.
 pub(super) struct MethodRules<'a> {
     enforced: Option<MethodRule<'a>>,
     shadow: Option<MethodRule<'a>>,
 }
 
 impl<'a> MethodRules<'a> {
-    /// Looks up the rules of a method. For an unknown method, there are none.
+    /// Looks up the rules for a method. There are none for an unknown method.
     pub(super) fn find(config: &'a InboundConfig, method: Option<&'a str>) -> Self {
         let rule = |policy: &'a Option<Policy>| Some(policy.as_ref()?.method_rule(method?));
         Self { enforced: rule(&config.policy), shadow: rule(&config.shadow_policy) }
     }
 
-    /// Whether the method does not ask for its caller.
+    /// Whether callers of the method are not authenticated.
     pub(super) fn is_public(&self) -> bool {
         self.enforced.is_some_and(|rule| rule.authentication_mode() == AuthenticationMode::Skipped)
     }
@@ -41,7 +41,8 @@ impl<'a> MethodRules<'a> {
             Some(shadow) if shadow.authentication_mode() == AuthenticationMode::Skipped => {
                 shadow.report(None)
             }
-            // Only the shadow policy asks for the caller. A call does not wait for its sake.
+            // Only the shadow policy needs the caller. The call does not wait for a pending
+            // authenticator, which counts as no credential.
             Some(shadow) => {
                 let user = match authenticate(credentials) {
                     Authentication::Ready(Ok(user)) => user,
@@ -53,7 +54,7 @@ impl<'a> MethodRules<'a> {
         Authentication::Ready(Ok(None))
     }
 
-    /// Authorizes the call, and returns its user. `challenge` makes the rejection of an anonymous
+    /// Authorizes the call, and returns its user. `challenge` returns the rejection of an anonymous
     /// caller.
     pub(super) fn authorize(
         &self,
@@ -67,8 +68,8 @@ impl<'a> MethodRules<'a> {
         }
         match &self.shadow {
             Some(shadow) if !self.is_public() => {
-                let is_asked = shadow.authentication_mode() != AuthenticationMode::Skipped;
-                shadow.report(user.as_ref().filter(|_| is_asked));
+                let needs_caller = shadow.authentication_mode() != AuthenticationMode::Skipped;
+                shadow.report(user.as_ref().filter(|_| needs_caller));
             }
             _ => {}
         }

@@ -22,7 +22,7 @@ use crate::rejection::Rejection;
 use crate::telemetry;
 use crate::util::describe;
 
-/// The input of the steps that does not change when they are resumed.
+/// Inputs of acceptance. They are the same when it is resumed.
 pub(super) struct Steps<'a> {
     pub(super) config: &'a InboundConfig,
     /// The canonical path; `None` if the method is unknown.
@@ -34,11 +34,11 @@ pub(super) struct Steps<'a> {
 pub(super) enum Outcome {
     Accepted(Accepted),
     Rejected(Rejection),
-    /// The authenticator has to wait. The steps are run again with its result and this progress.
+    /// The authenticator returned a future. Acceptance resumes with its result and this progress.
     Pending(PendingAuthentication, Progress),
 }
 
-/// State that is kept while the authenticator waits.
+/// State that is saved while the authenticator is pending.
 pub(super) struct Progress {
     request_id: RequestId,
     /// Whether the request carried no valid id.
@@ -51,8 +51,8 @@ pub(super) struct Progress {
 }
 
 impl Steps<'_> {
-    /// Runs the steps after the check of the path. `resumed` is the progress before the
-    /// authenticator had to wait.
+    /// Runs all steps after the path check. `resumed` is the state saved while the authenticator
+    /// was pending.
     pub(super) fn run(
         &self,
         resumed: Option<Progress>,
@@ -64,6 +64,7 @@ impl Steps<'_> {
         let config = self.config;
         let mut fields = RequestFields::default();
         fields.scan(headers, self.credential_names, &config.propagated_fields);
+        let rules = MethodRules::find(config, self.method);
         let (mut progress, deadline) = match resumed {
             Some(progress) => {
                 let deadline = progress.deadline;
@@ -77,7 +78,6 @@ impl Steps<'_> {
         progress.deadline = *deadline.as_ref().unwrap_or(&None);
 
         let decision = progress.in_spans(|span| {
-            let rules = MethodRules::find(config, self.method);
             let credentials = Credentials::new(&fields.identity, self.credential_names, extensions);
             let authentication = match deadline {
                 Err(rejection) => rejection.into(),
@@ -99,12 +99,12 @@ impl Steps<'_> {
         };
 
         let propagated = fields.propagated(&config.propagated_fields);
-        // A forwarded context is in the headers already, and is left as it is.
+        // A forwarded context that is already encoded in the headers is kept.
         let is_written = user.as_ref().is_some_and(|user| user.is_written_as(&fields.identity));
-        let unwanted = fields.take_unwanted(is_written);
+        let names = fields.take_names_to_strip(is_written);
         // They borrow the headers.
         drop(fields);
-        strip_identity(headers, &unwanted);
+        strip_identity(headers, &names);
         let written = write_context(headers, user.as_ref().filter(|_| !is_written), &progress);
         if let Err(error) = written {
             return Outcome::Rejected(error.into());
@@ -174,9 +174,9 @@ fn determine_deadline(
     Ok(Some(Deadline::from_timeout(Instant::now(), timeout)))
 }
 
-/// Removes identity, the raw token among it, and the other unwanted fields from the headers.
-fn strip_identity(headers: &mut HeaderMap, unwanted: &Names) {
-    for name in unwanted {
+/// Strips identity, the raw token included, and the other fields to strip from the headers.
+fn strip_identity(headers: &mut HeaderMap, names: &Names) {
+    for name in names {
         headers.remove(name);
     }
 }
@@ -192,27 +192,27 @@ fn write_context(
     }
     if progress.is_new_id {
         let id = progress.request_id.value().clone();
-        headers.try_insert(REQUEST_ID, id).map_err(|_| ContextError::NoRoom)?;
+        headers.try_insert(REQUEST_ID, id).map_err(|_| ContextError::HeadersFull)?;
     }
     Ok(())
 }
 
 /// Logs and counts the outcome.
 fn log(authorized: Result<Option<&UserContext>, &Rejection>, is_public: bool, span: &Span) {
-    use telemetry::Outcome;
+    use telemetry::RequestOutcome;
 
     match authorized {
         Ok(user) => {
             let outcome = match user {
-                Some(_) => Outcome::Accepted,
-                None if is_public => Outcome::Public,
-                None => Outcome::Anonymous,
+                Some(_) => RequestOutcome::Accepted,
+                None if is_public => RequestOutcome::Public,
+                None => RequestOutcome::Anonymous,
             };
             telemetry::record_outcome(span, outcome);
             tracing::debug!("request accepted");
         }
         Err(rejection) => {
-            telemetry::record_outcome(span, Outcome::Rejected(rejection.reason()));
+            telemetry::record_outcome(span, RequestOutcome::Rejected(rejection.reason()));
             tracing::info!(cause = describe(rejection), "request rejected");
         }
     }

@@ -1,16 +1,16 @@
-//! Removal of identity from what goes back to the caller, and from trailers.
+//! Stripping of identity from responses and trailers.
 
 use http::HeaderMap;
 use http_body::Frame;
 
 use crate::metadata::{self, Reserved, is_connection_field};
 
-/// Removes identity from the headers of a response.
+/// Strips identity from the headers of a response.
 pub(super) fn strip_response(headers: &mut HeaderMap) {
     metadata::strip(headers, |_| true);
 }
 
-/// Removes identity, and fields of the connection, from trailers. Over HTTP/1 a client can send
+/// Strips identity and connection-specific fields from trailers. Over HTTP/1 a client can send
 /// connection-specific fields there, which HTTP/2 peers reject.
 pub(super) fn strip_trailers<D>(frame: &mut Frame<D>) {
     if let Some(trailers) = frame.trailers_mut() {

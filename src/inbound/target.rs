@@ -5,24 +5,24 @@ use http::Uri;
 use crate::policy::MethodPath;
 use crate::rejection::Rejection;
 
-/// Target of a request, as far as the protocol adapter knows it.
+/// Target of a request; unknown parts are absent.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestTarget<'a>(Kind<'a>);
+pub struct CallTarget<'a>(Kind<'a>);
 
 #[derive(Clone, Copy, Debug)]
 enum Kind<'a> {
-    Grpc(&'a Uri),
+    MethodPath(&'a Uri),
     Unknown,
 }
 
-impl<'a> RequestTarget<'a> {
-    /// The gRPC method that the request's URI names: `/package.Service/Method`.
-    pub fn grpc(uri: &'a Uri) -> Self {
-        Self(Kind::Grpc(uri))
+impl<'a> CallTarget<'a> {
+    /// Target whose URI path is a method path, `/package.Service/Method`.
+    pub fn method_path(uri: &'a Uri) -> Self {
+        Self(Kind::MethodPath(uri))
     }
 
-    /// An unknown method: a tonic interceptor does not see the path. No policy applies, and every
-    /// request needs an authenticated caller.
+    /// Target with an unknown method: a tonic interceptor does not see the path. No policy applies,
+    /// and every request needs an authenticated caller.
     pub fn unknown() -> Self {
         Self(Kind::Unknown)
     }
@@ -30,10 +30,12 @@ impl<'a> RequestTarget<'a> {
     /// The canonical path of the method; `None` if the method is unknown.
     pub(super) fn method(self) -> Result<Option<&'a str>, Rejection> {
         match self.0 {
-            Kind::Grpc(uri) if MethodPath::is_canonical(uri.path()) && uri.query().is_none() => {
+            Kind::MethodPath(uri)
+                if MethodPath::is_canonical(uri.path()) && uri.query().is_none() =>
+            {
                 Ok(Some(uri.path()))
             }
-            Kind::Grpc(_) => Err(Rejection::MethodPathInvalid),
+            Kind::MethodPath(_) => Err(Rejection::MethodPathInvalid),
             Kind::Unknown => Ok(None),
         }
     }
@@ -41,7 +43,7 @@ impl<'a> RequestTarget<'a> {
     /// The path as received, for the log.
     pub(super) fn path(self) -> &'a str {
         match self.0 {
-            Kind::Grpc(uri) => uri.path(),
+            Kind::MethodPath(uri) => uri.path(),
             Kind::Unknown => "",
         }
     }

@@ -9,7 +9,7 @@ use crate::context::ContextError;
 /// Reason why a token was refused.
 ///
 /// The message is for the operator's log. It is exact, and contains no part of the token except its
-/// key id and its issuer, shortened and escaped. The caller is sent a generic message: that the
+/// key id and its issuer, shortened and escaped. The caller receives a generic message: that the
 /// token is invalid, has expired, was revoked, or cannot be verified at the moment.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -105,8 +105,8 @@ impl Issuer {
         self
     }
 
-    /// Sets the tolerated difference between the issuer's clock and ours when `exp`, `nbf` and
-    /// `iat` are checked. In whole seconds: 30 by default, at most 10 minutes.
+    /// Sets the tolerated difference between the issuer's clock and this server's when `exp`, `nbf`
+    /// and `iat` are checked. In whole seconds: 30 by default, at most 10 minutes.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self

@@ -13,8 +13,8 @@ const MAX_REMOTE_KEYS: usize = 100;
 
 /// The keys of one issuer, indexed by id.
 ///
-/// A token is verified with the key that has its `kid`. If there is none, with the key of its
-/// algorithm that has no id; a token without `kid`, with the only key of its algorithm.
+/// A token's key is the one with its `kid`; if there is none, the key of its algorithm that has no
+/// id. A token without `kid` is verified with the only key of its algorithm.
 #[derive(Clone, Debug)]
 pub struct KeySet {
     by_id: HashMap<String, VerificationKey>,

@@ -57,9 +57,9 @@ impl<'a> RegisteredClaims<'a> {
         required_text(self.sub, "sub")
     }
 
-    /// The latest time at which the token can have been issued, by our clock: `iat` and the leeway,
-    /// as the issuer's clock may be behind. `None` without `iat`, and for claims that are refused
-    /// whatever the signature is.
+    /// The latest time at which the token can have been issued, by this server's clock: `iat` and
+    /// the leeway, as the issuer's clock may be behind. `None` without `iat`, and for claims that
+    /// are refused whatever the signature is.
     pub(super) fn latest_issue_time(&self, issuer: &Issuer, now: SystemTime) -> Option<u64> {
         self.subject().and(self.check_audience(issuer)).ok()?;
         let times = Times::read(issuer, self).ok()?;

@@ -1,4 +1,4 @@
-//! Keys that an issuer publishes: fetched in the background, read without waiting.
+//! Keys that an issuer publishes. They are fetched in the background, and lookups never wait.
 
 mod address;
 mod backoff;

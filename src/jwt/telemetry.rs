@@ -33,7 +33,7 @@ impl<'a> VerificationRecord<'a> {
         self.issuer = Some(issuer);
     }
 
-    /// Sets the id of the key that the token is verified with: only that of a key of the issuer.
+    /// Sets the key id, only if it is that of a configured key.
     pub(super) fn set_key_id(&mut self, key_id: Option<Arc<str>>) {
         self.key_id = key_id;
     }

@@ -1,24 +1,25 @@
-//! The configuration of an outbound seam.
+//! Settings of the injector.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::destination::Destination;
 
-/// The default margin between the deadline of a call and those of its outgoing calls. It leaves time
-/// to respond.
+/// How much earlier than the incoming call's deadline outgoing calls end by default, which leaves
+/// time to respond.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Debug)]
 pub(super) struct OutboundConfig {
     /// Whether calls without a user are made.
     pub(super) allow_anonymous: bool,
-    /// Where the context may be sent; `None` for every destination.
+    /// Destinations that may receive the context; `None` for all.
     pub(super) destinations: Option<Arc<[Destination]>>,
     /// Whether calls to other destinations are made, without the context.
     pub(super) allow_other_destinations: bool,
     pub(super) deadline_margin: Duration,
-    /// Whether calls are relayed instead of made: a field that was to go one hop is removed.
+    /// Whether calls are relayed by a gateway: fields limited to one hop are then removed from the
+    /// headers.
     pub(super) is_relay: bool,
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::Authority;
 
-/// Pattern of authorities that outgoing calls may be sent to.
+/// Pattern for the destinations of outgoing calls.
 ///
 /// | pattern | matches |
 /// |---|---|
@@ -79,7 +79,7 @@ impl Destination {
     pub(super) fn matches(&self, target: TargetAuthority<'_>) -> bool {
         let host = target.authority.host();
         let host_fits = match &self.host {
-            Host::Exact(own) => own.eq_ignore_ascii_case(host),
+            Host::Exact(listed) => listed.eq_ignore_ascii_case(host),
             Host::SubdomainOf(domain) => {
                 let split = host.len().checked_sub(domain.len()).filter(|split| *split > 0);
                 split.and_then(|split| host.split_at_checked(split)).is_some_and(|(name, end)| {

@@ -5,13 +5,13 @@ use std::fmt;
 use crate::context::ContextError;
 use crate::rejection::reason;
 
-/// Why an outgoing call was not made, or ended before its response was complete.
+/// Reason why an outgoing call was not made, or ended before its response was complete.
 ///
 /// The message is for the developer of the service that makes the call.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OutboundError {
-    /// The call on whose behalf this one is made was cancelled.
+    /// The incoming call was cancelled.
     Cancelled,
 
     /// There is no user to propagate, and anonymous calls are not
@@ -28,7 +28,7 @@ pub enum OutboundError {
         destination: Option<String>,
     },
 
-    /// The headers hold so many fields that there is no room for the context.
+    /// The headers have too many fields to add the context.
     HeadersFull,
 
     /// The request carries a repeated or malformed `grpc-timeout`.
@@ -52,9 +52,7 @@ impl OutboundError {
 impl fmt::Display for OutboundError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cancelled => {
-                f.write_str("the call on whose behalf this one is made was cancelled")
-            }
+            Self::Cancelled => f.write_str("the incoming call was cancelled"),
             Self::ContextMissing => f.write_str(
                 "no user context to propagate: start the task with tonic_passport::spawn, make \
                  the call within CallContext::scope or UserContext::scope, put a UserContext into \
@@ -73,15 +71,15 @@ impl fmt::Display for OutboundError {
                  certain ones: wrap the channel with ClientLayer::wrap_with_origin, or give the \
                  client an origin",
             ),
-            Self::HeadersFull => f.write_str("the user context is too large"),
-            Self::TimeoutInvalid => f.write_str("grpc-timeout is not a timeout"),
+            Self::HeadersFull => f.write_str("the headers have too many fields to add the context"),
+            Self::TimeoutInvalid => f.write_str("grpc-timeout is repeated or malformed"),
         }
     }
 }
 
 impl std::error::Error for OutboundError {}
 
-/// Writing a context that exists fails only for want of room.
+/// A valid context can fail to be written only because the header map is full.
 impl From<ContextError> for OutboundError {
     fn from(_: ContextError) -> Self {
         Self::HeadersFull

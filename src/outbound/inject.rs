@@ -19,7 +19,7 @@ use crate::context::UserContext;
 use crate::metadata::{Reserved, is_connection_field};
 use crate::propagation::{Hops, ONE_HOP, PropagatedValue, REQUEST_ID, TRACEPARENT, TRACESTATE};
 
-/// Injection of the call context with one configuration; see the [module](super).
+/// Injector of the call context: its settings. See the [module](super).
 ///
 /// [`ClientLayer`](crate::ClientLayer) documents the settings.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,8 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Refuses calls without a user: they end with [`OutboundError::ContextMissing`].
+    /// Creates an injector that refuses calls without a user, with
+    /// [`OutboundError::ContextMissing`].
     pub fn new() -> Self {
         Self::default()
     }
@@ -65,14 +66,14 @@ impl Outbound {
         self
     }
 
-    /// Injection into calls that are relayed instead of made.
+    /// Creates an injector for calls that a gateway relays.
     pub(crate) fn relay() -> Self {
         let mut outbound = Self::new().allow_anonymous();
         outbound.config_mut().is_relay = true;
         outbound
     }
 
-    /// Whether calls are relayed instead of made.
+    /// Whether calls are relayed by a gateway.
     pub(crate) fn is_relay(&self) -> bool {
         self.config.is_relay
     }
@@ -83,9 +84,14 @@ impl Outbound {
 
     /// Injects the call context into the headers of an outgoing request.
     ///
+    /// The context is the [`CallContext`] or [`UserContext`] in `extensions`, or the current one.
+    /// `extensions` must be those that are sent with the request, so that a retried attempt keeps its
+    /// deadline.
+    ///
     /// # Errors
     ///
-    /// An [`OutboundError`] when the call must not be made. Its headers are not fit to be sent then.
+    /// An [`OutboundError`] when the call must not be made. The headers are then in an unspecified
+    /// state and must not be sent.
     pub fn inject(
         &self,
         target: CallTarget<'_>,
@@ -93,7 +99,7 @@ impl Outbound {
         extensions: &mut Extensions,
     ) -> Result<Injected, OutboundError> {
         let config = &*self.config;
-        let own = strip_identity(headers)?;
+        let explicit = strip_identity(headers)?;
         let context = find_context(extensions);
         if context.is_cancelled() {
             return Err(OutboundError::Cancelled);
@@ -109,13 +115,13 @@ impl Outbound {
         }
 
         if config.is_relay {
-            remove_arrived(headers, &context);
+            remove_final_hop_fields(headers, &context);
         }
         let outer = context.deadline();
         let margin = config.deadline_margin;
-        let deadline = shorten_deadline(headers, extensions, own.timeout, outer, margin)?;
+        let deadline = shorten_deadline(headers, extensions, explicit.timeout, outer, margin)?;
         if may_receive_context {
-            write_context(headers, own.has_request_id, user, &context)?;
+            write_context(headers, explicit.has_request_id, user, &context)?;
         } else {
             remove_copies(headers, &context);
         }
@@ -123,8 +129,8 @@ impl Outbound {
     }
 }
 
-/// Checks that the context may be sent to the target. If both of its URIs name a destination, both
-/// must be allowed.
+/// Checks that the context may be sent to the target. If origin and request URI are both known,
+/// both must be allowed.
 fn check_destination(config: &OutboundConfig, target: CallTarget<'_>) -> Result<(), OutboundError> {
     let Some(allowed) = &config.destinations else {
         return Ok(());
@@ -135,7 +141,8 @@ fn check_destination(config: &OutboundConfig, target: CallTarget<'_>) -> Result<
     if authorities.peek().is_none() {
         return Err(not_allowed(None));
     }
-    let is_other = |target: &TargetAuthority<'_>| !allowed.iter().any(|own| own.matches(*target));
+    let is_other =
+        |target: &TargetAuthority<'_>| !allowed.iter().any(|pattern| pattern.matches(*target));
     match authorities.find(is_other) {
         Some(other) => Err(not_allowed(Some(other.host_and_port().to_owned()))),
         None => Ok(()),
@@ -146,8 +153,8 @@ fn check_destination(config: &OutboundConfig, target: CallTarget<'_>) -> Result<
 fn find_context(extensions: &mut Extensions) -> CallContext {
     let context = match extensions.get().cloned() {
         Some(explicit) => {
-            // The permit was granted for the received request. If this one stays in the process,
-            // another rule applies to it.
+            // The permit was granted for the received request. If the outgoing one stays in the
+            // process, another rule may apply to it.
             extensions.remove::<PolicyPermit>();
             explicit
         }
@@ -194,31 +201,33 @@ fn strip_identity(headers: &mut HeaderMap) -> Result<ExplicitFields, OutboundErr
     }
 }
 
-/// The deadline that a request's own timeout resulted in. It is in the extensions, for the layers
-/// that each attempt of a retried call passes.
+/// Deadline computed from the request's own `grpc-timeout`, kept in the extensions: a retried
+/// attempt passes this layer again, and must not restart the timeout.
 #[derive(Clone, Copy)]
-struct OwnDeadline(Deadline);
+struct ExplicitDeadline(Deadline);
 
-/// Determines the deadline of a call, and writes it into the headers: the request's own timeout, but
-/// at most the remaining time of the call on whose behalf it is made, less the margin.
+/// Determines the deadline of a call and writes it as `grpc-timeout`: the request's own timeout,
+/// limited by the remaining time of the incoming call less the margin.
 fn shorten_deadline(
     headers: &mut HeaderMap,
     extensions: &mut Extensions,
-    own_timeout: Option<Duration>,
+    explicit_timeout: Option<Duration>,
     outer: Option<Deadline>,
     margin: Duration,
 ) -> Result<Option<Deadline>, OutboundError> {
-    if own_timeout.is_none() && outer.is_none() {
+    if explicit_timeout.is_none() && outer.is_none() {
         return Ok(None);
     }
     let now = Instant::now();
-    let of_earlier_attempt = own_timeout
+    let of_earlier_attempt = explicit_timeout
         .and_then(|_| extensions.get())
-        .map(|OwnDeadline(deadline)| deadline.remaining_at(now));
+        .map(|ExplicitDeadline(deadline)| deadline.remaining_at(now));
     let of_outer = outer.map(|outer| outer.remaining_at(now).saturating_sub(margin));
     let remaining = of_outer.into_iter().chain(of_earlier_attempt).min();
-    let (value, timeout) = match (own_timeout, remaining) {
-        (Some(own), remaining) if remaining.is_none_or(|remaining| own <= remaining) => (None, own),
+    let (value, timeout) = match (explicit_timeout, remaining) {
+        (Some(explicit), remaining) if remaining.is_none_or(|remaining| explicit <= remaining) => {
+            (None, explicit)
+        }
         (_, remaining) => {
             let (value, written) = write_timeout(remaining.unwrap_or_default());
             (Some(value), written)
@@ -231,21 +240,21 @@ fn shorten_deadline(
     match value {
         Some(value) => insert(headers, GRPC_TIMEOUT, value)?,
         None => {
-            extensions.insert(OwnDeadline(deadline));
+            extensions.insert(ExplicitDeadline(deadline));
         }
     }
     Ok(Some(deadline))
 }
 
-/// Writes the context into the headers. Fields that the request carries itself, such as a trace, are
-/// left as they are.
+/// Writes the context into the headers. Fields that the request already has, such as a trace, are
+/// kept.
 fn write_context(
     headers: &mut HeaderMap,
     has_request_id: bool,
     user: Option<&UserContext>,
     context: &CallContext,
 ) -> Result<(), OutboundError> {
-    // Reserving room at once moves the entries of the map at most once.
+    // Reserving once moves the entries of the map at most once.
     let count = user.map_or(0, UserContext::max_field_count) + context.fields().len() + 1;
     headers.try_reserve(count).map_err(|_| OutboundError::HeadersFull)?;
     if let Some(user) = user {
@@ -261,9 +270,9 @@ fn write_context(
     }
     // A tracestate belongs to the traceparent that it came with.
     let takes_trace = !headers.contains_key(TRACEPARENT)
-        && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::None);
+        && fields.iter().any(|field| field.name == TRACEPARENT && field.hops != Hops::Ended);
     let is_new = |PropagatedValue { name, hops, .. }: &PropagatedValue| {
-        *hops != Hops::None && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
+        *hops != Hops::Ended && !headers.contains_key(name) && (takes_trace || *name != TRACESTATE)
     };
     let is_new: SmallVec<[bool; 4]> = fields.iter().map(is_new).collect();
     for (PropagatedValue { name, value, .. }, _) in
@@ -271,8 +280,8 @@ fn write_context(
     {
         headers.try_append(name, value.clone()).map_err(|_| OutboundError::HeadersFull)?;
     }
-    // A relayed request carries the value already. Another value of that name starts here, and is
-    // not limited to one hop.
+    // A relayed request already carries the value, limited to one hop. A different value was set by
+    // this service and starts its own first hop.
     let ends_at_receiver = |PropagatedValue { name, value, hops }: &&PropagatedValue| {
         *hops == Hops::One && headers.get_all(name).iter().any(|sent| sent == value)
     };
@@ -288,20 +297,20 @@ fn write_context(
     Ok(())
 }
 
-/// Removes the fields that were to go one hop, and have arrived.
-fn remove_arrived(headers: &mut HeaderMap, context: &CallContext) {
-    for field in context.fields().iter().filter(|field| field.hops == Hops::None) {
+/// Removes fields whose last hop ended at this service.
+fn remove_final_hop_fields(headers: &mut HeaderMap, context: &CallContext) {
+    for field in context.fields().iter().filter(|field| field.hops == Hops::Ended) {
         headers.remove(&field.name);
     }
 }
 
-/// Removes values of the context from the headers: a handler may have copied the metadata of its
-/// own request.
+/// Removes values of the context from the headers: a handler may have copied the metadata of the
+/// incoming request.
 fn remove_copies(headers: &mut HeaderMap, context: &CallContext) {
     let id = context.request_id().map(|id| (REQUEST_ID, id.value()));
     let fields = context.fields().iter().map(|field| (field.name.clone(), &field.value));
     for (name, value) in fields.chain(id) {
-        if headers.get_all(&name).iter().any(|own| own == value) {
+        if headers.get_all(&name).iter().any(|sent| sent == value) {
             headers.remove(name);
         }
     }

@@ -11,13 +11,13 @@ use super::error::OutboundError;
 use crate::call::{self, CallContext, Deadline};
 use crate::util::DeadlineTimer;
 
-/// Outgoing call whose context was injected. It determines when the call must end before its response
-/// is complete: when its deadline elapses, or when the call on whose behalf it is made is cancelled.
+/// Outgoing call whose context was injected. It reports when the call must end early: its deadline
+/// elapsed, or the incoming call was cancelled.
 #[must_use = "the end of the call must be observed"]
 pub struct Injected {
     context: CallContext,
     timer: DeadlineTimer,
-    /// Created on the first wait, if the cancellation has to be observed at all.
+    /// Created on the first poll, and only if the cancellation is observable.
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -28,13 +28,13 @@ impl Injected {
         Self { context, timer, cancelled: None }
     }
 
-    /// A call without an end of its own, whose response is guarded elsewhere.
+    /// Creates a call without a deadline or cancellation, for responses that are ended elsewhere.
     #[inline]
     pub(crate) fn unbounded() -> Self {
         Self::new(CallContext::default(), None)
     }
 
-    /// The context on whose behalf the call is made.
+    /// The context that was injected.
     pub fn context(&self) -> &CallContext {
         &self.context
     }
@@ -49,18 +49,18 @@ impl Injected {
         call::enter(&mut self.context, f)
     }
 
-    /// Completes when the call must end: with the reason for it.
+    /// Waits until the call must end early, and returns the reason.
     pub async fn ended(&mut self) -> OutboundError {
         poll_fn(|cx| self.poll_ended(cx)).await
     }
 
-    /// Polls for the end of the call.
+    /// Polls whether the call must end early.
     pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<OutboundError> {
         if self.timer.poll(cx).is_ready() {
             return Poll::Ready(OutboundError::DeadlineExceeded);
         }
         if self.cancelled.is_none() {
-            self.cancelled = self.context.observe_from_outside().map(Box::pin);
+            self.cancelled = self.context.cancelled_if_observable().map(Box::pin);
         }
         match &mut self.cancelled {
             Some(cancelled) => cancelled.as_mut().poll(cx).map(|()| OutboundError::Cancelled),
@@ -68,16 +68,17 @@ impl Injected {
         }
     }
 
-    /// Returns the reason if the call must end now, for callers that are not about to wait.
-    pub fn check_ended(&self) -> Option<OutboundError> {
+    /// Returns the reason if the call must already end, without registering a waker.
+    pub fn ended_now(&self) -> Option<OutboundError> {
         if self.context.is_cancelled() {
             return Some(OutboundError::Cancelled);
         }
         self.timer.is_elapsed().then_some(OutboundError::DeadlineExceeded)
     }
 
-    /// Returns the reason for an error of the transport, if the deadline has elapsed.
-    pub fn cause_of_failure(&self) -> Option<OutboundError> {
+    /// Returns [`OutboundError::DeadlineExceeded`] if the deadline has elapsed, to report in place
+    /// of the transport error that it caused.
+    pub fn explain_failure(&self) -> Option<OutboundError> {
         self.timer.is_elapsed().then_some(OutboundError::DeadlineExceeded)
     }
 }

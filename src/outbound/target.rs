@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-/// Target of an outgoing call, as far as the protocol adapter knows it.
+/// Target of a request; unknown parts are absent.
 ///
 /// If the origin and the request's URI name different destinations, both must be allowed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,8 +19,8 @@ impl<'a> CallTarget<'a> {
 
     /// Sets the origin that the connection or channel leads to.
     #[must_use]
-    pub fn origin(mut self, origin: Option<&'a Uri>) -> Self {
-        self.origin = origin;
+    pub fn origin(mut self, uri: &'a Uri) -> Self {
+        self.origin = Some(uri);
         self
     }
 

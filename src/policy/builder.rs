@@ -111,7 +111,7 @@ impl PolicyBuilder {
     /// Lists the services that this server serves, each as `package.Service`.
     ///
     /// All of their methods must have a rule. Other services of the descriptor sets need none, and
-    /// calls of them are denied. Without a list, all services of the descriptor sets are served.
+    /// calls to them are denied. Without a list, all services of the descriptor sets are served.
     pub fn services<I>(mut self, services: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,

@@ -38,8 +38,9 @@ impl Policy {
     /// Decides whether a caller may call a method; `user` is `None` for an anonymous caller.
     ///
     /// [`ServerLayer`](crate::ServerLayer) does this for each call. Other entry points call it
-    /// themselves, with the method's path, `/package.Service/Method`. A text that is not a
-    /// [`MethodPath`] is denied. The decision is counted and reported as one of the layer is.
+    /// themselves, with the method's path, `/package.Service/Method`. If the text is not a
+    /// [`MethodPath`], the call is denied. Decisions are counted and reported like those of the
+    /// layer.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl Policy {
         self.shared.rules.table()
     }
 
-    /// Looks up the rule of a method. Its path must be canonical. A lookup is not counted.
+    /// Looks up the rule of a method, whose path must be canonical. Counts nothing.
     pub(crate) fn method_rule<'a>(&'a self, method: &'a str) -> MethodRule<'a> {
         let Shared { settings, rules } = &*self.shared;
         let rule = rules.for_method(method).or_else(|| rules.default_for(method));

@@ -52,7 +52,7 @@ pub enum PolicyError {
     },
 
     /// Another option has the field number of `passport.v1.rule` or `passport.v1.default_rule`, so
-    /// that the two cannot be told apart in encoded options.
+    /// that the two cannot be distinguished in encoded options.
     ///
     /// Change one of the numbers. A copy of `passport/v1/policy.proto` may use other numbers,
     /// because its options are identified by name.

@@ -23,7 +23,7 @@ pub(super) struct PolicySettings {
 pub(crate) struct MethodRule<'a> {
     pub(super) settings: &'a PolicySettings,
     pub(super) method: &'a str,
-    /// `None` where the policy has no rule for the method, which denies every call.
+    /// `None` if the policy has no rule for the method: every call is denied.
     pub(super) rule: Option<&'a CountedRule>,
 }
 
@@ -39,8 +39,8 @@ enum Decision {
 impl MethodRule<'_> {
     /// Returns whether callers of the method are authenticated.
     ///
-    /// A method without a rule asks for optional authentication: credentials do not help the
-    /// caller, but the audit event of the denial names the principal.
+    /// For a method without a rule, a credential is verified if present: the call is denied anyway,
+    /// but the audit event then names the principal.
     pub(crate) fn authentication_mode(&self) -> AuthenticationMode {
         self.rule
             .map_or(AuthenticationMode::Optional, |rule| rule.declared.rule.authentication_mode())

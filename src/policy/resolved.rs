@@ -32,11 +32,11 @@ impl ResolvedRules {
 
     /// Converts the rules to a table whose counters are zero.
     pub(super) fn into_table(self) -> RuleTable {
-        let row = |method: String, rule| RuleEntry { method, rule, allowed: 0, denied: 0 };
-        let methods = self.methods.into_iter().map(|(path, rule)| row(path.to_string(), rule));
+        let entry = |target: String, rule| RuleEntry { target, rule, allowed: 0, denied: 0 };
+        let methods = self.methods.into_iter().map(|(path, rule)| entry(path.to_string(), rule));
         let services = self.services.into_iter().filter(|(_, rule)| rule.is_some());
-        let services = services.map(|(name, rule)| row(service_pattern(&name), rule));
-        let fallback = self.fallback.map(|rule| row(FALLBACK_PATTERN.to_owned(), Some(rule)));
+        let services = services.map(|(name, rule)| entry(service_pattern(&name), rule));
+        let fallback = self.fallback.map(|rule| entry(FALLBACK_PATTERN.to_owned(), Some(rule)));
         RuleTable::new(methods.chain(services).chain(fallback).collect())
     }
 }

@@ -68,36 +68,37 @@ pub(crate) enum AuthenticationMode {
 }
 
 impl Rule {
-    /// Every caller is allowed, and authentication is skipped: credentials are ignored, and the handler
-    /// has no [`UserContext`]. Meant for health checks, reflection, login, and token refresh, which
-    /// must work with an expired token in the request.
+    /// Rule that allows all callers, without authentication: credentials are ignored, and the
+    /// handler has no [`UserContext`]. Meant for health checks, reflection, login, and token
+    /// refresh, which must work with an expired token in the request.
     pub fn public() -> Self {
         Self::new(Kind::Public)
     }
 
-    /// Every caller is allowed, and authentication is optional: a credential that is present is verified,
-    /// and an invalid one rejects the call. The handler uses
+    /// Rule that allows all callers, with optional authentication: a credential is verified if
+    /// present, and the call is rejected if it is invalid. The handler uses
     /// `UserContext::from_request(&request).ok()`.
     pub fn optional() -> Self {
         Self::new(Kind::Optional)
     }
 
-    /// Every authenticated caller may call.
+    /// Rule that allows all authenticated callers.
     pub fn authenticated() -> Self {
         Self::new(Kind::Authenticated)
     }
 
-    /// Callers must have this permission.
+    /// Rule that requires this permission.
     pub fn permission(permission: impl Into<String>) -> Self {
         Self::new(Kind::Permission(permission.into()))
     }
 
-    /// Callers must have this role.
+    /// Rule that requires this role.
     pub fn role(role: impl Into<String>) -> Self {
         Self::new(Kind::Role(role.into()))
     }
 
-    /// Callers must meet at least one of these rules. Each is a permission, a role, or a group.
+    /// Rule that requires at least one of these rules to be met. Each is a permission, a role, or a
+    /// group.
     ///
     /// ```
     /// use tonic_passport::Rule;
@@ -109,7 +110,7 @@ impl Rule {
         Self::group(rules, Kind::AnyOf)
     }
 
-    /// Callers must meet all of these rules. Each is a permission, a role, or a group.
+    /// Rule that requires all of these rules to be met. Each is a permission, a role, or a group.
     pub fn all_of(rules: impl IntoIterator<Item = Rule>) -> Self {
         Self::group(rules, Kind::AllOf)
     }

@@ -70,7 +70,7 @@ impl RuleSet {
     /// Returns all rules with their current counts.
     pub(super) fn table(&self) -> RuleTable {
         let defaults = self.services.values().flatten().chain(&self.fallback);
-        RuleTable::new(self.methods.values().chain(defaults).map(CountedRule::row).collect())
+        RuleTable::new(self.methods.values().chain(defaults).map(CountedRule::entry).collect())
     }
 }
 
@@ -85,9 +85,9 @@ impl CountedRule {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn row(&self) -> RuleEntry {
+    fn entry(&self) -> RuleEntry {
         RuleEntry {
-            method: self.target.to_string(),
+            target: self.target.to_string(),
             rule: Some(self.declared.clone()),
             allowed: self.allowed.load(Ordering::Relaxed),
             denied: self.denied.load(Ordering::Relaxed),

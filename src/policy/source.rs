@@ -1,8 +1,8 @@
-//! Where a rule was declared.
+//! The source of a rule.
 
 use std::fmt;
 
-/// Place where a rule was declared: a proto file, or the code of the server.
+/// Source of a rule: a proto file, or the code of the server.
 ///
 /// As text it is the name of the file, or `in code`. The suffix ` (default)` marks the default
 /// rule of a service, and the fallback rule.

@@ -7,39 +7,39 @@ use super::source::RuleSource;
 
 /// Rules of a policy, sorted by method, for reviews, logs and tests.
 ///
-/// As text it is a table with a line for each rule. The columns with counts are present where any
-/// of them is above zero.
+/// As text it is a table with a line for each rule. Columns with counts are shown if any count is
+/// above zero.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleTable {
-    rows: Vec<RuleEntry>,
+    entries: Vec<RuleEntry>,
 }
 
-/// Row of a [`RuleTable`]: a method, its rule, and the decisions of that rule.
+/// Entry of a [`RuleTable`]: a method or pattern, its rule, and the decisions of that rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleEntry {
-    pub(super) method: String,
+    pub(super) target: String,
     pub(super) rule: Option<SourcedRule>,
     pub(super) allowed: u64,
     pub(super) denied: u64,
 }
 
 impl RuleTable {
-    pub(super) fn new(mut rows: Vec<RuleEntry>) -> Self {
-        rows.sort_by(|one, other| one.method.cmp(&other.method));
-        Self { rows }
+    pub(super) fn new(mut entries: Vec<RuleEntry>) -> Self {
+        entries.sort_by(|one, other| one.target.cmp(&other.target));
+        Self { entries }
     }
 
-    /// Returns the rows.
-    pub fn rows(&self) -> &[RuleEntry] {
-        &self.rows
+    /// Returns the entries.
+    pub fn entries(&self) -> &[RuleEntry] {
+        &self.entries
     }
 }
 
 impl RuleEntry {
     /// Returns the method's path, or a pattern: `/package.Service/*` is the default rule of a
     /// service without a descriptor set, and `*` the fallback rule.
-    pub fn method(&self) -> &str {
-        &self.method
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// Returns the rule; `None` if the method has none, so that all calls are denied.
@@ -65,13 +65,19 @@ impl RuleEntry {
 
 impl fmt::Display for RuleTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_counts = self.rows.iter().any(|row| row.allowed + row.denied > 0);
+        let has_counts = self.entries.iter().any(|entry| entry.allowed + entry.denied > 0);
         let header = ["METHOD", "RULE", "SOURCE", "ALLOWED", "DENIED"].map(str::to_owned);
         let mut lines = vec![header];
-        lines.extend(self.rows.iter().map(|row| {
-            let rule = row.rule().map_or_else(|| "none".to_owned(), Rule::to_string);
-            let source = row.source().map(RuleSource::to_string).unwrap_or_default();
-            [row.method.clone(), rule, source, row.allowed.to_string(), row.denied.to_string()]
+        lines.extend(self.entries.iter().map(|entry| {
+            let rule = entry.rule().map_or_else(|| "none".to_owned(), Rule::to_string);
+            let source = entry.source().map(RuleSource::to_string).unwrap_or_default();
+            [
+                entry.target.clone(),
+                rule,
+                source,
+                entry.allowed.to_string(),
+                entry.denied.to_string(),
+            ]
         }));
         let columns = if has_counts { 5 } else { 3 };
         let length = |text: &str| text.chars().count();

@@ -9,8 +9,8 @@ use crate::context::{AccessDenied, ContextError};
 #[cfg(feature = "jwt")]
 use crate::jwt::TokenError;
 
-/// The maximum length in bytes of a message that names a requirement. In the metadata of a response
-/// it takes up to six times that, of the 16 KiB that tonic's clients accept.
+/// The maximum length in bytes of a message that names a requirement. Encoded in the metadata of a
+/// response it has up to six times that length, and tonic's clients accept 16 KiB of metadata.
 const MAX_DENIAL_LENGTH: usize = 2 * 1024;
 
 /// The part of a rejection that callers receive.
@@ -55,7 +55,7 @@ impl Rejection {
 
     /// The value of the response's `www-authenticate` field (RFC 6750, section 3), for rejections of
     /// tokens.
-    pub fn challenge(&self) -> Option<&'static str> {
+    pub fn www_authenticate(&self) -> Option<&'static str> {
         self.describe().challenge
     }
 
@@ -63,7 +63,7 @@ impl Rejection {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             #[cfg(feature = "jwt")]
-            Self::Token(
+            Self::TokenInvalid(
                 TokenError::KeyPending { retry_after, .. }
                 | TokenError::KeysUnavailable { retry_after },
             ) => Some(*retry_after),
@@ -89,13 +89,13 @@ impl Rejection {
             Self::AuthenticatorAsynchronous => Description::new(
                 Kind::Internal,
                 reason::AUTHENTICATOR_ASYNCHRONOUS,
-                "the authenticator has to wait, which an interceptor cannot do: use a ServerLayer",
+                "the authenticator returned a future, which an interceptor cannot await: use a ServerLayer",
             ),
-            Self::Context(error) => describe_context_error(error),
+            Self::ContextInvalid(error) => describe_context_error(error),
             Self::ContextMissing => {
                 unauthenticated(reason::CONTEXT_MISSING, "a user context is required")
             }
-            Self::Credential(_) | Self::CredentialAmbiguous | Self::CredentialRepeated => {
+            Self::CredentialInvalid(_) | Self::CredentialAmbiguous | Self::CredentialRepeated => {
                 unauthenticated(reason::CREDENTIAL_INVALID, "the credential is not valid")
             }
             Self::CredentialMissing => {
@@ -106,18 +106,18 @@ impl Rejection {
                 reason::DEADLINE_EXCEEDED,
                 "the deadline has passed",
             ),
-            Self::Forged { .. } => {
+            Self::MetadataForged { .. } => {
                 unauthenticated(reason::CONTEXT_INVALID, "the user context is not valid")
             }
             Self::MetadataTooLarge => Description::new(
                 Kind::ResourceExhausted,
                 reason::METADATA_TOO_LARGE,
-                "more metadata than is relayed",
+                "the metadata is too large to be relayed",
             ),
             Self::MethodPathInvalid => Description::new(
                 Kind::Unimplemented,
                 reason::METHOD_PATH_INVALID,
-                "the path is not that of a method",
+                "the path is not of the form /package.Service/Method",
             ),
             Self::PolicyDenied { denied: AccessDenied::RuleMissing { .. }, .. } => {
                 Description::new(
@@ -136,30 +136,30 @@ impl Rejection {
             Self::PolicyMissing => Description::new(
                 Kind::Internal,
                 reason::POLICY_MISSING,
-                "no policy has authorized this call: give one to the ServerLayer of the service",
+                "no policy authorized this call: set one with ServerLayer::policy",
             ),
             Self::ServiceUnknown => Description::new(
                 Kind::Unimplemented,
                 reason::SERVICE_UNKNOWN,
-                "no such service here",
+                "the service is unknown",
             ),
-            Self::StreamExpired => token_expired(),
+            Self::TokenExpired => token_expired(),
             Self::TimeoutInvalid => Description::new(
                 Kind::InvalidArgument,
                 reason::TIMEOUT_INVALID,
-                "grpc-timeout is not a timeout",
+                "grpc-timeout is repeated or malformed",
             ),
             #[cfg(feature = "jwt")]
-            Self::Token(error) => describe_token_error(error),
+            Self::TokenInvalid(error) => describe_token_error(error),
             Self::TokenMalformed => challenged(
                 reason::TOKEN_MALFORMED,
-                "the authorization metadata does not hold one bearer token",
+                "the credential field does not hold exactly one token",
                 r#"Bearer error="invalid_request""#,
             ),
             Self::TokenMissing => {
-                challenged(reason::TOKEN_MISSING, "a bearer token is required", "Bearer")
+                challenged(reason::TOKEN_MISSING, "a token is required", "Bearer")
             }
-            Self::Unavailable(_) => Description::new(
+            Self::AuthenticationUnavailable(_) => Description::new(
                 Kind::Unavailable,
                 reason::AUTHENTICATION_UNAVAILABLE,
                 "callers cannot be authenticated at the moment",
@@ -197,7 +197,7 @@ fn token_expired() -> Description {
 
 fn describe_context_error(error: &ContextError) -> Description {
     match error {
-        ContextError::NoRoom | ContextError::TooLarge { .. } => Description::new(
+        ContextError::HeadersFull | ContextError::TooLarge { .. } => Description::new(
             RejectionKind::ResourceExhausted,
             reason::CONTEXT_TOO_LARGE,
             "the user context is too large",
@@ -221,9 +221,9 @@ fn describe_denial(denied: &AccessDenied) -> Description {
 #[cfg(feature = "jwt")]
 fn describe_token_error(error: &TokenError) -> Description {
     match error {
-        TokenError::Context(error @ (ContextError::NoRoom | ContextError::TooLarge { .. })) => {
-            describe_context_error(error)
-        }
+        TokenError::Context(
+            error @ (ContextError::HeadersFull | ContextError::TooLarge { .. }),
+        ) => describe_context_error(error),
         TokenError::Expired => token_expired(),
         TokenError::KeyPending { .. } | TokenError::KeysUnavailable { .. } => Description::new(
             RejectionKind::Unavailable,

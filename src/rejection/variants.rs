@@ -1,4 +1,4 @@
-//! The reasons for which requests are refused.
+//! The kinds of rejections.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use crate::context::{AccessDenied, ContextError};
 #[cfg(feature = "jwt")]
 use crate::jwt::TokenError;
 
-/// Why a request was refused.
+/// Reason why a request was refused.
 ///
-/// `Display` and the error sources are for the operator. [`message`](Self::message) is what the
-/// caller receives.
+/// `Display` and the error sources are for the operator's log. The caller receives the
+/// [`message`](Self::message).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -19,30 +19,29 @@ pub enum Rejection {
     #[error("access denied")]
     AccessDenied(#[from] AccessDenied),
 
-    /// An interceptor was given an [`Authenticator`](crate::Authenticator) that responds with a
-    /// future. Interceptors are synchronous.
-    #[error("the authenticator responded with a future, which an interceptor cannot await")]
+    /// An interceptor was given an [`Authenticator`](crate::Authenticator) that returns a future.
+    /// Interceptors are synchronous.
+    #[error("the authenticator returned a future, which an interceptor cannot await")]
     AuthenticatorAsynchronous,
 
     /// The forwarded user context is malformed or too large.
     #[error("invalid user context")]
-    Context(#[from] ContextError),
+    ContextInvalid(#[from] ContextError),
 
     /// No user context was forwarded.
     #[error("no user context")]
     ContextMissing,
 
-    /// A credential is invalid: for an [`Authenticator`](crate::Authenticator) of your own.
+    /// A credential is invalid; for custom [`Authenticator`](crate::Authenticator)s.
     #[error("invalid credential")]
-    Credential(#[source] Box<dyn Error + Send + Sync>),
+    CredentialInvalid(#[source] Box<dyn Error + Send + Sync>),
 
     /// The request carries credentials for two strategies of
     /// [`first_of`](crate::authenticate::first_of).
     #[error("the request carries credentials of two kinds: send one of them")]
     CredentialAmbiguous,
 
-    /// The request carries no credential: for an [`Authenticator`](crate::Authenticator) of your
-    /// own.
+    /// The request carries no credential; for custom [`Authenticator`](crate::Authenticator)s.
     #[error("no credential")]
     CredentialMissing,
 
@@ -54,10 +53,10 @@ pub enum Rejection {
     #[error("the deadline has passed")]
     DeadlineExceeded,
 
-    /// A client sent identity metadata of its own to an edge that
+    /// A client sent identity metadata, and the edge
     /// [rejects](crate::JwtAuthenticator::reject_forged_metadata) it.
     #[error("{name} is forged: clients must not send it")]
-    Forged {
+    MetadataForged {
         /// The field's name.
         name: HeaderName,
     },
@@ -68,11 +67,11 @@ pub enum Rejection {
 
     /// The path is not the canonical path of a gRPC method: see
     /// [`MethodPath`](crate::policy::MethodPath).
-    #[error("not the path of a method")]
+    #[error("the path is not of the form /package.Service/Method")]
     MethodPathInvalid,
 
     /// The policy denied the call.
-    #[error("the policy denies it")]
+    #[error("the policy denied the call")]
     #[non_exhaustive]
     PolicyDenied {
         /// The requirement that the caller does not meet.
@@ -83,7 +82,7 @@ pub enum Rejection {
     },
 
     /// A handler requires a policy's permit, and no policy authorized the call.
-    #[error("no policy has decided about the call")]
+    #[error("no policy authorized the call")]
     PolicyMissing,
 
     /// A gateway has no route to the service.
@@ -92,17 +91,17 @@ pub enum Rejection {
 
     /// A stream outlived the credential that opened it.
     #[error("the credential expired while the call ran")]
-    StreamExpired,
+    TokenExpired,
 
-    /// The field `grpc-timeout` is repeated, or is not one to eight digits and one of the units
-    /// `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).
-    #[error("grpc-timeout is not a timeout")]
+    /// The field `grpc-timeout` is repeated, or does not consist of one to eight digits and one of
+    /// the units `H`, `M`, `S`, `m`, `u`, `n` (gRPC over HTTP/2).
+    #[error("grpc-timeout is repeated or malformed")]
     TimeoutInvalid,
 
     /// The token was refused.
     #[cfg(feature = "jwt")]
     #[error("invalid token")]
-    Token(#[from] TokenError),
+    TokenInvalid(#[from] TokenError),
 
     /// The credential field is present, and does not hold exactly one token.
     #[error("the credential field does not hold exactly one token")]
@@ -112,10 +111,10 @@ pub enum Rejection {
     #[error("no token")]
     TokenMissing,
 
-    /// The caller cannot be authenticated at the moment: for an
-    /// [`Authenticator`](crate::Authenticator) of your own.
+    /// The caller cannot be authenticated at the moment; for custom
+    /// [`Authenticator`](crate::Authenticator)s.
     #[error("callers cannot be authenticated at the moment")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    AuthenticationUnavailable(#[source] Box<dyn Error + Send + Sync>),
 
     /// A gateway could not reach the service.
     #[error("the service cannot be reached")]

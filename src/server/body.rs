@@ -15,7 +15,7 @@ use crate::util::OptionalBody;
 pin_project! {
     /// Body of a response of a [`ServerService`](super::ServerService): polled in the scope of its
     /// call, without identity metadata in its trailers. It ends with a status in trailers when the
-    /// time of the call is over.
+    /// deadline elapsed or the token expired.
     pub struct ResponseBody<B> {
         #[pin]
         inner: OptionalBody<B>,
@@ -65,7 +65,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(accepted) = this.accepted else {
             return Poll::Ready(None);
         };
-        let rejection = match accepted.poll_frame(this.inner.as_mut(), cx) {
+        let rejection = match accepted.poll_response_frame(this.inner.as_mut(), cx) {
             Ok(polled) => return polled,
             Err(rejection) => rejection,
         };

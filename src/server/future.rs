@@ -42,7 +42,7 @@ pin_project! {
     }
 }
 
-/// Request whose authenticator has to wait, and the service that was ready for it.
+/// Request whose authenticator returned a future, and the service that is ready for it.
 pub(super) struct PendingRequest<S> {
     pub(super) acceptance: PendingAcceptance,
     pub(super) parts: Parts,
@@ -75,7 +75,7 @@ where
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Accepted, Rejection>> {
         let parts = &mut self.parts;
-        self.acceptance.poll(cx, &mut parts.headers, &mut parts.extensions)
+        self.acceptance.poll_accepted(cx, &mut parts.headers, &mut parts.extensions)
     }
 
     fn handle(mut self, accepted: Accepted) -> HandlerFuture<S::Future> {
@@ -129,8 +129,8 @@ where
                 },
             };
             state.set(State::Rejected { status: None });
-            // A future must not be polled after completion. If it is, the empty response grants
-            // nothing.
+            // A future must not be polled after completion. If it is, it returns an empty response,
+            // without calling the handler.
             return Poll::Ready(Ok(status.map(Status::into_http).unwrap_or_default()));
         }
     }

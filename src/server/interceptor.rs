@@ -7,16 +7,16 @@ use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use crate::authenticate::Authenticator;
-use crate::inbound::{Acceptance, Inbound, RequestTarget};
+use crate::inbound::{Acceptance, CallTarget, Inbound};
 use crate::propagation::PropagatedField;
 use crate::rejection::Rejection;
 
 /// Interceptor that authenticates the calls of a single service:
 /// `XServer::with_interceptor(service, …)`.
 ///
-/// An interceptor sees less than a layer does; the [module](super) has the table. Every method of the
-/// service needs an authenticated caller. [`ServerLayer::wrap`](crate::ServerLayer::wrap) does more for
-/// a single service, and is as easy to use.
+/// An interceptor can do less than a layer; the [module](super) compares them. Every method of the
+/// service needs an authenticated caller. For a single service, prefer
+/// [`ServerLayer::wrap`](crate::ServerLayer::wrap): it has no such limits.
 ///
 /// ```
 /// # use tonic_health::server::HealthService as Orders;
@@ -29,18 +29,18 @@ use crate::rejection::Rejection;
 /// # drop(service);
 /// ```
 ///
-/// A handler behind it finds the caller in its request, and does not run in the scope of the call. It
-/// opens one for its outgoing calls:
+/// A handler behind it gets the caller from its request, but does not run in the scope of the call.
+/// For outgoing calls it opens the scope itself:
 /// [`CallContext::from_request`](crate::CallContext::from_request).
 ///
-/// An [`Authenticator`] that responds with a future cannot be awaited here. The call ends with
-/// `INTERNAL` and the reason `AUTHENTICATOR_ASYNCHRONOUS`.
+/// An [`Authenticator`] that returns a future cannot be awaited here. The call ends with `INTERNAL`
+/// and the reason `AUTHENTICATOR_ASYNCHRONOUS`.
 pub struct ServerInterceptor<A> {
     inbound: Inbound<A>,
 }
 
 impl<A: Authenticator> ServerInterceptor<A> {
-    /// An interceptor that authenticates with this strategy.
+    /// Creates an interceptor that authenticates with this strategy.
     pub fn new(authenticator: A) -> Self {
         Self { inbound: Inbound::new(authenticator) }
     }
@@ -58,8 +58,8 @@ impl<A: Authenticator> ServerInterceptor<A> {
         Self { inbound: self.inbound.record_email() }
     }
 
-    /// Sets the maximum duration of calls, as a deadline for their outgoing calls. The interceptor
-    /// itself ends no call.
+    /// Sets the maximum duration of calls. It limits the deadline of their outgoing calls; the
+    /// interceptor itself does not end calls.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { inbound: self.inbound.timeout(timeout) }
@@ -81,10 +81,10 @@ impl<A> fmt::Debug for ServerInterceptor<A> {
 impl<A: Authenticator> Interceptor for ServerInterceptor<A> {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let (mut metadata, mut extensions, ()) = request.into_parts();
-        let target = RequestTarget::unknown();
-        match self.inbound.begin(target, metadata.as_mut(), &mut extensions) {
+        let target = CallTarget::unknown();
+        match self.inbound.start_accept(target, metadata.as_mut(), &mut extensions) {
             Acceptance::Accepted(accepted) => {
-                // An interceptor does not see the end of the call, so nothing is cancelled by it.
+                // An interceptor does not see the end of the call, so the call is never cancelled.
                 accepted.complete();
                 Ok(Request::from_parts(metadata, extensions, ()))
             }

@@ -11,25 +11,25 @@ use crate::inbound::Inbound;
 use crate::policy::Policy;
 use crate::propagation::PropagatedField;
 
-/// Layer for tonic servers: it authenticates callers, strips forged identity, enforces the policy, and
-/// carries the [`UserContext`](crate::UserContext).
+/// Layer for tonic servers: it authenticates callers, strips forged identity, enforces the policy,
+/// and passes the [`UserContext`](crate::UserContext) to handlers.
 ///
 /// For each request, in this order:
 ///
 /// 1. A path that is not `/package.Service/Method` is rejected.
 /// 2. `grpc-timeout` becomes the call's [`Deadline`](crate::Deadline). A malformed or elapsed one is
 ///    rejected.
-/// 3. The [`Authenticator`] identifies the caller, unless the method is public. The handler does not
-///    see a request that it rejects.
+/// 3. The [`Authenticator`] identifies the caller, unless the method is public. If it rejects the
+///    request, the handler is not called.
 /// 4. The [`Policy`] authorizes the call. Without a policy, every authenticated caller may call every
 ///    method.
 /// 5. Fields with a name [reserved](crate::metadata::is_reserved) for identity are stripped, in every
 ///    spelling, on public methods too, and from trailers. The user context is written as `x-user-*`.
 /// 6. The handler runs, and the response's body is polled, in the scope of the call's
 ///    [`CallContext`](crate::CallContext) and in a tracing span `call`.
-/// 7. The call ends by its deadline with `DEADLINE_EXCEEDED`, and streams also
-///    [with their token](Self::stream_expiry_grace). When the client disconnects earlier, everything
-///    that the call started is cancelled.
+/// 7. The call ends at its deadline with `DEADLINE_EXCEEDED`, and streams also [with their
+///    token](Self::stream_expiry_grace). When the client disconnects earlier, the work that the
+///    call started is cancelled.
 /// 8. Reserved names are stripped from the response's metadata and trailers.
 ///
 /// ```
@@ -68,59 +68,57 @@ use crate::propagation::PropagatedField;
 /// # drop(server);
 /// ```
 ///
-/// tonic's server has a timer for `grpc-timeout` of its own. Around a single service, that timer may
-/// fire first, and the call ends with `CANCELLED`. Around the whole server, this layer's timer fires
-/// first, with `DEADLINE_EXCEEDED`.
+/// tonic's server also has a timer for `grpc-timeout`. If the layer wraps a single service, that
+/// timer may fire first, and the call ends with `CANCELLED`. If the layer wraps the whole server,
+/// its timer fires first, and the call ends with `DEADLINE_EXCEEDED`.
 ///
 /// # Order of layers
 ///
-/// The layer that is added first sees a request first. A layer added before this one, a trace layer for
-/// instance, sees the raw token; `GrpcWebLayer` and a CORS layer belong there. On a server that also
-/// has plain HTTP routes, wrap the gRPC services one by one: this layer responds in gRPC, and a path
-/// that is not a gRPC method ends with `UNIMPLEMENTED` and the HTTP status 200.
+/// The layer that is added first receives a request first. A layer added before this one, such as a
+/// trace layer, sees the raw token; `GrpcWebLayer` and a CORS layer belong there. On a server that
+/// also has plain HTTP routes, wrap each gRPC service: this layer responds in gRPC, so the response
+/// to a path that is not a gRPC method is `UNIMPLEMENTED` with the HTTP status 200.
 pub struct ServerLayer<A> {
     inbound: Inbound<A>,
 }
 
 impl<A: Authenticator> ServerLayer<A> {
-    /// A layer that authenticates with this strategy. Without a [`policy`](Self::policy), every method
-    /// needs an authenticated caller.
+    /// Creates a layer that authenticates with this strategy. Without a [`policy`](Self::policy),
+    /// every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
         Self { inbound: Inbound::new(authenticator) }
     }
 
-    /// Sets the policy. A call that it denies ends with `PERMISSION_DENIED` and an `ErrorInfo`; that of
-    /// an anonymous caller ends as a call without a credential. The handler does not see it.
+    /// Sets the policy. A denied call ends with `PERMISSION_DENIED` and an `ErrorInfo`. An
+    /// anonymous caller is rejected as if the credential were missing. The handler is not called.
     #[must_use]
     pub fn policy(self, policy: Policy) -> Self {
         Self { inbound: self.inbound.policy(policy) }
     }
 
-    /// Sets a shadow policy: it is evaluated for each call whose credential is valid, reported and
-    /// counted, and has no effect on the call. Each call that it would deny is an
-    /// [event](crate::policy::AuditEvent), is counted, and shows in the policy's
+    /// Sets a shadow policy: it is evaluated for each call whose credential is valid, and has no
+    /// effect on the call. Each call that it would deny is reported as an
+    /// [event](crate::policy::AuditEvent), and counted in metrics and in the policy's
     /// [table](Policy::table).
     ///
-    /// For a method that is public, and not public in the shadow policy, the credential is looked at
-    /// for the shadow policy alone. An invalid one counts as absent, and so does one whose
-    /// authenticator responds with a future.
+    /// If a method is public, but not in the shadow policy, its credential is verified for the
+    /// shadow policy only. An invalid credential counts as absent, and so does one that needs a
+    /// future.
     #[must_use]
     pub fn shadow_policy(self, policy: Policy) -> Self {
         Self { inbound: self.inbound.shadow_policy(policy) }
     }
 
-    /// Records the user's e-mail address in the tracing span `authenticate`, besides the id.
+    /// Records the user's e-mail address in the tracing span `authenticate`, in addition to the id.
     #[must_use]
     pub fn record_email(self) -> Self {
         Self { inbound: self.inbound.record_email() }
     }
 
-    /// Sets the maximum duration of calls, streams included. The deadline of a call is the earlier one
-    /// of this and the client's own (`grpc-timeout`). Without it, a call has the client's deadline or
-    /// none.
+    /// Sets the maximum duration of calls, streams included. The deadline is the earlier of this
+    /// and the client's `grpc-timeout`.
     ///
-    /// If tonic's `Server::timeout` is set as well, make that one longer: it ends calls with
-    /// `CANCELLED`.
+    /// If tonic's `Server::timeout` is set as well, make it longer: it ends calls with `CANCELLED`.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { inbound: self.inbound.timeout(timeout) }
@@ -131,22 +129,21 @@ impl<A: Authenticator> ServerLayer<A> {
     /// both directions; the client opens a new one with a new token. `None` lets streams outlive
     /// their tokens.
     ///
-    /// A call accepted within the verifier's leeway after its token expired has one second. A unary
-    /// method is not ended by this. A gateway cannot tell which kind of call it relays, so a response
-    /// that begins late has one second there, too.
+    /// A call accepted within the verifier's leeway, after its token expired, may run for one
+    /// second. Unary methods are not ended. A gateway cannot tell unary from streaming calls, so a
+    /// late response also gets one second there.
     ///
-    /// This is a setting of the edge. Services behind it never see a token; their streams end with
+    /// This is a setting of the edge. Services behind it receive no token; their streams end with
     /// those of the edge.
     #[must_use]
     pub fn stream_expiry_grace(self, grace: Option<Duration>) -> Self {
         Self { inbound: self.inbound.stream_expiry_grace(grace) }
     }
 
-    /// Adds fields that are propagated to outgoing calls, and for how many hops;
-    /// [`propagation`](crate::propagation) lists those that always are. If the added fields are larger
-    /// than 4 KiB together, counted as gRPC counts metadata, all of them are dropped. Adding one of the
-    /// fields that always are propagated, such as `baggage`, changes its number of hops; the request id
-    /// cannot be changed.
+    /// Adds fields to propagate to outgoing calls. Each field has its number of hops;
+    /// [`propagation`](crate::propagation) lists the standard fields. If the added fields exceed 4
+    /// KiB in total, all of them are dropped. Adding a standard field, such as `baggage`, changes
+    /// its number of hops. The request id cannot be changed.
     #[must_use]
     pub fn propagate(self, fields: impl IntoIterator<Item = PropagatedField>) -> Self {
         Self { inbound: self.inbound.propagate(fields) }

@@ -13,8 +13,8 @@ impl UserContext {
     ///
     /// # Errors
     ///
-    /// [`Rejection::ContextMissing`] when the caller is anonymous, or the service has no such layer.
-    /// A handler's `?` turns it into `UNAUTHENTICATED`.
+    /// [`Rejection::ContextMissing`] when the caller is anonymous, or the service has no such
+    /// layer. In a handler, `?` converts it to `UNAUTHENTICATED`.
     ///
     /// ```
     /// use tonic::{Request, Response, Status};
@@ -36,15 +36,15 @@ impl UserContext {
         // A unit test of a handler may have inserted a user without a call.
         let user = call.and_then(CallContext::user).or_else(|| extensions.get());
         if call.is_none() && user.is_none() {
-            tracing::warn!("the request passed no ServerLayer: add one to the service");
+            tracing::warn!("the request did not pass a ServerLayer: add one to the service");
         }
         user.cloned().ok_or(Rejection::ContextMissing)
     }
 }
 
 impl Authorized<UserContext> {
-    /// Returns the caller of this request, whom a [policy](crate::ServerLayer::policy) authorized: for
-    /// handlers that leave permissions to the policy, and must not run without one.
+    /// Returns the caller of this request, whom a [policy](crate::ServerLayer::policy) authorized.
+    /// Use it in handlers that rely on the policy for authorization, and must not run without one.
     ///
     /// ```
     /// use tonic::{Request, Response, Status};
@@ -60,18 +60,18 @@ impl Authorized<UserContext> {
     ///
     /// # Errors
     ///
-    /// [`Rejection::ContextMissing`] when the caller is not known: the method is public, it is optional
-    /// and the caller is anonymous, or the service has no layer. [`Rejection::PolicyMissing`] when the
-    /// layer has no policy, or the service has a [`ServerInterceptor`](crate::ServerInterceptor)
-    /// instead; and for a request that a handler passes on to another service of its process, where
-    /// another rule may apply.
+    /// [`Rejection::ContextMissing`] when there is no user: the method is public, or optional and
+    /// called anonymously, or the service has no layer. [`Rejection::PolicyMissing`] when no policy
+    /// authorized this request: the layer has none, the service has only a
+    /// [`ServerInterceptor`](crate::ServerInterceptor), or the request was forwarded to another
+    /// service of the process, where another rule may apply.
     pub fn from_request<T>(request: &Request<T>) -> Result<Self, Rejection> {
         UserContext::from_request(request)?;
         let call = CallContext::from_request(request);
         let has_permit =
             call.is_authorized() && request.extensions().get::<PolicyPermit>().is_some();
         let Some(user) = call.user().filter(|_| has_permit) else {
-            tracing::warn!("no policy authorized this call: give one to the ServerLayer");
+            tracing::warn!("no policy authorized this call: set one with ServerLayer::policy");
             return Err(Rejection::PolicyMissing);
         };
         Ok(Self::new(user.clone()))

@@ -15,9 +15,12 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::future::{PendingRequest, ResponseFuture};
 use crate::authenticate::Authenticator;
-use crate::inbound::{Acceptance, Inbound, RequestTarget};
+use crate::inbound::{Acceptance, CallTarget, Inbound};
 
 /// Service produced by [`ServerLayer`](super::ServerLayer).
+///
+/// A refused call is a response with a gRPC status, never an error of the service; a retry or
+/// circuit-breaker layer outside of it must look at the status.
 pub struct ServerService<S, A> {
     inner: S,
     inbound: Inbound<A>,
@@ -65,8 +68,8 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let target = RequestTarget::grpc(&parts.uri);
-        match self.inbound.begin(target, &mut parts.headers, &mut parts.extensions) {
+        let target = CallTarget::method_path(&parts.uri);
+        match self.inbound.start_accept(target, &mut parts.headers, &mut parts.extensions) {
             Acceptance::Accepted(accepted) => {
                 let body = Body::new(accepted.request_body::<_, Status>(body));
                 let request = Request::from_parts(parts, body);
@@ -74,7 +77,7 @@ where
             }
             Acceptance::Rejected(rejection) => ResponseFuture::rejected(rejection),
             Acceptance::Pending(acceptance) => {
-                // The instance that was polled ready is the one to call.
+                // The instance that was polled ready must be the one that is called.
                 let clone = self.inner.clone();
                 let service = mem::replace(&mut self.inner, clone);
                 let body = Body::new(body);

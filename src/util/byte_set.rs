@@ -1,7 +1,7 @@
 //! A set of bytes as a lookup table, to validate text.
 //!
-//! A lookup is one load, without branches. Instructions that comparisons need in addition, counted
-//! by the instruction benchmark:
+//! A lookup is one load, without branches. The table shows how many more instructions comparisons
+//! need, as counted by the instruction benchmark:
 //!
 //! | instead of the table | hop | edge |
 //! |---|--:|--:|
@@ -12,7 +12,7 @@
 pub(crate) struct ByteSet([bool; 256]);
 
 impl ByteSet {
-    /// A set of the ASCII letters and digits, and these further bytes.
+    /// Creates a set of the ASCII letters and digits, and these additional bytes.
     pub(crate) const fn alphanumeric_and(further: &[u8]) -> Self {
         let mut set = [false; 256];
         let mut byte = 0;
@@ -28,13 +28,13 @@ impl ByteSet {
         Self(set)
     }
 
-    /// Whether the set has this byte.
+    /// Whether the set contains this byte.
     #[inline]
     pub(crate) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
     }
 
-    /// Whether the set has all bytes of a text.
+    /// Whether the set contains all bytes of a text.
     #[inline]
     pub(crate) fn contains_all(&self, text: &[u8]) -> bool {
         // No early exit, so that the loop has no branches: almost all texts are valid.

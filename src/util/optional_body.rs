@@ -1,4 +1,4 @@
-//! A body that can be dropped before its owner, and is absent from generated responses.
+//! A body that may be absent, or be dropped before its owner.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! A timer that costs nothing until something waits for it.
+//! A timer that allocates and registers only when it is polled.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ impl DeadlineTimer {
         self.instant
     }
 
-    /// Whether the instant has passed, for callers that are not about to wait.
+    /// Whether the instant has passed. Does not register a waker.
     pub(crate) fn is_elapsed(&self) -> bool {
         self.instant.is_some_and(|instant| Instant::now() >= instant)
     }

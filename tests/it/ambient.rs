@@ -88,8 +88,8 @@ where
 
 type Known = Pin<Box<dyn Future<Output = String> + Send>>;
 
-/// A place in a program at which the current context is examined.
-struct Place {
+/// A site in a program at which the current context is examined.
+struct ScopedSite {
     name: &'static str,
     /// The part of the call's context that is expected there.
     expected: fn(CallContext) -> CallContext,
@@ -97,15 +97,15 @@ struct Place {
     ask: Box<dyn Fn() -> Known + Send + Sync>,
 }
 
-fn place<F>(
+fn site<F>(
     name: &'static str,
     expected: fn(CallContext) -> CallContext,
     ask: impl Fn() -> F + Send + Sync + 'static,
-) -> Arc<Place>
+) -> Arc<ScopedSite>
 where
     F: Future<Output = String> + Send + 'static,
 {
-    Arc::new(Place { name, expected, ask: Box::new(move || Box::pin(ask())) })
+    Arc::new(ScopedSite { name, expected, ask: Box::new(move || Box::pin(ask())) })
 }
 
 /// The complete context.
@@ -134,14 +134,14 @@ async fn first<T: 'static>(mut set: JoinSet<T>) -> T {
 }
 
 /// Work done by the handler itself, or passed to other tasks and threads.
-fn places() -> Vec<Arc<Place>> {
+fn sites() -> Vec<Arc<ScopedSite>> {
     vec![
-        place("the handler or stream itself", the_call, || async { current() }),
-        place("after a yield", the_call, || async {
+        site("the handler or stream itself", the_call, || async { current() }),
+        site("after a yield", the_call, || async {
             yield_now().await;
             current()
         }),
-        place("beside other work", the_call, || async {
+        site("beside other work", the_call, || async {
             let (found, (), ()) = tokio::join!(
                 async {
                     yield_now().await;
@@ -155,97 +155,97 @@ fn places() -> Vec<Arc<Place>> {
             );
             found
         }),
-        place("a task of spawn", the_call, || async {
+        site("a task of spawn", the_call, || async {
             tonic_passport::spawn(async { current() }).await.unwrap()
         }),
-        place("a task of spawn, within another", the_call, || async {
+        site("a task of spawn, within another", the_call, || async {
             let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             tonic_passport::spawn(nested).await.unwrap()
         }),
-        place("a set's task in a scope", the_call, || async {
+        site("a set's task in a scope", the_call, || async {
             let mut set = JoinSet::new();
             set.spawn(CallContext::current().scope(async { current() }));
             first(set).await
         }),
-        place("a task of spawn, within a set's task in a scope", the_call, || async {
+        site("a task of spawn, within a set's task in a scope", the_call, || async {
             let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             let mut set = JoinSet::new();
             set.spawn(CallContext::current().scope(nested));
             first(set).await
         }),
-        place("a thread, in a scope", the_call, || async {
+        site("a thread, in a scope", the_call, || async {
             let context = CallContext::current();
             on_a_thread(move || context.sync_scope(current)).await
         }),
-        place("a thread that blocks, in a scope", the_call, || async {
+        site("a thread that blocks, in a scope", the_call, || async {
             let context = CallContext::current();
             spawn_blocking(move || context.sync_scope(current)).await.unwrap()
         }),
-        place("a detached task", CallContext::detached, || async {
+        site("a detached task", CallContext::detached, || async {
             tokio::spawn(CallContext::current().detached().scope(async { current() }))
                 .await
                 .unwrap()
         }),
-        place("a scope of another user", of_bob, || bob().scope(async { current() })),
-        place("a scope of another user, later", of_bob, || {
+        site("a scope of another user", of_bob, || bob().scope(async { current() })),
+        site("a scope of another user, later", of_bob, || {
             bob().scope(async {
                 yield_now().await;
                 current()
             })
         }),
-        place("a task of spawn in a scope of another user", of_bob, || {
+        site("a task of spawn in a scope of another user", of_bob, || {
             bob().scope(async { tonic_passport::spawn(async { current() }).await.unwrap() })
         }),
-        place("a scope of another user, after one within", of_bob, || {
+        site("a scope of another user, after one within", of_bob, || {
             bob().scope(async {
                 user("carol").scope(yield_now()).await;
                 current()
             })
         }),
-        place("a function in a scope of another user", of_bob, || async {
+        site("a function in a scope of another user", of_bob, || async {
             CallContext::current().with_user(bob()).sync_scope(current)
         }),
-        place("after scopes of other users", the_call, || async {
+        site("after scopes of other users", the_call, || async {
             let within = bob().scope(async { user("carol").scope(async { current() }).await });
             assert!(within.await.starts_with("carol, "));
             current()
         }),
-        place("after a scope that ended with a panic", the_call, || async {
+        site("after a scope that ended with a panic", the_call, || async {
             let context = CallContext::current().with_user(bob());
             let panics = || context.sync_scope(|| -> () { resume_unwind(Box::new(())) });
             assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
             current()
         }),
-        place("a scope that is empty", nothing, || {
+        site("a scope that is empty", nothing, || {
             CallContext::default().scope(async { current() })
         }),
-        place("a task of tokio's spawn", nothing, || async {
+        site("a task of tokio's spawn", nothing, || async {
             tokio::spawn(async { current() }).await.unwrap()
         }),
-        place("a task of spawn, within one of tokio's", nothing, || async {
+        site("a task of spawn, within one of tokio's", nothing, || async {
             let nested = async { tonic_passport::spawn(async { current() }).await.unwrap() };
             tokio::spawn(nested).await.unwrap()
         }),
-        place("a set's task", nothing, || async {
+        site("a set's task", nothing, || async {
             let mut set = JoinSet::new();
             set.spawn(async { current() });
             first(set).await
         }),
-        place("a thread", nothing, || on_a_thread(current)),
-        place("a thread that blocks", nothing, || async { spawn_blocking(current).await.unwrap() }),
+        site("a thread", nothing, || on_a_thread(current)),
+        site("a thread that blocks", nothing, || async { spawn_blocking(current).await.unwrap() }),
     ]
 }
 
-/// A handler that compares the context at this place with the expected one, and returns the
+/// A handler that compares the context at this site with the expected one, and returns the
 /// description of the request's context.
 fn examine(
-    place: Arc<Place>,
+    site: Arc<ScopedSite>,
 ) -> impl Fn(CallContext) -> Pin<Box<dyn Future<Output = Result<String, Status>> + Send>> + Clone {
     move |context| {
-        let place = Arc::clone(&place);
+        let site = Arc::clone(&site);
         Box::pin(async move {
-            let found = (place.ask)().await;
-            let expected = describe(&(place.expected)(context.clone()));
+            let found = (site.ask)().await;
+            let expected = describe(&(site.expected)(context.clone()));
             if found == expected {
                 Ok(describe(&context))
             } else {
@@ -257,9 +257,9 @@ fn examine(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_current_context_follows_the_work_of_a_call_and_reaches_no_other_task() {
-    for place in places() {
-        let name = place.name;
-        let server = respond_with(examine(place)).await;
+    for site in sites() {
+        let name = site.name;
+        let server = respond_with(examine(site)).await;
         let channel = server.connect().await;
         for kind in Kind::ALL {
             for (of_call, fields) in CALLS {
@@ -300,9 +300,9 @@ async fn a_shared_worker_task_has_no_current_context() {
 /// task must have it again afterwards.
 #[tokio::test]
 async fn a_call_hides_the_scope_of_the_surrounding_task() {
-    for place in places() {
-        let name = place.name;
-        let service = OrderServiceServer::new(ResponseService(examine(place)));
+    for site in sites() {
+        let name = site.name;
+        let service = OrderServiceServer::new(ResponseService(examine(site)));
         let service = internal().policy(optional(Kind::paths())).wrap(service);
         let around = async {
             for kind in Kind::ALL {

@@ -18,13 +18,15 @@ fn identify(key: Option<&[u8]>) -> Result<Option<UserContext>, Rejection> {
     match key {
         None => Ok(None),
         Some(b"3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
-        Some(b"later") => Err(Rejection::Unavailable("the keys are being loaded".into())),
-        Some(_) => Err(Rejection::Credential("unknown api key".into())),
+        Some(b"later") => {
+            Err(Rejection::AuthenticationUnavailable("the keys are being loaded".into()))
+        }
+        Some(_) => Err(Rejection::CredentialInvalid("unknown api key".into())),
     }
 }
 
 fn by_authorization(credentials: &Credentials<'_>) -> Result<Option<UserContext>, Rejection> {
-    identify(credentials.single("Authorization")?.map(HeaderValue::as_bytes))
+    identify(credentials.get("Authorization")?.map(HeaderValue::as_bytes))
 }
 
 /// Authenticator with a credential in a custom field.
@@ -38,7 +40,7 @@ impl ByApiKey {
 
 impl Authenticator for ByApiKey {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication {
-        let key = credentials.single("x-api-key");
+        let key = credentials.get("x-api-key");
         key.and_then(|key| identify(key.map(HeaderValue::as_bytes))).into()
     }
 
@@ -131,7 +133,7 @@ async fn a_declared_credential_field_is_removed_in_every_spelling() {
 async fn reading_an_undeclared_credential_field_is_not_an_anonymous_caller() {
     // A closure has no `credential_names`.
     let unnamed = |credentials: &Credentials<'_>| {
-        identify(credentials.single("x-api-key")?.map(HeaderValue::as_bytes))
+        identify(credentials.get("x-api-key")?.map(HeaderValue::as_bytes))
     };
     let probe = Probe::default();
     let server = probe.serve_with(ServerLayer::new(unnamed).policy(optional(Kind::paths()))).await;

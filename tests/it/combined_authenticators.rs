@@ -16,7 +16,7 @@ const INVALID: (Code, &str) = (Code::Unauthenticated, "CREDENTIAL_INVALID");
 async fn find_owner(key: String) -> Result<UserContext, Rejection> {
     match key.as_str() {
         "3f8c" => Ok(UserContext::builder("importer").build()?),
-        _ => Err(Rejection::Credential("unknown api key".into())),
+        _ => Err(Rejection::CredentialInvalid("unknown api key".into())),
     }
 }
 
@@ -136,7 +136,7 @@ async fn a_forwarded_context_beside_a_token_is_ambiguous() {
 async fn a_strategy_that_ignores_its_credential_makes_no_anonymous_caller() {
     // It recognizes its scheme only, and takes every other credential for none.
     let by_scheme = |credentials: &Credentials<'_>| {
-        let value = credentials.single("authorization")?;
+        let value = credentials.get("authorization")?;
         match value.map(|value| value.as_bytes()) {
             Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
             _ => Ok(None),

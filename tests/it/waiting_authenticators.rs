@@ -36,8 +36,8 @@ async fn find_owner(key: String) -> Result<UserContext, Rejection> {
     }
     match key.as_str() {
         "3f8c" => Ok(UserContext::builder("importer").permissions(["orders:create"]).build()?),
-        "later" => Err(Rejection::Unavailable("the database is down".into())),
-        _ => Err(Rejection::Credential("unknown api key".into())),
+        "later" => Err(Rejection::AuthenticationUnavailable("the database is down".into())),
+        _ => Err(Rejection::CredentialInvalid("unknown api key".into())),
     }
 }
 
@@ -209,7 +209,7 @@ async fn a_public_method_does_not_wait_for_an_authenticator() {
     // The shadow policy asks for the caller, and counts the one it cannot wait for as anonymous.
     for path in Kind::paths() {
         let table = shadow.table();
-        let row = table.rows().iter().find(|row| row.method() == path.as_str());
+        let row = table.entries().iter().find(|row| row.target() == path.as_str());
         assert_eq!(row.map(|row| row.allowed()), Some(1), "{table}");
     }
 }

@@ -350,11 +350,11 @@ fn writing_to_full_headers_fails_and_leaves_no_part_of_the_context() {
     }
     let full = headers.clone();
     let user = UserContext::builder("alice").roles(["buyer"]).build().unwrap();
-    assert_eq!(user.write_to(&mut headers), Err(ContextError::NoRoom));
+    assert_eq!(user.write_to(&mut headers), Err(ContextError::HeadersFull));
     assert_eq!(headers, full);
 
     headers.remove("n-0");
-    assert_eq!(user.write_to(&mut headers), Err(ContextError::NoRoom));
+    assert_eq!(user.write_to(&mut headers), Err(ContextError::HeadersFull));
     assert!(!headers.contains_key("x-user-id"), "a part of the context was written");
     headers.remove("n-1");
     assert_eq!(user.write_to(&mut headers), Ok(()));

@@ -19,7 +19,7 @@ pub fn holds(input: &[u8]) {
     let set = [OPTIONS, &file(input)].concat();
     match check(&[&set]) {
         Ok(table) => {
-            let [declared, default] = table.rows() else { panic!("{table}") };
+            let [declared, default] = table.entries() else { panic!("{table}") };
             assert_eq!(declared.rule(), default.rule());
             assert!(declared.source().is_some_and(|source| !source.is_default()));
             assert!(default.source().is_some_and(RuleSource::is_default));
@@ -41,8 +41,8 @@ fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
             let PolicyError::Uncovered { methods, .. } = &error else {
                 panic!("a table without a policy: {error}")
             };
-            let uncovered = table.rows().iter().filter(|row| row.rule().is_none());
-            assert!(uncovered.map(RuleEntry::method).eq(methods.iter().map(MethodPath::as_str)));
+            let uncovered = table.entries().iter().filter(|row| row.rule().is_none());
+            assert!(uncovered.map(RuleEntry::target).eq(methods.iter().map(MethodPath::as_str)));
             return Err(error);
         }
         (Err(error), Err(table_error)) => {
@@ -55,21 +55,21 @@ fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
     assert_eq!(policy.table(), table);
 
     let user = UserContext::builder("alice").build().expect("a valid context");
-    for row in table.rows() {
+    for row in table.entries() {
         let rule = row.rule().expect("every method has a rule");
         let is_open = [Rule::public(), Rule::optional()].contains(rule);
         let is_met_by_all_users = is_open || *rule == Rule::authenticated();
-        let allows = |caller| policy.authorize(row.method(), caller).is_ok();
+        let allows = |caller| policy.authorize(row.target(), caller).is_ok();
         assert_eq!(allows(None), is_open, "{row:?}");
         assert_eq!(allows(Some(&user)), is_met_by_all_users, "{row:?}");
         for unknown in [
-            format!("{}x", row.method()),
-            format!("{}/", row.method()),
-            format!("/{}", row.method()),
-            row.method()[1..].to_owned(),
-            row.method().to_ascii_uppercase(),
+            format!("{}x", row.target()),
+            format!("{}/", row.target()),
+            format!("/{}", row.target()),
+            row.target()[1..].to_owned(),
+            row.target().to_ascii_uppercase(),
         ] {
-            if table.rows().iter().all(|row| row.method() != unknown) {
+            if table.entries().iter().all(|row| row.target() != unknown) {
                 let result = policy.authorize(&unknown, Some(&user));
                 let Err(Rejection::PolicyDenied { denied, .. }) = result else {
                     panic!("{unknown}: {result:?}")
@@ -80,7 +80,7 @@ fn check(sets: &[&[u8]]) -> Result<RuleTable, PolicyError> {
     }
     let table_with_counts = policy.table();
     assert!(
-        table_with_counts.rows().iter().all(|row| row.allowed() + row.denied() == 2),
+        table_with_counts.entries().iter().all(|row| row.allowed() + row.denied() == 2),
         "{table_with_counts:?}"
     );
     Ok(table)

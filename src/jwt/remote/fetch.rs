@@ -43,9 +43,9 @@ enum Source {
 pub(super) enum FetchError {
     #[error("{url}: not a public address (RemoteKeys::allow_host allows a host)")]
     Address { url: Url },
-    #[error("the discovery document is that of the issuer {issuer:?}")]
+    #[error("the discovery document names the issuer {issuer:?}")]
     ForeignIssuer { issuer: String },
-    #[error("no response")]
+    #[error("request failed")]
     Http(#[from] reqwest::Error),
     #[error("the key set is unusable")]
     Keys(#[from] KeyError),

@@ -159,7 +159,7 @@ fn is_rule(field: &Field<'_>) -> bool {
     field.is_message(RULE_TYPE) && !field.is_repeated
 }
 
-/// Adds the place of declaration to a rule, or to the error of reading it.
+/// Adds the source to a rule, or to the error of reading it.
 fn with_source(
     rule: Result<Option<Rule>, InvalidRule>,
     target: &str,

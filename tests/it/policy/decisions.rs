@@ -345,7 +345,7 @@ fn the_table_has_the_rules_of_the_protocol_buffers() -> Result<(), PolicyError> 
     let set = compile(&[("shop/v1/user.proto", &proto("shop/v1/user.proto"))]);
     let policy = Policy::builder().descriptor_set(set).build()?;
     let table = policy.table();
-    let [get_user, who_am_i] = table.rows() else { panic!("{table}") };
+    let [get_user, who_am_i] = table.entries() else { panic!("{table}") };
     assert_eq!(get_user.rule(), Some(&Rule::authenticated()));
     assert_eq!(who_am_i.source().unwrap().to_string(), "shop/v1/user.proto (default)");
     Ok(())

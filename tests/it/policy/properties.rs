@@ -239,7 +239,7 @@ proptest! {
         let set = compile(&[("x.proto", &(text + "}"))]);
         let table = Policy::builder().descriptor_set(set).build().unwrap().table();
 
-        let found = table.rows().iter().map(|row| row.rule().unwrap().clone());
+        let found = table.entries().iter().map(|row| row.rule().unwrap().clone());
         let expected = [default].iter().chain(&rules).map(Declared::rule).collect::<Vec<_>>();
         prop_assert_eq!(found.collect::<Vec<_>>(), expected);
     }

@@ -45,6 +45,6 @@ impl AuditSink for RecordingSink {
 /// Number of calls that each rule has allowed and denied.
 pub fn counts(policy: &Policy) -> Vec<(String, u64, u64)> {
     let table = policy.table();
-    let rows = table.rows().iter();
-    rows.map(|row| (row.method().to_owned(), row.allowed(), row.denied())).collect()
+    let rows = table.entries().iter();
+    rows.map(|row| (row.target().to_owned(), row.allowed(), row.denied())).collect()
 }

@@ -62,11 +62,11 @@ fn the_error_names_exactly_the_methods_without_a_rule() {
     assert_uncovered(builder().rule(all[1], Rule::public()), &[all[0], all[2]]);
     assert_uncovered(builder().default_rule("shop.v1.Orders", Rule::public()), &all[2..]);
     let covered = builder().default_rule("shop.v1.Orders", Rule::public()).public([all[2]]);
-    assert_eq!(covered.build().unwrap().table().rows().len(), 8);
+    assert_eq!(covered.build().unwrap().table().entries().len(), 8);
     // The table contains the methods without a rule.
     let table = builder().table().unwrap();
-    let without = table.rows().iter().filter(|row| row.rule().is_none());
-    assert_eq!(without.map(RuleEntry::method).collect::<Vec<_>>(), all);
+    let without = table.entries().iter().filter(|row| row.rule().is_none());
+    assert_eq!(without.map(RuleEntry::target).collect::<Vec<_>>(), all);
     assert!(table.to_string().contains("/shop.v1.Orders/Create  none\n"), "{table}");
 }
 
@@ -104,7 +104,7 @@ fn the_table_has_the_most_specific_rule_of_each_method() {
             continue;
         };
         let table = builder.build().unwrap().table();
-        let [row] = table.rows() else { panic!("{table}") };
+        let [row] = table.entries() else { panic!("{table}") };
         assert_eq!(row.rule(), Some(&Rule::permission(expected)), "{number:b}");
         assert_eq!(row.source().unwrap().to_string(), sources(expected), "{number:b}");
     }
@@ -147,7 +147,7 @@ fn a_service_that_is_not_served_needs_no_rule_and_is_denied() {
     assert_uncovered(builder(), &["/shop.v1.Others/Get"]);
     let policy = builder().services(["shop.v1.Orders"]).build().unwrap();
     let table = policy.table();
-    assert_eq!(table.rows().len(), 1, "{table}");
+    assert_eq!(table.entries().len(), 1, "{table}");
     assert!(policy.authorize("/shop.v1.Others/Get", None).is_err());
 }
 
@@ -168,6 +168,6 @@ fn the_fallback_does_not_apply_to_a_described_service_that_is_not_served() {
 fn a_service_without_methods_needs_no_rule() {
     let policy = Policy::builder().descriptor_set(services(&[("Orders", "", &[])])).build();
     let policy = policy.unwrap();
-    assert!(policy.table().rows().is_empty());
+    assert!(policy.table().entries().is_empty());
     assert!(policy.authorize("/shop.v1.Orders/Get", None).is_err());
 }

@@ -133,7 +133,7 @@ fn fields_in_separate_statements_are_merged() {
     ";
     let policy = Policy::builder().descriptor_set(set("", statements)).build();
     let table = policy.unwrap().table();
-    let rule = table.rows()[0].rule().unwrap().to_string();
+    let rule = table.entries()[0].rule().unwrap().to_string();
     assert_eq!(rule, r#"any of (permission "a", permission "c", role "b")"#);
 }
 
@@ -148,7 +148,7 @@ fn groups_nest_at_most_sixteen_levels_deep() {
     for groups in [1, 2, 15, 16] {
         let policy = Policy::builder().descriptor_set(set("", &nested(groups)));
         let table = policy.build().unwrap().table();
-        let rule = table.rows()[0].rule().unwrap().to_string();
+        let rule = table.entries()[0].rule().unwrap().to_string();
         assert_eq!(rule.matches("any of").count(), groups);
     }
     let expected = InvalidRule::TooDeep { max_depth: 16 };

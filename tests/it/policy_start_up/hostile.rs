@@ -123,7 +123,7 @@ fn files_with_an_edition_are_read() {
     let edition = [wire::bytes(12, "editions"), wire::number(14, 1000)].concat();
     let option = wire::bytes(50905, wire::bytes(4, "a"));
     let policy = Policy::builder().descriptor_set(raw(&[], &option, &edition)).build().unwrap();
-    assert_eq!(policy.table().rows()[0].rule().unwrap().to_string(), r#"permission "a""#);
+    assert_eq!(policy.table().entries()[0].rule().unwrap().to_string(), r#"permission "a""#);
 
     let error = build_error(raw(&[], &[], &edition));
     let PolicyError::Uncovered { methods, .. } = &error else { panic!("{error:?}") };

@@ -84,7 +84,7 @@ fn options_are_identified_by_name_not_by_number() {
     ] {
         let set = modified(&changes, service_options, method_options);
         let table = Policy::builder().descriptor_set(set).build().unwrap().table();
-        assert_eq!(table.rows()[0].rule().unwrap().to_string(), expected);
+        assert_eq!(table.entries()[0].rule().unwrap().to_string(), expected);
     }
 }
 

@@ -91,7 +91,7 @@ fn files(mut set: &[u8]) -> Vec<&[u8]> {
 
 /// Maps each method to its rule.
 fn rules(table: &RuleTable) -> HashMap<&str, Option<&Rule>> {
-    table.rows().iter().map(|row| (row.method(), row.rule())).collect()
+    table.entries().iter().map(|row| (row.target(), row.rule())).collect()
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_truncated_descriptor_set_never_allows_more() {
     let services = ["shop.v1.InventoryService", "shop.v1.OrderService", "shop.v1.UserService"];
     let builder = |length: usize| Policy::builder().descriptor_set(&whole[..length]);
     let expected = builder(whole.len()).services(services).build().unwrap().table();
-    assert_eq!(expected.rows().len(), 11);
+    assert_eq!(expected.entries().len(), 11);
     let expected = rules(&expected);
 
     let mut ends_with_a_file = 0;
@@ -163,7 +163,7 @@ fn descriptor_sets_may_overlap_if_they_agree() {
 
     let builder = || Policy::builder().descriptor_set(&one);
     let table = builder().descriptor_set(&users).descriptor_set(&one).build().unwrap().table();
-    let methods: Vec<_> = table.rows().iter().map(|row| row.method().to_owned()).collect();
+    let methods: Vec<_> = table.entries().iter().map(|row| row.target().to_owned()).collect();
     assert_eq!(methods, [METHOD, "/shop.v1.UserService/GetUser", "/shop.v1.UserService/WhoAmI"]);
 
     let more_methods =

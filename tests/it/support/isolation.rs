@@ -258,7 +258,7 @@ fn channel_to(server: &TestServer) -> Channel {
 }
 
 /// How a call ended.
-enum End {
+enum CallOutcome {
     Succeeded(String),
     Failed(Status),
     /// The client cancelled the call.
@@ -269,11 +269,16 @@ enum End {
 struct Call {
     number: u64,
     user: String,
-    end: End,
+    outcome: CallOutcome,
 }
 
 /// Makes a call, and cancels it at random.
-async fn make_call(seed: u64, number: u64, token: Option<Arc<str>>, channel: Channel) -> End {
+async fn make_call(
+    seed: u64,
+    number: u64,
+    token: Option<Arc<str>>,
+    channel: Channel,
+) -> CallOutcome {
     let mut random = Random::for_participant(seed, number, 0);
     let (kind, id) = (random.pick(&Kind::ALL), format!("call-{number}"));
     let cancel_after = random.one_in(10).then(|| Duration::from_micros(random.below(8000)));
@@ -286,12 +291,12 @@ async fn make_call(seed: u64, number: u64, token: Option<Arc<str>>, channel: Cha
         None => timeout(CALL_TIMEOUT, work).await.expect("the call does not end"),
         Some(limit) => match timeout(limit, work).await {
             Ok(result) => result,
-            Err(_) => return End::Cancelled,
+            Err(_) => return CallOutcome::Cancelled,
         },
     };
     match result {
-        Ok(response) => End::Succeeded(response),
-        Err(status) => End::Failed(status),
+        Ok(response) => CallOutcome::Succeeded(response),
+        Err(status) => CallOutcome::Failed(status),
     }
 }
 
@@ -323,8 +328,8 @@ pub async fn assert_isolated(calls: u64) {
         .collect();
 
     let mut count = Count::default();
-    let mut examine = |Call { number, user, end }: Call| match end {
-        End::Succeeded(response) => {
+    let mut examine = |Call { number, user, outcome }: Call| match outcome {
+        CallOutcome::Succeeded(response) => {
             count.succeeded += 1;
             let expected = format!("{user}:call-{number}");
             let wrong = response.split(' ').find(|seen| *seen != expected);
@@ -332,13 +337,13 @@ pub async fn assert_isolated(calls: u64) {
             // Each of the three services adds at least four.
             assert!(response.split(' ').count() >= 12, "{response}; {repeat}");
         }
-        End::Failed(status) => {
+        CallOutcome::Failed(status) => {
             count.failed += 1;
             let panicked = events.panicked.lock().unwrap().contains(&number);
             assert!(panicked, "call {number} of {user}: {status:?}; {repeat}");
             assert_ne!(status.code(), Code::Unauthenticated, "{status:?}; {repeat}");
         }
-        End::Cancelled => count.cancelled += 1,
+        CallOutcome::Cancelled => count.cancelled += 1,
     };
     let mut running = JoinSet::new();
     for number in 0..calls {
@@ -348,8 +353,8 @@ pub async fn assert_isolated(calls: u64) {
         let user = user.map_or("anonymous".to_owned(), |user| format!("user-{user}"));
         let channel = channels[usize::try_from(number).unwrap() % CONNECTIONS].clone();
         running.spawn(async move {
-            let end = make_call(seed, number, token, channel).await;
-            Call { number, user, end }
+            let outcome = make_call(seed, number, token, channel).await;
+            Call { number, user, outcome }
         });
         if running.len() >= MAX_CONCURRENT {
             examine(running.join_next().await.unwrap().unwrap());
