@@ -14,6 +14,8 @@ pub(crate) enum RequestOutcome {
     Accepted,
     Anonymous,
     Public,
+    /// The caller left while the authenticator was pending.
+    Cancelled,
     /// With the reason code.
     Rejected(&'static str),
 }
@@ -24,6 +26,7 @@ impl RequestOutcome {
             Self::Accepted => "accepted",
             Self::Anonymous => "anonymous",
             Self::Public => "public",
+            Self::Cancelled => "cancelled",
             Self::Rejected(_) => "rejected",
         }
     }
@@ -92,6 +95,7 @@ pub(crate) fn count_request(outcome: RequestOutcome) {
             RequestOutcome::Accepted => requests!("accepted"),
             RequestOutcome::Anonymous => requests!("anonymous"),
             RequestOutcome::Public => requests!("public"),
+            RequestOutcome::Cancelled => requests!("cancelled"),
             RequestOutcome::Rejected(reason) => metrics::counter!(
                 "passport_requests_total", "outcome" => "rejected", "reason" => reason,
             ),

@@ -37,6 +37,12 @@ pub enum CredentialFieldError {
     /// The field is repeated.
     #[error("the field is repeated")]
     Repeated,
+
+    /// The field's name is neither [reserved](crate::metadata::is_reserved) nor among
+    /// [`credential_names`](super::Authenticator::credential_names), so the field is never passed to
+    /// the authenticator. An authenticator around another one must forward its `credential_names`.
+    #[error("the field is not among the authenticator's credential_names")]
+    NotPassed,
 }
 
 impl CredentialField {
@@ -79,7 +85,7 @@ impl CredentialField {
     /// # Errors
     ///
     /// A [`CredentialFieldError`] when the field is present and does not hold exactly one credential
-    /// of the scheme. A credential is visible ASCII without commas.
+    /// of the scheme, or is never passed. A credential is visible ASCII without commas.
     pub fn get<'a>(
         &self,
         credentials: &Credentials<'a>,
@@ -97,7 +103,8 @@ impl CredentialField {
     ) -> Result<Option<&'a str>, CredentialFieldError> {
         let mut values = credentials.get_all(self.name.as_str());
         match (values.next(), values.next()) {
-            (None, _) => Ok(None),
+            (None, _) if credentials.are_passed(self.name.as_str()) => Ok(None),
+            (None, _) => Err(CredentialFieldError::NotPassed),
             (Some(value), None) => {
                 self.without_scheme(value).map(Some).ok_or(CredentialFieldError::Malformed)
             }
@@ -141,6 +148,7 @@ impl From<CredentialFieldError> for Rejection {
         match error {
             CredentialFieldError::Malformed => Self::CredentialInvalid(Box::new(error)),
             CredentialFieldError::Repeated => Self::CredentialRepeated,
+            CredentialFieldError::NotPassed => Self::AuthenticationUnavailable(Box::new(error)),
         }
     }
 }

@@ -56,8 +56,7 @@ impl<'a> Credentials<'a> {
     /// [`credential_names`](super::Authenticator::credential_names): such a field is never passed
     /// to authenticators, so its absence does not mean that the caller is anonymous.
     pub fn get(&self, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
-        let is_named = self.names.iter().any(|listed| listed.as_str().eq_ignore_ascii_case(name));
-        if !is_named && !is_reserved(name) {
+        if !self.are_passed(name) {
             let problem = format!("{name} is not among the authenticator's credential_names");
             return Err(Rejection::AuthenticationUnavailable(problem.into()));
         }
@@ -66,6 +65,21 @@ impl<'a> Credentials<'a> {
             (value, None) => Ok(value),
             (_, Some(_)) => Err(Rejection::CredentialRepeated),
         }
+    }
+
+    /// The same request with these fields instead.
+    pub(super) fn with_fields(
+        self,
+        fields: &'a [(&'a HeaderName, &'a HeaderValue)],
+    ) -> Credentials<'a> {
+        Self { fields, ..self }
+    }
+
+    /// Whether fields of this name are passed to the strategy at all: the name is reserved, or among
+    /// its `credential_names`.
+    pub(super) fn are_passed(&self, name: &str) -> bool {
+        is_reserved(name)
+            || self.names.iter().any(|listed| listed.as_str().eq_ignore_ascii_case(name))
     }
 
     /// The request's extensions, such as tonic's `TcpConnectInfo`.

@@ -15,9 +15,11 @@ use crate::rejection::Rejection;
 ///
 /// - Its decision is final. After a rejection, no other strategy is tried.
 /// - A request with credentials for two strategies is rejected with `CREDENTIAL_INVALID`.
-/// - A request whose credential no strategy recognizes, such as another scheme in `authorization`,
-///   is rejected.
-/// - A request without any credential is anonymous; the first strategy provides the
+/// - A request with a credential that this strategy does not recognize, such as another scheme in
+///   `authorization`, is rejected.
+/// - Without any credential, every strategy is asked, because some identify callers by the request's
+///   extensions, such as a peer certificate. The request is rejected when one of them rejects it or
+///   several find a user, and anonymous when none does; the first strategy then provides the
 ///   [challenge](Authenticator::challenge).
 ///
 /// The order matters only for the challenge.
@@ -42,7 +44,7 @@ use crate::rejection::Rejection;
 /// ```
 pub fn first_of(strategies: impl Strategies) -> FirstOf {
     let strategies = strategies.into_boxes();
-    let names = strategies.iter().flat_map(|strategy| strategy.credential_names()).cloned();
+    let names = strategies.iter().flat_map(Authenticator::credential_names).cloned();
     FirstOf { names: names.collect(), strategies }
 }
 
@@ -100,14 +102,17 @@ impl Authenticator for FirstOf {
             self.strategies.iter().filter(|strategy| strategy.has_credential(credentials));
         match (present.next(), present.next()) {
             (Some(_), Some(_)) => Rejection::CredentialAmbiguous.into(),
+            (Some(strategy), None) if self.has_foreign(credentials, strategy.as_ref()) => {
+                unrecognized().into()
+            }
             (Some(strategy), None) => match strategy.authenticate(credentials) {
                 Authentication::Ready(result) => result.and_then(require_user).into(),
                 Authentication::Pending(future) => {
                     Authentication::pending(async move { future.await.and_then(require_user) })
                 }
             },
-            (None, _) if self.has_unrecognized(credentials) => unrecognized().into(),
-            (None, _) => Authentication::Ready(Ok(None)),
+            (None, _) if self.present_names(credentials).next().is_some() => unrecognized().into(),
+            (None, _) => self.authenticate_without_credential(credentials),
         }
     }
 
@@ -117,18 +122,66 @@ impl Authenticator for FirstOf {
 
     fn has_credential(&self, credentials: &Credentials<'_>) -> bool {
         self.strategies.iter().any(|strategy| strategy.has_credential(credentials))
-            || self.has_unrecognized(credentials)
     }
 
     fn challenge(&self) -> Rejection {
-        self.strategies.first().map_or(Rejection::CredentialMissing, |first| first.challenge())
+        self.strategies.first().map_or(Rejection::CredentialMissing, Authenticator::challenge)
     }
 }
 
 impl FirstOf {
-    /// Whether a field for credentials is present that no strategy recognized.
-    fn has_unrecognized(&self, credentials: &Credentials<'_>) -> bool {
-        self.names.iter().chain([&AUTHORIZATION]).any(|name| credentials.contains(name.as_str()))
+    /// The names of the fields for credentials that the request carries.
+    fn present_names(&self, credentials: &Credentials<'_>) -> impl Iterator<Item = &HeaderName> {
+        let names = self.names.iter().chain([&AUTHORIZATION]);
+        names.filter(|name| credentials.contains(name.as_str()))
+    }
+
+    /// Whether the request carries a credential that is not for the selected strategy.
+    fn has_foreign(&self, credentials: &Credentials<'_>, selected: &dyn Authenticator) -> bool {
+        self.present_names(credentials).any(|name| {
+            if selected.credential_names().contains(name) && *name != AUTHORIZATION {
+                return false;
+            }
+            let fields: Vec<_> = credentials.iter().filter(|(field, _)| *field == name).collect();
+            !selected.has_credential(&credentials.with_fields(&fields))
+        })
+    }
+
+    /// Asks every strategy.
+    fn authenticate_without_credential(&self, credentials: &Credentials<'_>) -> Authentication {
+        let mut user = None;
+        let mut pending = Vec::new();
+        for strategy in &self.strategies {
+            match strategy.authenticate(credentials) {
+                Authentication::Pending(future) => pending.push(future),
+                Authentication::Ready(result) => {
+                    match result.and_then(|found| at_most_one(user, found)) {
+                        Ok(found) => user = found,
+                        Err(rejection) => return rejection.into(),
+                    }
+                }
+            }
+        }
+        if pending.is_empty() {
+            return Authentication::Ready(Ok(user));
+        }
+        Authentication::pending(async move {
+            for future in pending {
+                user = at_most_one(user, future.await?)?;
+            }
+            Ok(user)
+        })
+    }
+}
+
+/// Rejects when two strategies found a user.
+fn at_most_one(
+    first: Option<UserContext>,
+    second: Option<UserContext>,
+) -> Result<Option<UserContext>, Rejection> {
+    match (first, second) {
+        (Some(_), Some(_)) => Err(Rejection::CredentialAmbiguous),
+        (first, second) => Ok(first.or(second)),
     }
 }
 
@@ -143,6 +196,6 @@ fn unrecognized() -> Rejection {
 
 impl fmt::Debug for FirstOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FirstOf").field("strategies", &self.strategies.len()).finish()
+        f.debug_struct("FirstOf").field("names", &self.names).finish_non_exhaustive()
     }
 }

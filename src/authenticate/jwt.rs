@@ -5,7 +5,7 @@ use std::slice;
 use http::header::{AUTHORIZATION, HeaderName};
 
 use super::authenticator::{Authentication, Authenticator};
-use super::credential_field::{CredentialField, is_well_formed};
+use super::credential_field::{CredentialField, CredentialFieldError, is_well_formed};
 use super::credentials::Credentials;
 use crate::context::UserContext;
 use crate::jwt::Verifier;
@@ -67,20 +67,17 @@ impl JwtAuthenticator {
     }
 
     fn verify(&self, credentials: &Credentials<'_>) -> Result<Option<UserContext>, Rejection> {
-        let forged = credentials.iter().map(|(name, _)| name).find(|name| {
-            Reserved::classify(name.as_str()).is_some_and(|kind| kind != Reserved::Credential)
-        });
-        if let Some(name) = forged {
+        if let Some(name) = find_forged(credentials) {
             tracing::warn!(%name, "identity metadata from a client");
             if self.reject_forged_metadata {
                 return Err(Rejection::MetadataForged { name: name.clone() });
             }
         }
-        let Ok(located) = self.field.locate(credentials) else {
-            return Err(Rejection::TokenMalformed);
-        };
-        let Some(token) = located else {
-            return Ok(None);
+        let token = match self.field.locate(credentials) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Ok(None),
+            Err(error @ CredentialFieldError::NotPassed) => return Err(error.into()),
+            Err(_) => return Err(Rejection::TokenMalformed),
         };
         // The characters of a cached token were checked when it was verified.
         if let Some(verified) = self.verifier.find_cached(token) {
@@ -91,6 +88,13 @@ impl JwtAuthenticator {
         }
         Ok(Some(self.verifier.verify(token)?.into_context()))
     }
+}
+
+/// Returns the name of identity metadata that a client sent.
+fn find_forged<'a>(credentials: &Credentials<'a>) -> Option<&'a HeaderName> {
+    credentials.iter().map(|(name, _)| name).find(|name| {
+        Reserved::classify(name.as_str()).is_some_and(|kind| kind != Reserved::Credential)
+    })
 }
 
 impl Authenticator for JwtAuthenticator {
@@ -104,7 +108,10 @@ impl Authenticator for JwtAuthenticator {
     }
 
     fn has_credential(&self, credentials: &Credentials<'_>) -> bool {
+        // Forged metadata selects this strategy as well, so that `first_of` rejects it beside every
+        // other credential.
         self.field.is_present(credentials)
+            || (self.reject_forged_metadata && find_forged(credentials).is_some())
     }
 
     fn challenge(&self) -> Rejection {

@@ -39,8 +39,8 @@ use crate::rejection::Rejection;
 /// # drop(tonic_passport::ServerLayer::new(authenticator));
 /// ```
 ///
-/// The function runs for every call, and within the call's deadline. Give it its own timeout and
-/// cache. [`ServerInterceptor`](crate::ServerInterceptor) cannot await it.
+/// The function runs for every call, and within the call's deadline. A client need not set one: set
+/// [`ServerLayer::timeout`](crate::ServerLayer::timeout), and give the function a timeout and a cache. [`ServerInterceptor`](crate::ServerInterceptor) cannot await it.
 #[derive(Clone)]
 pub struct LookupAuthenticator<F> {
     field: CredentialField,

@@ -13,6 +13,7 @@ use super::pending::PendingAcceptance;
 use super::steps::{Outcome, Steps};
 use super::target::CallTarget;
 use crate::authenticate::{Authenticator, Credentials};
+use crate::call::CallContext;
 use crate::context::UserContext;
 use crate::policy::Policy;
 use crate::propagation::PropagatedField;
@@ -31,7 +32,6 @@ pub struct Inbound<A> {
 /// Outcome of [`Inbound::start_accept`].
 #[derive(Debug)]
 #[must_use = "a request is served only after it was accepted"]
-#[expect(clippy::large_enum_variant, reason = "it is matched at once, and never stored")]
 pub enum Acceptance {
     /// The request was accepted.
     Accepted(Accepted),
@@ -128,6 +128,10 @@ impl<A: Authenticator> Inbound<A> {
         extensions: &mut Extensions,
     ) -> Acceptance {
         let method = match target.method() {
+            Ok(None) if self.config.policy.is_some() => Err(Rejection::PolicyMissing),
+            method => method,
+        };
+        let method = match method {
             Ok(method) => method,
             Err(rejection) => {
                 let path = target.path();
@@ -143,7 +147,10 @@ impl<A: Authenticator> Inbound<A> {
             method,
             credential_names: authenticator.credential_names(),
         };
-        let authenticate = |credentials: &Credentials<'_>| authenticator.authenticate(credentials);
+        // A caller in the same process may poll this in the scope of its own call.
+        let authenticate = |credentials: &Credentials<'_>| {
+            CallContext::default().sync_scope(|| authenticator.authenticate(credentials))
+        };
         let challenge = || authenticator.challenge();
         match steps.run(None, authenticate, challenge, headers, extensions) {
             Outcome::Accepted(accepted) => Acceptance::Accepted(accepted),

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::HeaderName;
 use http_body::{Body, Frame};
 
 use super::expiry::{CallExpiry, ExpiryCause};
@@ -25,12 +26,17 @@ pub struct Accepted {
     guard: CallGuard,
     expiry: CallExpiry,
     timer: DeadlineTimer,
+    credential_names: Box<[HeaderName]>,
 }
 
 impl Accepted {
     #[inline]
-    pub(super) fn new(guard: CallGuard, expiry: CallExpiry) -> Self {
-        Self { guard, expiry, timer: expiry.handler_timer() }
+    pub(super) fn new(
+        guard: CallGuard,
+        expiry: CallExpiry,
+        credential_names: Box<[HeaderName]>,
+    ) -> Self {
+        Self { guard, expiry, timer: expiry.handler_timer(), credential_names }
     }
 
     /// The context of the call.
@@ -42,7 +48,7 @@ impl Accepted {
     /// expired, and identity is stripped from its trailers.
     #[inline]
     pub fn request_body<B, E>(&self, body: B) -> RequestBody<B, E> {
-        RequestBody::new(body, self.expiry)
+        RequestBody::new(body, self.expiry, self.credential_names.clone())
     }
 
     /// Polls the response's body in the scope of the call. Identity is stripped from its trailers.

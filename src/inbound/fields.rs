@@ -6,8 +6,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use super::strip::is_credential;
 use crate::call::{InvalidTimeout, parse_timeout};
-use crate::metadata::{Reserved, field_size, folded, is_connection_field};
+use crate::metadata::{Reserved, field_size, is_connection_field};
 use crate::propagation::{
     BAGGAGE, Hops, PropagatedField, PropagatedValue, RequestId, TRACEPARENT, TRACESTATE,
     is_baggage, is_traceparent, is_tracestate, one_hop_names,
@@ -68,12 +69,9 @@ impl<'a> RequestFields<'a> {
         credential_names: &[HeaderName],
         listed: &[PropagatedField],
     ) {
-        let is_credential = |name: &str| {
-            credential_names.iter().any(|listed| folded(listed.as_str()).eq(folded(name)))
-        };
         for (name, value) in headers {
             let text = name.as_str();
-            if Reserved::classify(text).is_some() || is_credential(text) {
+            if Reserved::classify(text).is_some() || is_credential(text, credential_names) {
                 self.identity.push((name, value));
                 continue;
             }

@@ -10,11 +10,14 @@ use super::accepted::Accepted;
 use super::config::InboundConfig;
 use super::steps::{Outcome, Progress, Steps};
 use crate::authenticate::{Authentication, Credentials, PendingAuthentication};
-use crate::call::Deadline;
+use crate::call::{CallContext, Deadline};
+use crate::context::UserContext;
 use crate::rejection::Rejection;
+use crate::telemetry::{self, RequestOutcome};
 use crate::util::DeadlineTimer;
 
-/// Acceptance that waits for the authenticator. Dropping it drops the authenticator's future.
+/// Acceptance that waits for the authenticator. Dropping it drops the authenticator's future, and the
+/// request counts as cancelled.
 /// Polling again after completion never completes.
 pub struct PendingAcceptance {
     /// `None` once the acceptance is decided.
@@ -67,7 +70,8 @@ impl PendingAcceptance {
             return Poll::Pending;
         };
         let State { authentication, progress, timer, .. } = state;
-        let authenticated = match progress.in_spans(|_| authentication.as_mut().poll(cx)) {
+        let authenticated = match poll(authentication, progress, cx) {
+            Poll::Ready(_) if timer.is_elapsed() => Err(Rejection::DeadlineExceeded),
             Poll::Ready(authenticated) => authenticated,
             Poll::Pending if timer.poll(cx).is_pending() => return Poll::Pending,
             Poll::Pending => Err(Rejection::DeadlineExceeded),
@@ -75,7 +79,7 @@ impl PendingAcceptance {
         let Some(State { authentication, progress, challenge, .. }) = self.state.take() else {
             return Poll::Pending;
         };
-        drop(authentication);
+        CallContext::default().sync_scope(|| drop(authentication));
         let steps = Steps {
             config: &self.config,
             method: self.method.as_deref(),
@@ -87,6 +91,39 @@ impl PendingAcceptance {
             Outcome::Rejected(rejection) => Poll::Ready(Err(rejection)),
             // The authenticator is not asked again, so this cannot happen.
             Outcome::Pending(..) => Poll::Pending,
+        }
+    }
+
+    /// Rejects the request instead of waiting, as an adapter must that cannot wait.
+    pub fn reject(mut self, rejection: Rejection) -> Rejection {
+        if let Some(State { progress, .. }) = self.state.take() {
+            let reason = rejection.reason();
+            progress.in_spans(|span| {
+                telemetry::record_outcome(span, RequestOutcome::Rejected(reason));
+            });
+        }
+        rejection
+    }
+}
+
+/// Polls the authenticator's future, in an empty context: a caller in the same process may poll this
+/// in the scope of its own call.
+fn poll(
+    authentication: &mut PendingAuthentication,
+    progress: &Progress,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<UserContext>, Rejection>> {
+    progress.in_spans(|_| CallContext::default().sync_scope(|| authentication.as_mut().poll(cx)))
+}
+
+impl Drop for PendingAcceptance {
+    fn drop(&mut self) {
+        if let Some(State { authentication, progress, .. }) = self.state.take() {
+            progress.in_spans(|span| {
+                CallContext::default().sync_scope(|| drop(authentication));
+                telemetry::record_outcome(span, RequestOutcome::Cancelled);
+                tracing::debug!("request cancelled before it was authenticated");
+            });
         }
     }
 }

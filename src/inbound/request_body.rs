@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use super::body_error::BodyError;
 use super::expiry::{CallExpiry, ExpiryCause};
-use super::strip::strip_trailers;
+use super::strip::strip_request_trailers;
 use crate::util::{DeadlineTimer, OptionalBody};
 
 pin_project! {
@@ -22,6 +23,8 @@ pin_project! {
         #[pin]
         inner: OptionalBody<B>,
         timer: DeadlineTimer,
+        // Empty lists do not allocate.
+        credential_names: Box<[HeaderName]>,
         cause: ExpiryCause,
         error: PhantomData<fn() -> E>,
     }
@@ -29,15 +32,16 @@ pin_project! {
 
 impl<B, E> RequestBody<B, E> {
     #[inline]
-    pub(super) fn new(inner: B, expiry: CallExpiry) -> Self {
+    pub(super) fn new(inner: B, expiry: CallExpiry, credential_names: Box<[HeaderName]>) -> Self {
         let (timer, cause) = (expiry.timer(), expiry.cause());
-        Self { inner: OptionalBody::new(inner), timer, cause, error: PhantomData }
+        let inner = OptionalBody::new(inner);
+        Self { inner, timer, credential_names, cause, error: PhantomData }
     }
 
     /// Creates a body without a time limit that only strips identity from trailers.
     #[cfg(feature = "gateway")]
     pub(crate) fn stripped(inner: B) -> Self {
-        Self::new(inner, CallExpiry::NEVER)
+        Self::new(inner, CallExpiry::NEVER, Box::default())
     }
 }
 
@@ -57,7 +61,7 @@ where
         match this.inner.as_mut().poll_frame(cx) {
             Poll::Ready(Some(Ok(mut frame))) => {
                 if !this.timer.is_elapsed() {
-                    strip_trailers(&mut frame);
+                    strip_request_trailers(&mut frame, this.credential_names);
                     return Poll::Ready(Some(Ok(frame)));
                 }
             }

@@ -39,16 +39,14 @@ impl<'a> MethodRules<'a> {
         match &self.shadow {
             None => {}
             Some(shadow) if shadow.authentication_mode() == AuthenticationMode::Skipped => {
-                shadow.report(None)
+                shadow.report(None);
             }
             // Only the shadow policy needs the caller. The call does not wait for a pending
-            // authenticator, which counts as no credential.
+            // authenticator; without a caller, the report would be wrong.
             Some(shadow) => {
-                let user = match authenticate(credentials) {
-                    Authentication::Ready(Ok(user)) => user,
-                    Authentication::Ready(Err(_)) | Authentication::Pending(_) => None,
-                };
-                shadow.report(user.as_ref());
+                if let Authentication::Ready(authenticated) = authenticate(credentials) {
+                    shadow.report(authenticated.unwrap_or_default().as_ref());
+                }
             }
         }
         Authentication::Ready(Ok(None))

@@ -19,7 +19,7 @@ use crate::call::{
 use crate::context::{ContextError, UserContext};
 use crate::propagation::{PropagatedValue, REQUEST_ID, RequestId};
 use crate::rejection::Rejection;
-use crate::telemetry;
+use crate::telemetry::{self, RequestOutcome};
 use crate::util::describe;
 
 /// Inputs of acceptance. They are the same when it is resumed.
@@ -65,15 +65,12 @@ impl Steps<'_> {
         let mut fields = RequestFields::default();
         fields.scan(headers, self.credential_names, &config.propagated_fields);
         let rules = MethodRules::find(config, self.method);
-        let (mut progress, deadline) = match resumed {
-            Some(progress) => {
-                let deadline = progress.deadline;
-                (progress, Ok(deadline))
-            }
-            None => {
-                let deadline = determine_deadline(fields.timeout(), config.timeout);
-                (Progress::begin(self.method, fields.request_id()), deadline)
-            }
+        let (mut progress, deadline) = if let Some(progress) = resumed {
+            let deadline = progress.deadline;
+            (progress, Ok(deadline))
+        } else {
+            let deadline = determine_deadline(fields.timeout(), config.timeout);
+            (Progress::begin(self.method, fields.request_id()), deadline)
         };
         progress.deadline = *deadline.as_ref().unwrap_or(&None);
 
@@ -87,14 +84,11 @@ impl Steps<'_> {
                 Authentication::Ready(authenticated) => authenticated,
                 Authentication::Pending(future) => return Err(future),
             };
-            let authorized =
-                authenticated.and_then(|user| rules.authorize(user, span, config, challenge));
-            log(authorized.as_ref().map(Option::as_ref), rules.is_public(), span);
-            Ok(authorized)
+            Ok(authenticated.and_then(|user| rules.authorize(user, span, config, challenge)))
         });
         let user = match decision {
             Ok(Ok(user)) => user,
-            Ok(Err(rejection)) => return Outcome::Rejected(rejection),
+            Ok(Err(rejection)) => return progress.reject(rejection),
             Err(future) => return Outcome::Pending(future, progress),
         };
 
@@ -107,8 +101,9 @@ impl Steps<'_> {
         strip_identity(headers, &names);
         let written = write_context(headers, user.as_ref().filter(|_| !is_written), &progress);
         if let Err(error) = written {
-            return Outcome::Rejected(error.into());
+            return progress.reject(error.into());
         }
+        progress.log_accepted(user.as_ref(), rules.is_public());
         let call = self.open_call(user, propagated, progress, extensions);
         Outcome::Accepted(call)
     }
@@ -137,7 +132,11 @@ impl Steps<'_> {
             extensions.remove::<PolicyPermit>();
         }
         let expiry = CallExpiry::of(&context, self.config.stream_expiry_grace);
-        Accepted::new(CallGuard::new(context, progress.call_span), expiry)
+        Accepted::new(
+            CallGuard::new(context, progress.call_span),
+            expiry,
+            self.credential_names.into(),
+        )
     }
 }
 
@@ -149,6 +148,28 @@ impl Progress {
             method.map_or_else(Span::none, |method| telemetry::call_span(method, &request_id));
         let span = call_span.in_scope(|| telemetry::authenticate_span(method, &request_id));
         Self { request_id, is_new_id, deadline: None, call_span, span }
+    }
+
+    /// Rejects the request, and logs and counts it.
+    fn reject(&self, rejection: Rejection) -> Outcome {
+        self.in_spans(|span| {
+            telemetry::record_outcome(span, RequestOutcome::Rejected(rejection.reason()));
+            tracing::info!(cause = describe(&rejection), "request rejected");
+        });
+        Outcome::Rejected(rejection)
+    }
+
+    /// Logs and counts an accepted request.
+    fn log_accepted(&self, user: Option<&UserContext>, is_public: bool) {
+        let outcome = match user {
+            Some(_) => RequestOutcome::Accepted,
+            None if is_public => RequestOutcome::Public,
+            None => RequestOutcome::Anonymous,
+        };
+        self.in_spans(|span| {
+            telemetry::record_outcome(span, outcome);
+            tracing::debug!("request accepted");
+        });
     }
 
     /// Runs a function in the spans of the call and of authentication.
@@ -195,25 +216,4 @@ fn write_context(
         headers.try_insert(REQUEST_ID, id).map_err(|_| ContextError::HeadersFull)?;
     }
     Ok(())
-}
-
-/// Logs and counts the outcome.
-fn log(authorized: Result<Option<&UserContext>, &Rejection>, is_public: bool, span: &Span) {
-    use telemetry::RequestOutcome;
-
-    match authorized {
-        Ok(user) => {
-            let outcome = match user {
-                Some(_) => RequestOutcome::Accepted,
-                None if is_public => RequestOutcome::Public,
-                None => RequestOutcome::Anonymous,
-            };
-            telemetry::record_outcome(span, outcome);
-            tracing::debug!("request accepted");
-        }
-        Err(rejection) => {
-            telemetry::record_outcome(span, RequestOutcome::Rejected(rejection.reason()));
-            tracing::info!(cause = describe(rejection), "request rejected");
-        }
-    }
 }

@@ -21,8 +21,9 @@ impl<'a> CallTarget<'a> {
         Self(Kind::MethodPath(uri))
     }
 
-    /// Target with an unknown method: a tonic interceptor does not see the path. No policy applies,
-    /// and every request needs an authenticated caller.
+    /// Target with an unknown method: a tonic interceptor does not see the path. Every request needs
+    /// an authenticated caller. With a [policy](super::Inbound::policy), every request is rejected
+    /// with [`Rejection::PolicyMissing`], because no rule can be found.
     pub fn unknown() -> Self {
         Self(Kind::Unknown)
     }

@@ -62,22 +62,22 @@ impl MethodPath {
     pub(crate) fn is_canonical(path: &str) -> bool {
         let state = path.bytes().fold(START, |state, byte| {
             // The remainder changes no index: it proves to the compiler that there is one.
-            NEXT_STATE[(state << 8 | usize::from(byte)) % NEXT_STATE.len()].into()
+            NEXT_STATE[index(state, byte) % NEXT_STATE.len()]
         });
         state == IN_METHOD
     }
 }
 
 /// States of reading a path. [`NEXT_STATE`] has the transitions.
-const START: usize = 0;
+const START: u8 = 0;
 /// At the beginning of an identifier of the service's name.
-const BEFORE_SERVICE: usize = 1;
+const BEFORE_SERVICE: u8 = 1;
 /// In an identifier of the service's name.
-const IN_SERVICE: usize = 2;
+const IN_SERVICE: u8 = 2;
 /// At the beginning of the method's name.
-const BEFORE_METHOD: usize = 3;
+const BEFORE_METHOD: u8 = 3;
 /// In the method's name.
-const IN_METHOD: usize = 4;
+const IN_METHOD: u8 = 4;
 /// Not a path, whatever follows.
 const INVALID: u8 = 5;
 
@@ -87,19 +87,24 @@ static NEXT_STATE: [u8; 8 * 256] = next_states();
 const fn next_states() -> [u8; 8 * 256] {
     let mut table = [INVALID; 8 * 256];
     let mut byte = 0;
-    while byte < 256 {
-        if (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_' {
-            table[BEFORE_SERVICE << 8 | byte] = IN_SERVICE as u8;
-            table[IN_SERVICE << 8 | byte] = IN_SERVICE as u8;
-            table[BEFORE_METHOD << 8 | byte] = IN_METHOD as u8;
-            table[IN_METHOD << 8 | byte] = IN_METHOD as u8;
+    while byte < u8::MAX {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            table[index(BEFORE_SERVICE, byte)] = IN_SERVICE;
+            table[index(IN_SERVICE, byte)] = IN_SERVICE;
+            table[index(BEFORE_METHOD, byte)] = IN_METHOD;
+            table[index(IN_METHOD, byte)] = IN_METHOD;
         }
         byte += 1;
     }
-    table[START << 8 | b'/' as usize] = BEFORE_SERVICE as u8;
-    table[IN_SERVICE << 8 | b'.' as usize] = BEFORE_SERVICE as u8;
-    table[IN_SERVICE << 8 | b'/' as usize] = BEFORE_METHOD as u8;
+    table[index(START, b'/')] = BEFORE_SERVICE;
+    table[index(IN_SERVICE, b'.')] = BEFORE_SERVICE;
+    table[index(IN_SERVICE, b'/')] = BEFORE_METHOD;
     table
+}
+
+/// The index of the state that follows `state` on `byte`.
+const fn index(state: u8, byte: u8) -> usize {
+    (state as usize) << 8 | byte as usize
 }
 
 /// Returns the name of the service in a canonical path.

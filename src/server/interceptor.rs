@@ -90,10 +90,9 @@ impl<A: Authenticator> Interceptor for ServerInterceptor<A> {
             }
             Acceptance::Rejected(rejection) => Err(rejection.into()),
             Acceptance::Pending(pending) => {
-                drop(pending);
                 let rejection = Rejection::AuthenticatorAsynchronous;
                 tracing::error!("{rejection}: use a ServerLayer");
-                Err(rejection.into())
+                Err(pending.reject(rejection).into())
             }
         }
     }
