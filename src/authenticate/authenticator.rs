@@ -44,8 +44,7 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication;
 
     /// The fields that hold credentials, besides `authorization`: `x-api-key`, for example. They
-    /// are stripped from every request, whatever their spelling, and are available in
-    /// [`Credentials`].
+    /// are stripped from every request, in any spelling, and are available in [`Credentials`].
     fn credential_names(&self) -> &[HeaderName] {
         &[]
     }
