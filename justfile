@@ -7,11 +7,11 @@ _default:
 ci:
     .ci/run
 
-# All tests that need Rust and a C compiler only
+# The tests; they need Rust and a C compiler only
 test *args:
     cargo test --locked {{ args }}
 
-# Tests that are slow by nature: floods, load, real timeouts
+# Tests that take long: floods, load, real timeouts
 slow *args:
     cargo test --locked --test slow {{ args }}
 
@@ -42,7 +42,7 @@ advisories:
 
 # The benchmarks with limits; needs an idle machine
 bench *args:
-    cargo bench --locked -p benches --bench marks {{ args }}
+    cargo bench --locked -p benches --bench limits {{ args }}
 
 # Instructions that the layers add to a call
 instructions:

@@ -5,7 +5,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! tonic-passport = { version = "0.1", features = ["test-util"] }
+//! tonic-passport = { path = "../tonic-passport", features = ["test-util"] }
 //! ```
 //!
 //! | to test | use |

@@ -18,13 +18,13 @@ use tonic_passport::jwt::Algorithm;
 use support::layers::{self, TRACED};
 use support::subject::Subject;
 
-/// So many calls are counted; instructions/limits.mjs divides by it.
+/// Number of counted calls; instructions/limits.mjs divides by it.
 const CALLS: u32 = 1000;
 
-/// So many go before, until nothing changes any more from one to the next.
+/// Number of calls before those, after which the count of a call no longer changes.
 const BEFORE: u32 = 100;
 
-/// Makes so many calls.
+/// Makes this number of calls.
 type Calls = Box<dyn FnMut(u32)>;
 
 #[library_benchmark]
@@ -63,7 +63,7 @@ fn bare() -> Calls {
     warmed(move |times| {
         runtime.block_on(async {
             for _ in 0..times {
-                client.check(layers::request()).await.expect("an answer");
+                client.check(layers::request()).await.expect("a response");
             }
         });
     })

@@ -14,10 +14,10 @@ use tonic_passport::jwt::{Algorithm, Verifier};
 use support::subject::Subject;
 use support::table::{self, Row, size};
 
-/// So many tokens come.
+/// Number of distinct tokens.
 const TOKENS: u32 = 1_000_000;
 
-/// So many are made at a time, outside of what is measured.
+/// Number of tokens that are created at a time, outside of the measurement.
 const CHUNK: u32 = 10_000;
 
 /// The overhead of an allocation at most: the allocator's own data, and rounding.
@@ -72,7 +72,7 @@ impl Allocated {
         most
     }
 
-    /// How many bytes it is, with what the allocator adds.
+    /// Returns the number of bytes, including the allocator's overhead.
     fn bytes(self) -> u64 {
         let known = |number: i64| u64::try_from(number).expect("more is allocated than freed");
         known(self.bytes) + known(self.count) * ALLOCATOR_ADDS

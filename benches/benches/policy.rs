@@ -1,5 +1,5 @@
 //! Time of a policy decision, with criterion's statistics: `cargo bench -p benches --bench policy`.
-//! The limits are in `marks`.
+//! The limits are in `limits`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends the run")]
 #![allow(missing_docs, reason = "what criterion's macros make has none")]

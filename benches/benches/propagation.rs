@@ -1,5 +1,5 @@
 //! Time to propagate the user's context, with criterion's statistics: `cargo bench -p benches
-//! --bench propagation`. The limits are in `marks`.
+//! --bench propagation`. The limits are in `limits`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends the run")]
 #![allow(missing_docs, reason = "what criterion's macros make has none")]

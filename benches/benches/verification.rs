@@ -1,5 +1,5 @@
 //! Time of each part of verification, with criterion's statistics: `cargo bench -p benches --bench
-//! verification`. The limits are in `marks`.
+//! verification`. The limits are in `limits`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends the run")]
 #![allow(missing_docs, reason = "what criterion's macros make has none")]
@@ -13,9 +13,9 @@ use tonic_passport::{CallContext, JwtAuthenticator, ServerLayer};
 
 use support::job::{self, Handler, USER};
 use support::subject::Subject;
-use support::{bare, many};
+use support::{many, signature};
 
-/// The first time that a token comes, and its signature alone.
+/// Verification without the cache, and the signature alone.
 fn cold(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("cold");
     for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
@@ -26,7 +26,7 @@ fn cold(criterion: &mut Criterion) {
             bencher.iter(|| verifier.verify(&token).expect("a good token"));
         });
         group.bench_function(format!("{algorithm}, the signature alone"), |bencher| {
-            bencher.iter(bare::verification(subject.issuer.key(), slice::from_ref(&token)));
+            bencher.iter(signature::verification(subject.issuer.key(), slice::from_ref(&token)));
         });
     }
 }

@@ -1,23 +1,23 @@
-// Makes a table of what gungraun has counted, a summary on each line of the standard input, and
-// fails when more is counted than was reached so far.
+// Makes a table of gungraun's counts, one summary on each line of the standard input, and fails when
+// a count exceeds its limit.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-// So many calls were counted, as benches/benches/instructions.rs says.
+// Number of counted calls, as in benches/benches/instructions.rs.
 const CALLS = 1000;
 
-// What the layers add is what is counted with them, less what is counted without. In percent of a bare
-// call: where that should be (`mark`), and where it is (`most`, which is not to be raised).
+// The layers' cost is the count with them less the count without. In percent of a bare call: the goal
+// (`target`), and the upper limit (`limit`), which is close to the present count.
 const ROWS = [
-  { what: "one internal hop", layers: "hop", none: "hop_without_layers", mark: 2, most: 10 },
-  { what: "the edge, warm token", layers: "edge", none: "edge_without_layer", mark: 2, most: 9.5 },
+  { what: "one internal hop", layers: "hop", none: "hop_without_layers", target: 2, limit: 10 },
+  { what: "the edge, warm token", layers: "edge", none: "edge_without_layer", target: 2, limit: 9.5 },
   {
     what: "one internal hop, with deadline and trace",
     layers: "traced_hop",
     none: "traced_hop_without_layers",
-    most: 12.5,
+    limit: 12.5,
   },
-  { what: "a policy that allows the call", layers: "served_by_policy", none: "served", most: 1 },
+  { what: "a policy that allows the call", layers: "served_by_policy", none: "served", limit: 1 },
 ];
 
 const counted = new Map();
@@ -31,19 +31,19 @@ function instructions(id) {
   return counted.get(id);
 }
 
-console.log("| what | instructions | the bare tonic call | % | at most | mark |");
+console.log("| work | instructions | the bare tonic call | % | limit | target |");
 console.log("|---|--:|--:|--:|--:|---|");
-for (const { what, layers, none, mark, most } of ROWS) {
+for (const { what, layers, none, target, limit } of ROWS) {
   const added = instructions(layers) - instructions(none);
   assert.ok(added > 0, `nothing was added by ${layers}`);
   const bare = instructions("bare");
   const percent = (added / bare) * 100;
-  const times = (percent / mark).toFixed(1);
-  const held = percent <= mark ? `${mark} %, held` : `${mark} %, missed: ${times} times that`;
-  const cells = [what, added.toFixed(), bare.toFixed(), percent.toFixed(2), `${most} %`];
-  console.log(`| ${[...cells, mark === undefined ? "" : held].join(" | ")} |`);
-  if (percent > most) {
-    console.error(`${what}: ${percent.toFixed(2)} %, and it was ${most} % at most`);
+  const times = (percent / target).toFixed(1);
+  const held = percent <= target ? `${target} %, held` : `${target} %, missed: ${times} times that`;
+  const cells = [what, added.toFixed(), bare.toFixed(), percent.toFixed(2), `${limit} %`];
+  console.log(`| ${[...cells, target === undefined ? "" : held].join(" | ")} |`);
+  if (percent > limit) {
+    console.error(`${what}: ${percent.toFixed(2)} %, and the limit is ${limit} %`);
     process.exitCode = 1;
   }
 }

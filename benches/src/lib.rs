@@ -8,7 +8,6 @@
     reason = "nothing here serves requests: a setup that fails ends the run"
 )]
 
-pub mod bare;
 pub mod job;
 pub mod layers;
 pub mod many;
@@ -16,6 +15,7 @@ pub mod methods;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod side_by_side;
+pub mod signature;
 pub mod subject;
 pub mod table;
 pub mod user;

@@ -1,11 +1,11 @@
-//! Verifiers that know more than one key, or more than one issuer.
+//! Verifiers with more than one key, or more than one issuer.
 
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
 use tonic_passport::testing::{SigningKey, TestIssuer};
 
 use crate::subject::{AUDIENCE, Subject};
 
-/// Knows the subject's key and others of its issuer, so many in all.
+/// Creates a verifier with `count` keys of the subject's issuer, the subject's key among them.
 pub fn keys(subject: &Subject, count: u32) -> Verifier {
     let key = subject.issuer.key();
     let others = (1..count).map(|number| {
@@ -16,7 +16,7 @@ pub fn keys(subject: &Subject, count: u32) -> Verifier {
     Verifier::new([issuer]).expect("a good configuration")
 }
 
-/// Knows the subject's issuer and others, so many in all, each with a key of its own.
+/// Creates a verifier with `count` issuers, the subject's among them, each with its own key.
 pub fn issuers(subject: &Subject, count: u32) -> Verifier {
     let key = subject.issuer.key();
     let others = (1..count).map(|number| {

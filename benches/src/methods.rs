@@ -32,7 +32,7 @@ pub fn nested() -> Rule {
     Rule::any_of([Rule::role("admin"), Rule::all_of(both)])
 }
 
-/// Builds a policy of so many methods, each with this rule.
+/// Builds a policy of this number of methods, each with this rule.
 pub fn policy(methods: u32, rule: &Rule) -> Policy {
     (0..methods)
         .fold(Policy::builder(), |policy, number| policy.rule(path(number), rule.clone()))
@@ -51,11 +51,11 @@ pub fn decisions(
     let hashes = BuildHasherDefault::<DefaultHasher>::default();
     order.sort_by_cached_key(|number| hashes.hash_one(number));
     // In memory they are in the order of use, as the path of a call has just been read.
-    let asked: Vec<String> = order.into_iter().map(|number| path(number % methods)).collect();
+    let paths: Vec<String> = order.into_iter().map(|number| path(number % methods)).collect();
     let mut next = 0;
     move || {
-        let is_allowed = policy.authorize(&asked[next], user.as_ref()).is_ok();
-        next = (next + 1) % asked.len();
+        let is_allowed = policy.authorize(&paths[next], user.as_ref()).is_ok();
+        next = (next + 1) % paths.len();
         is_allowed
     }
 }

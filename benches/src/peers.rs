@@ -10,8 +10,8 @@ use jsonwebtoken_11::crypto::aws_lc;
 use serde::Deserialize;
 
 mod jwt_authorizer;
-pub mod ours;
 mod token;
+pub mod tonic_passport;
 mod tower_oauth2_resource_server;
 mod webgates_tonic;
 
@@ -29,9 +29,8 @@ struct User {
     permissions: Vec<String>,
 }
 
-/// Has jsonwebtoken 11 use aws-lc-rs. It must be told, because webgates turns on its other
-/// cryptography as well, whatever the application chose.
+/// Selects aws-lc-rs for jsonwebtoken 11, because webgates also enables its other backend.
 fn use_aws_lc() {
-    // An error only says that it was told before.
+    // An error only means that it was selected before.
     aws_lc::DEFAULT_PROVIDER.install_default().ok();
 }

@@ -12,7 +12,7 @@ pub type Part = (&'static str, fn(u32) -> Vec<Row>);
 const MORE_EFFORT: u32 = 3;
 
 /// The lines above the rows.
-const HEAD: &str = "| what | measured | beside | times as much | limit | |\n\
+const HEAD: &str = "| work | measured | compared with | ratio | limit | result |\n\
                     |---|--:|---|--:|--:|---|";
 
 /// Measures the parts whose name contains one of the words on the command line, or all of them
@@ -50,12 +50,12 @@ pub struct Row {
     measured: String,
     beside: String,
     ratio: Option<f64>,
-    mark: Option<Mark>,
+    limit: Option<Limit>,
 }
 
-/// The limits of a value, and whether it is within them.
+/// The limits of a value, and whether the value is within them.
 #[derive(Clone, Debug)]
-struct Mark {
+struct Limit {
     holds: bool,
     text: String,
 }
@@ -68,7 +68,7 @@ impl Row {
             measured: measured.into(),
             beside: String::new(),
             ratio: None,
-            mark: None,
+            limit: None,
         }
     }
 
@@ -89,38 +89,38 @@ impl Row {
     /// Adds the ratio to what it is compared with, and the upper limit of that.
     #[must_use]
     pub fn ratio_at_most(self, ratio: f64, max: f64) -> Self {
-        self.ratio(ratio).mark(ratio <= max, format!("≤ {max} times"))
+        self.ratio(ratio).limit(ratio <= max, format!("≤ {max} times"))
     }
 
     /// Adds the ratio to what it is compared with, and the lower limit of that.
     #[must_use]
     pub fn ratio_at_least(self, ratio: f64, min: f64) -> Self {
-        self.ratio(ratio).mark(ratio >= min, format!("≥ {min} times"))
+        self.ratio(ratio).limit(ratio >= min, format!("≥ {min} times"))
     }
 
     /// Adds the upper limit of a time in nanoseconds. A difference below zero fails too: it was not
     /// measured well enough.
     #[must_use]
     pub fn time_at_most(self, ns: f64, max_ns: f64) -> Self {
-        self.mark((0.0..=max_ns).contains(&ns), format!("≤ {}", time(max_ns)))
+        self.limit((0.0..=max_ns).contains(&ns), format!("≤ {}", time(max_ns)))
     }
 
     /// Adds the upper limit of a size in bytes.
     #[must_use]
     pub fn bytes_at_most(self, bytes: u64, max: u64) -> Self {
-        self.mark(bytes <= max, format!("≤ {}", size(max)))
+        self.limit(bytes <= max, format!("≤ {}", size(max)))
     }
 
     /// Returns whether it is within its limits.
     fn holds(&self) -> bool {
-        self.mark.as_ref().is_none_or(|mark| mark.holds)
+        self.limit.as_ref().is_none_or(|limit| limit.holds)
     }
 
-    fn mark(mut self, holds: bool, text: String) -> Self {
-        self.mark = Some(match self.mark {
-            None => Mark { holds, text },
+    fn limit(mut self, holds: bool, text: String) -> Self {
+        self.limit = Some(match self.limit {
+            None => Limit { holds, text },
             Some(other) => {
-                Mark { holds: holds && other.holds, text: format!("{}, {text}", other.text) }
+                Limit { holds: holds && other.holds, text: format!("{}, {text}", other.text) }
             }
         });
         self
@@ -130,14 +130,14 @@ impl Row {
 /// The row as a line of Markdown.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, measured, beside, ratio, mark } = self;
+        let Self { what, measured, beside, ratio, limit } = self;
         let ratio = ratio.map(|ratio| format!("{ratio:.3}")).unwrap_or_default();
-        let (most, mark) = match mark {
+        let (limit, result) = match limit {
             None => ("", ""),
-            Some(Mark { text, holds: true }) => (text.as_str(), "held"),
-            Some(Mark { text, holds: false }) => (text.as_str(), "**exceeded**"),
+            Some(Limit { text, holds: true }) => (text.as_str(), "held"),
+            Some(Limit { text, holds: false }) => (text.as_str(), "**exceeded**"),
         };
-        write!(f, "| {what} | {measured} | {beside} | {ratio} | {most} | {mark} |")
+        write!(f, "| {what} | {measured} | {beside} | {ratio} | {limit} | {result} |")
     }
 }
 

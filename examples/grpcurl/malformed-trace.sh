@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A trace that is none is dropped, and with it what belongs to it. The call goes on.
+# A malformed traceparent is dropped with its tracestate, and so is malformed baggage. The call
+# continues.
 source "$(dirname "$0")/shop.env"
 call "$GATEWAY" shop.v1.UserService/WhoAmI -H "authorization: Bearer $(token buyer)" \
   -H 'traceparent: 00-0-0-00' -H 'tracestate: vendor=1' -H 'baggage: ,'

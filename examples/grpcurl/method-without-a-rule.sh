@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The order service has no rule for methods that are not its own, so nobody may call them there:
-# neither somebody who is known, nor anybody else.
+# The order service has no rule for other services' methods, so every caller is denied,
+# authenticated or not.
 source "$(dirname "$0")/shop.env"
 call "$ORDERS" shop.v1.InventoryService/ListReservations -H 'x-user-id: admin'
 call "$ORDERS" shop.v1.InventoryService/ListReservations

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a method needs is written beside it, for everyone to read: who lacks it is refused, and who
-# has it is let in.
+# The rule is declared beside the method: a caller without the permission is denied, one with it is
+# allowed.
 source "$(dirname "$0")/shop.env"
 grpcurl -plaintext "$GATEWAY" describe shop.v1.OrderService
 for account in viewer buyer; do

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Past the gateway, even a good token is of no use: services take a context, not tokens.
+# Services read a context, not tokens, so a valid token is rejected there.
 source "$(dirname "$0")/shop.env"
 call "$ORDERS" shop.v1.OrderService/ListOrders -H "authorization: Bearer $(token buyer)"

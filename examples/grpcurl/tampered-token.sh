@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The claims of one token with the signature of another. The answer is the same whatever is wrong.
+# The claims of one token with the signature of another. The response is the same for every defect.
 source "$(dirname "$0")/shop.env"
 viewer=$(token viewer)
 admin=$(token admin)

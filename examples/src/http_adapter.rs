@@ -1,8 +1,7 @@
-//! A protocol adapter in a crate of its own: plain HTTP over the library's inbound seam.
+//! Protocol adapter for plain HTTP, outside of the library.
 //!
-//! It has no policy and no check of its own. [`Inbound::accept`] decides, and this module only maps
-//! its result to HTTP: JSON with the reason, 401 with `www-authenticate`, 403 and the like. Requests
-//! name a gRPC method in their path.
+//! [`Inbound::accept`] makes all decisions. This module maps its result to HTTP: a status, JSON
+//! with the reason, and `www-authenticate`. The path of a request is that of a gRPC method.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -53,7 +53,7 @@ struct Claims<'a> {
 }
 
 /// Response for an unknown path.
-const PATHS: &str = "there are /token/ACCOUNT?expires_in=SECONDS, /jwks.json and \
+const PATHS: &str = "unknown path; use /token/ACCOUNT?expires_in=SECONDS, /jwks.json or \
                      /.well-known/openid-configuration\n";
 
 struct Account {
@@ -148,10 +148,10 @@ async fn token(
 ) -> Result<String, (StatusCode, String)> {
     let Some(account) = ACCOUNTS.iter().find(|account| account.name == name) else {
         let names = ACCOUNTS.map(|account| account.name).join(", ");
-        return Err((StatusCode::NOT_FOUND, format!("no such account; there are {names}\n")));
+        return Err((StatusCode::NOT_FOUND, format!("unknown account; use one of {names}\n")));
     };
     provider.token(account, query.expires_in).map_err(|error| {
-        tracing::error!(error, "no token could be made");
-        (StatusCode::INTERNAL_SERVER_ERROR, "no token could be made\n".to_owned())
+        tracing::error!(error, "signing the token failed");
+        (StatusCode::INTERNAL_SERVER_ERROR, "signing the token failed\n".to_owned())
     })
 }

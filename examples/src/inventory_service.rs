@@ -23,7 +23,7 @@ use crate::{behind_gateway, operations};
 /// The stock, and the quantity that one order may take. It is refilled at once.
 const STOCK: [(&str, u32); 4] = [("tea", 1000), ("coffee", 1000), ("sugar", 500), ("cups", 12)];
 
-/// How many reservations one call of `ReserveAll` may make.
+/// Maximum number of reservations in a call of `ReserveAll`.
 const MAX_RESERVATIONS: usize = 100;
 
 /// Serves `InventoryService` with the rules of this descriptor set.

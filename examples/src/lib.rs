@@ -12,6 +12,5 @@ pub mod inventory_service;
 pub mod operations;
 pub mod order_service;
 pub mod proto;
-
 pub mod startup;
 pub mod user_service;

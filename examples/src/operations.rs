@@ -17,7 +17,7 @@ pub fn policy(service: &str, descriptor_set: &[u8]) -> Result<Policy, PolicyErro
         .services([service])
         .public(HEALTH)
         .public(REFLECTION)
-        // For those who try the shop. By default, a caller is not told which permission is missing.
+        // For the demo. By default, a denial does not name the missing permission.
         .expose_requirements()
         .build()
 }

@@ -29,9 +29,9 @@ use crate::proto::{
 };
 use crate::{behind_gateway, operations};
 
-/// How many orders one call of `ImportOrders` may place.
+/// Maximum number of orders in a call of `ImportOrders`.
 const MAX_IMPORT: usize = 100;
-/// How many items an order may have.
+/// Maximum number of items in an order.
 const MAX_ITEMS: usize = 100;
 
 type Propagated = ClientService<Channel>;

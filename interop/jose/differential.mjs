@@ -44,7 +44,7 @@ const ours = verifyHere();
 const theirs = await verifyByJose();
 process.exitCode = (await compare()) ? 0 : 1;
 
-// What our program says of each token.
+// Returns this library's result for each token.
 function verifyHere() {
   const folder = mkdtempSync(join(tmpdir(), "jose-differential-"));
   try {
@@ -59,21 +59,21 @@ function verifyHere() {
     });
     if (run.status !== 0 || run.stderr !== "")
       throw new Error(`${program}: ${run.error ?? run.stderr}`);
-    const answers = run.stdout
+    const results = run.stdout
       .trimEnd()
       .split("\n")
       .map((line) => {
         const [, verdict, why] = /^(accepted|refused)\t(.*)$/.exec(line);
         return { accepted: verdict === "accepted", why };
       });
-    if (answers.length !== COUNT) throw new Error(`${answers.length} answers`);
-    return answers;
+    if (results.length !== COUNT) throw new Error(`${results.length} results`);
+    return results;
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-// What jose says, told the same in its own words.
+// Returns jose's result for each token, with the same configuration.
 async function verifyByJose() {
   const keySet = createLocalJWKSet(jwks);
   const verify = ({ token }) =>
@@ -81,12 +81,12 @@ async function verifyByJose() {
       ({ payload }) => ({ accepted: true, subject: payload.sub }),
       (error) => ({ accepted: false, error }),
     );
-  const answers = [];
-  while (answers.length < COUNT) {
-    const batch = mutants.slice(answers.length, answers.length + BATCH);
-    answers.push(...(await Promise.all(batch.map(verify))));
+  const results = [];
+  while (results.length < COUNT) {
+    const batch = mutants.slice(results.length, results.length + BATCH);
+    results.push(...(await Promise.all(batch.map(verify))));
   }
-  return answers;
+  return results;
 }
 
 // The texts of header and claims, and what they say, as far as they can be read.
@@ -109,10 +109,10 @@ function decode(token) {
 async function explanation(token) {
   const decoded = decode(token);
   const rows = ACCEPTED_HERE.filter((row) => row.explains(decoded, { now: NOW, leeway: LEEWAY }));
-  const told = (sofar, row) => row.instead(decoded, ...sofar);
-  const [keys, others] = rows.reduce(told, [jwks, options]);
-  const answer = jwtVerify(token, createLocalJWKSet(keys), others);
-  return answer.then(
+  const adjust = (sofar, row) => row.instead(decoded, ...sofar);
+  const [keys, others] = rows.reduce(adjust, [jwks, options]);
+  const result = jwtVerify(token, createLocalJWKSet(keys), others);
+  return result.then(
     () => rows,
     () => [],
   );

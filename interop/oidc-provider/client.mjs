@@ -1,4 +1,4 @@
-// What a client of the shop does: gets tokens from the provider, and makes calls with them.
+// A client of the shop: gets tokens from the provider, and makes calls with them.
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
@@ -18,13 +18,13 @@ async function endpoints() {
 
 async function redeem(url, parameters) {
   const response = await request(url, { method: "POST", body: new URLSearchParams(parameters) });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`no token: ${JSON.stringify(answer)}`);
-  return answer;
+  const tokens = await response.json();
+  if (!response.ok) throw new Error(`no token: ${JSON.stringify(tokens)}`);
+  return tokens;
 }
 
-// Signs in as a browser would, by the authorization code flow with PKCE (RFC 7636). Resolves to
-// what the token endpoint answers: an access token for the resource, and an ID token.
+// Signs in as a browser would, by the authorization code flow with PKCE (RFC 7636). Resolves to the
+// response of the token endpoint: an access token for the resource, and an ID token.
 export async function signIn(account, resource = "urn:shop") {
   const { authorization_endpoint, token_endpoint } = await endpoints();
   const verifier = randomBytes(32).toString("base64url");
@@ -73,13 +73,13 @@ export async function token(account, resource) {
 // The token of a program that acts for itself (RFC 6749, section 4.4).
 export async function tokenOfProgram() {
   const { token_endpoint } = await endpoints();
-  const answer = await redeem(token_endpoint, {
+  const tokens = await redeem(token_endpoint, {
     grant_type: "client_credentials",
     client_id: "stocktaking",
     client_secret: "the secret of a client that exists in this test only",
     resource: "urn:shop",
   });
-  return answer.access_token;
+  return tokens.access_token;
 }
 
 // Makes a call. Resolves to its status code, with the message, or with the reason of the refusal
@@ -91,7 +91,7 @@ export function call(address, method, { token, data = {} } = {}) {
   return new Promise((resolve, reject) => {
     execFile("grpcurl", args, { timeout: 15_000 }, (error, stdout, stderr) => {
       if (!error) return resolve({ code: 0, message: JSON.parse(stdout) });
-      // Without a status there was no answer: nobody listens yet.
+      // Without a status there was no response: nothing listens there yet.
       if (error.code === 1) return resolve({ code: undefined });
       if (typeof error.code !== "number") return reject(error);
       const { code, details = [] } = JSON.parse(stderr);
@@ -103,11 +103,11 @@ export function call(address, method, { token, data = {} } = {}) {
   });
 }
 
-// Makes a call, and again after the time that the answer names, as long as it names one.
+// Makes a call, and repeats it after the retry delay of the response, as long as there is one.
 export async function callPatiently(...args) {
   for (let count = 0; ; count += 1) {
-    const answer = await call(...args);
-    if (answer.retryDelay === undefined || count === MAX_RETRIES) return answer;
-    await pause(Math.max(parseFloat(answer.retryDelay) * 1000, 50));
+    const response = await call(...args);
+    if (response.retryDelay === undefined || count === MAX_RETRIES) return response;
+    await pause(Math.max(parseFloat(response.retryDelay) * 1000, 50));
   }
 }

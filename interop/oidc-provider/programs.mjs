@@ -22,22 +22,22 @@ export async function until(what, attempt) {
   }
 }
 
-async function start(name, program, args, { input = "", answers }) {
+async function start(name, program, args, { input = "", responds }) {
   const log = openSync(`${LOGS}/${name}.log`, "a");
   const child = spawn(program, args, { stdio: ["pipe", log, log] });
   closeSync(log);
   await once(child, "spawn");
   running.set(name, child);
   child.stdin.end(input);
-  await until(`${name} to answer`, () => {
+  await until(`${name} to respond`, () => {
     if (child.exitCode !== null) throw new Error(`${name} has ended`);
-    return answers();
+    return responds();
   });
 }
 
 function startProgram(name, address, options = []) {
-  const answers = async () => (await call(address, "grpc.health.v1.Health/Check")).code === 0;
-  return start(name, `${PROGRAMS}/${name}`, ["--listen", address, ...options], { answers });
+  const responds = async () => (await call(address, "grpc.health.v1.Health/Check")).code === 0;
+  return start(name, `${PROGRAMS}/${name}`, ["--listen", address, ...options], { responds });
 }
 
 export async function startServices() {
@@ -58,12 +58,12 @@ export function startGateway() {
 // Starts the provider with these keys, of which it signs with the first.
 export function startProvider(...keys) {
   const program = fileURLToPath(new URL("provider.mjs", import.meta.url));
-  const answers = async () => {
-    const answer = fetch(`${ISSUER}/jwks`, { signal: AbortSignal.timeout(1000) });
-    return answer.then(({ ok }) => ok).catch(() => false);
+  const responds = async () => {
+    const response = fetch(`${ISSUER}/jwks`, { signal: AbortSignal.timeout(1000) });
+    return response.then(({ ok }) => ok).catch(() => false);
   };
   const input = JSON.stringify({ keys });
-  return start("provider", process.execPath, [program, PROVIDER], { input, answers });
+  return start("provider", process.execPath, [program, PROVIDER], { input, responds });
 }
 
 export async function stop(name) {

@@ -27,13 +27,13 @@ const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url")
 const whoAmI = (token) => call(GATEWAY, WHO_AM_I, { token });
 
 async function assertAccepted(token) {
-  const answer = await callPatiently(GATEWAY, WHO_AM_I, { token });
-  assert.equal(answer.code, OK, JSON.stringify(answer));
+  const response = await callPatiently(GATEWAY, WHO_AM_I, { token });
+  assert.equal(response.code, OK, JSON.stringify(response));
 }
 
 async function assertRefused(token, reason, name) {
-  const { code, reason: told } = await whoAmI(token);
-  assert.deepEqual({ code, reason: told }, { code: UNAUTHENTICATED, reason }, name);
+  const { code, reason: found } = await whoAmI(token);
+  assert.deepEqual({ code, reason: found }, { code: UNAUTHENTICATED, reason }, name);
 }
 
 before(async () => {
@@ -107,7 +107,7 @@ test("what is no access token of the shop is refused", async () => {
   await assertRefused(elsewhere, "TOKEN_INVALID", "a token for another audience");
 });
 
-test("a token that has expired is told from a bad one", async () => {
+test("an expired token is distinguished from an invalid one", async () => {
   const brief = await token("buyer", "urn:shop:briefly");
   await until("the token to expire", async () => (await whoAmI(brief)).code !== OK);
   await assertRefused(brief, "TOKEN_EXPIRED");

@@ -1,5 +1,5 @@
 // Runs the ```console blocks of a Markdown file in one shell, and compares what each command prints
-// with what the file says it does. The shop that the file speaks of may be on other ports.
+// with the output in the file. The shop may be on other ports than in the file.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
@@ -15,17 +15,18 @@ for (const line of blocks.join("").split("\n")) {
 }
 if (commands.length === 0) throw new Error("no commands found");
 
-// One shell for all, so that variables live on; a line of its own separates the answers.
+// One shell for all, so that variables live on; a line of its own separates the responses.
 const separator = "-- the next command --";
 const script = commands.map(({ command }) => `${command}\necho '${separator}'\n`).join("");
 const { stdout } = spawnSync("bash", ["-c", `exec 2>&1\n${script}`], { encoding: "utf8" });
 
 // Which number an order gets depends on how many there were before.
 const normalise = (text) => text.replace(/order-\d+/g, "order-N");
-const answers = stdout.split(`${separator}\n`);
+const responses = stdout.split(`${separator}\n`);
 commands.forEach(({ command, expected }, index) => {
-  if (normalise(answers[index] ?? "") === normalise(expected)) return;
-  console.error(`$ ${command}\nexpected:\n${expected}\nanswered:\n${answers[index]}`);
+  if (normalise(responses[index] ?? "") === normalise(expected)) return;
+  console.error(`$ ${command}\nexpected:\n${expected}\nreceived:
+${responses[index]}`);
   process.exit(1);
 });
-console.log(`${commands.length} commands answered as the file says`);
+console.log(`${commands.length} commands have the responses of the file`);

@@ -79,7 +79,7 @@ fn check(file: &Path, services: &[String]) -> Result<(), Box<dyn Error>> {
         if services.is_empty() { builder } else { builder.services(services) }
     };
     let table = builder().table().map_err(|error| match error {
-        // These two speak of code, and here the name is an argument.
+        // The library's texts of these two errors refer to code; here, the name is an argument.
         PolicyError::InvalidServiceName { name } => {
             failed(&format_args!("{name:?} is not the full name of a service"))
         }

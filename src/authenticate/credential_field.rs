@@ -84,30 +84,38 @@ impl CredentialField {
         &self,
         credentials: &Credentials<'a>,
     ) -> Result<Option<&'a str>, CredentialFieldError> {
+        match self.locate(credentials)? {
+            Some(credential) if !is_well_formed(credential) => Err(CredentialFieldError::Malformed),
+            located => Ok(located),
+        }
+    }
+
+    /// The credential, whose characters are not checked.
+    pub(super) fn locate<'a>(
+        &self,
+        credentials: &Credentials<'a>,
+    ) -> Result<Option<&'a str>, CredentialFieldError> {
         let mut values = credentials.get_all(self.name.as_str());
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
             (Some(value), None) => {
-                self.credential(value).map(Some).ok_or(CredentialFieldError::Malformed)
+                self.without_scheme(value).map(Some).ok_or(CredentialFieldError::Malformed)
             }
             (Some(_), Some(_)) => Err(CredentialFieldError::Repeated),
         }
     }
 
-    fn credential<'a>(&self, value: &'a HeaderValue) -> Option<&'a str> {
-        let value = str::from_utf8(value.as_bytes()).ok()?;
+    fn without_scheme<'a>(&self, value: &'a HeaderValue) -> Option<&'a str> {
+        let value = value.as_bytes();
         let credential = match &self.scheme {
             None => value,
             Some(expected) => {
-                let (scheme, credential) = value.split_once(' ')?;
-                scheme.eq_ignore_ascii_case(expected).then_some(credential)?
+                let (scheme, rest) = value.split_at_checked(expected.len())?;
+                let credential = rest.strip_prefix(b" ")?;
+                scheme.eq_ignore_ascii_case(expected.as_bytes()).then_some(credential)?
             }
         };
-        // No early exit, so that the loop is vectorized.
-        let invalid = credential.bytes().fold(0, |invalid, byte| {
-            invalid | u8::from(!byte.is_ascii_graphic()) | u8::from(byte == b',')
-        });
-        (invalid == 0 && !credential.is_empty()).then_some(credential)
+        str::from_utf8(credential).ok()
     }
 
     fn has_scheme(&self, value: &HeaderValue) -> bool {
@@ -117,6 +125,15 @@ impl CredentialField {
         let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
         scheme.eq_ignore_ascii_case(expected.as_bytes())
     }
+}
+
+/// Whether a credential is visible ASCII without commas, and not empty.
+pub(super) fn is_well_formed(credential: &str) -> bool {
+    // No early exit, so that the loop is vectorized.
+    let invalid = credential.bytes().fold(0, |invalid, byte| {
+        invalid | u8::from(!byte.is_ascii_graphic()) | u8::from(byte == b',')
+    });
+    invalid == 0 && !credential.is_empty()
 }
 
 impl From<CredentialFieldError> for Rejection {

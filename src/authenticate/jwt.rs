@@ -5,7 +5,7 @@ use std::slice;
 use http::header::{AUTHORIZATION, HeaderName};
 
 use super::authenticator::{Authentication, Authenticator};
-use super::credential_field::CredentialField;
+use super::credential_field::{CredentialField, is_well_formed};
 use super::credentials::Credentials;
 use crate::context::UserContext;
 use crate::jwt::Verifier;
@@ -76,11 +76,20 @@ impl JwtAuthenticator {
                 return Err(Rejection::MetadataForged { name: name.clone() });
             }
         }
-        match self.field.get(credentials) {
-            Ok(None) => Ok(None),
-            Ok(Some(token)) => Ok(Some(self.verifier.verify(token)?.into_context())),
-            Err(_) => Err(Rejection::TokenMalformed),
+        let Ok(located) = self.field.locate(credentials) else {
+            return Err(Rejection::TokenMalformed);
+        };
+        let Some(token) = located else {
+            return Ok(None);
+        };
+        // The characters of a cached token were checked when it was verified.
+        if let Some(verified) = self.verifier.find_cached(token) {
+            return Ok(Some(verified.into_context()));
         }
+        if !is_well_formed(token) {
+            return Err(Rejection::TokenMalformed);
+        }
+        Ok(Some(self.verifier.verify(token)?.into_context()))
     }
 }
 

@@ -53,6 +53,7 @@ pub struct ResponseBody {
 
 impl<B> RequestBody<B> {
     /// Also returns the guard to hold with the response.
+    #[inline]
     pub(super) fn new(inner: B, context: CallContext) -> (Self, RequestGuard) {
         let (guard, response_dropped) = oneshot::channel();
         (Self { inner: OptionalBody::new(inner), context, response_dropped }, guard)
@@ -60,6 +61,7 @@ impl<B> RequestBody<B> {
 }
 
 impl ResponseBody {
+    #[inline]
     pub(super) fn new(
         inner: Body,
         injected: Injected,

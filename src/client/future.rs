@@ -43,10 +43,12 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(super) fn failed(error: OutboundError) -> Self {
         Self { state: State::Failed { error: Some(error) } }
     }
 
+    #[inline]
     pub(super) fn sent(
         future: F,
         injected: Injected,
@@ -66,6 +68,7 @@ where
 {
     type Output = Result<Response<ResponseBody>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let error = match state.as_mut().project() {
@@ -73,12 +76,13 @@ where
             StateProj::Sent { future, injected, ends_body, request_guard } => {
                 match future.poll(cx) {
                     Poll::Ready(Ok(response)) => {
-                        let injected = mem::replace(injected, Injected::unbounded());
-                        let injected = if *ends_body { injected } else { Injected::unbounded() };
+                        let mut guarded = Injected::unbounded();
+                        if *ends_body {
+                            mem::swap(&mut guarded, injected);
+                        }
                         let request_guard = request_guard.take();
-                        let response = response.map(|body| {
-                            ResponseBody::new(Body::new(body), injected, request_guard)
-                        });
+                        let response = response
+                            .map(|body| ResponseBody::new(Body::new(body), guarded, request_guard));
                         return Poll::Ready(Ok(response));
                     }
                     Poll::Ready(Err(error)) => match injected.explain_failure() {

@@ -131,7 +131,7 @@ impl ClientLayer {
     /// sockets). The origin is checked as a destination of every call, in addition to the URI of
     /// the request.
     pub fn wrap_with_origin<S>(&self, channel: S, origin: &Uri) -> ClientService<S> {
-        ClientService::new(channel, Some(origin.clone()), self.outbound.clone())
+        ClientService::new(channel, Some(origin), self.outbound.clone())
     }
 }
 

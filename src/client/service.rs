@@ -1,5 +1,6 @@
 //! The service in front of a channel.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,14 +23,15 @@ use crate::outbound::{CallTarget, Outbound};
 #[derive(Clone, Debug)]
 pub struct ClientService<S> {
     inner: S,
-    /// The origin of the channel, if it is known.
-    origin: Option<Uri>,
+    /// The origin that the channel leads to, if it is known. Shared, because clients are moved into
+    /// the futures of their calls, and a `Uri` is large.
+    origin: Option<Arc<Uri>>,
     outbound: Outbound,
 }
 
 impl<S> ClientService<S> {
-    pub(super) fn new(inner: S, origin: Option<Uri>, outbound: Outbound) -> Self {
-        Self { inner, origin, outbound }
+    pub(super) fn new(inner: S, origin: Option<&Uri>, outbound: Outbound) -> Self {
+        Self { inner, origin: origin.map(|uri| Arc::new(uri.clone())), outbound }
     }
 }
 
@@ -47,10 +49,11 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let target = CallTarget::new().request_uri(&parts.uri);
-        let target = self.origin.as_ref().map_or(target, |origin| target.origin(origin));
+        let target = self.origin.as_deref().map_or(target, |origin| target.origin(origin));
         match self.outbound.inject(target, &mut parts.headers, &mut parts.extensions) {
             Ok(injected) => {
                 let (body, request_guard) = RequestBody::new(body, injected.context().clone());

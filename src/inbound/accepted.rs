@@ -5,13 +5,16 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame};
 
-use super::body_error::BodyError;
 use super::expiry::{CallExpiry, ExpiryCause};
 use super::guard::CallGuard;
 use super::request_body::RequestBody;
 use super::strip::strip_trailers;
 use crate::call::CallContext;
+use crate::rejection::Rejection;
 use crate::util::DeadlineTimer;
+
+/// The result of polling a body.
+type PolledFrame<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
 
 /// Accepted call. It owns the call's scope, its cancellation, its end by deadline or token, and the
 /// stripping of identity from the response. Dropping it before [`complete`](Self::complete) cancels
@@ -25,6 +28,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
+    #[inline]
     pub(super) fn new(guard: CallGuard, expiry: CallExpiry) -> Self {
         Self { guard, expiry, timer: expiry.handler_timer() }
     }
@@ -36,6 +40,7 @@ impl Accepted {
 
     /// Wraps the request's body: it ends with an error when the deadline elapsed or the token
     /// expired, and identity is stripped from its trailers.
+    #[inline]
     pub fn request_body<B, E>(&self, body: B) -> RequestBody<B, E> {
         RequestBody::new(body, self.expiry)
     }
@@ -44,40 +49,38 @@ impl Accepted {
     ///
     /// # Errors
     ///
-    /// [`BodyError::Rejected`] when the deadline elapsed or the token expired. The body must not be
-    /// polled again, and must be dropped in the call's [scope](Self::in_scope).
+    /// The [`Rejection`] when the deadline elapsed or the token expired. The body must not be polled
+    /// again, and must be dropped in the call's [scope](Self::in_scope).
+    #[inline]
     pub fn poll_response_frame<B: Body>(
         &mut self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
-        let polled = self.in_scope(|| body.as_mut().poll_frame(cx));
-        match polled {
+    ) -> Result<PolledFrame<B>, Rejection> {
+        let mut polled = self.in_scope(|| body.as_mut().poll_frame(cx));
+        let is_in_time = match &mut polled {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                 if body.is_end_stream() {
                     // The transport does not poll a body again after its last frame.
                     self.guard.complete();
                 }
-                if !self.timer.is_elapsed() {
-                    return Poll::Ready(Some(Ok(frame)));
-                }
+                !self.timer.is_elapsed()
             }
             Poll::Ready(last) => {
                 self.guard.complete();
-                return Poll::Ready(last.map(|frame| match frame {
-                    Ok(frame) => Ok(strip_trailers(frame)),
-                    Err(error) => Err(BodyError::Body(error)),
-                }));
-            }
-            Poll::Pending => {
-                if self.timer.poll(cx).is_pending() {
-                    return Poll::Pending;
+                if let Some(Ok(frame)) = last {
+                    strip_trailers(frame);
                 }
+                true
             }
+            Poll::Pending => self.timer.poll(cx).is_pending(),
+        };
+        if is_in_time {
+            return Ok(polled);
         }
         let cause = self.expiry.cause();
         self.guard.expire(cause);
-        Poll::Ready(Some(Err(BodyError::Rejected(cause.rejection()))))
+        Err(cause.rejection())
     }
 
     /// Runs a function in the scope and the tracing span of the call.
@@ -92,6 +95,7 @@ impl Accepted {
     }
 
     /// Starts the response: from now on, the token's expiry ends the call as well.
+    #[inline]
     pub(super) fn begin_response(&mut self, is_end_stream: bool) {
         if is_end_stream {
             self.guard.complete();

@@ -9,8 +9,8 @@ use crate::rejection::Rejection;
 #[non_exhaustive]
 pub enum BodyError<E = BoxError> {
     /// The body itself failed.
-    #[error("the body failed")]
-    Body(#[source] E),
+    #[error("the body failed: {0}")]
+    Body(E),
     /// The deadline elapsed or the token expired.
     #[error("the call has ended")]
     Rejected(#[source] Rejection),

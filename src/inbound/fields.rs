@@ -1,5 +1,6 @@
 //! The headers of a request, sorted in one pass.
 
+use std::mem;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -20,7 +21,7 @@ const MAX_LISTED_SIZE: usize = 4 * 1024;
 const MAX_ONE_HOP_SIZE: usize = 1024;
 
 /// Names of fields to strip before the handler is called.
-pub(super) type Names = SmallVec<[HeaderName; 4]>;
+pub(super) type Names = SmallVec<[HeaderName; 2]>;
 
 /// The fields of a request that concern the call's context.
 #[derive(Default)]
@@ -194,11 +195,12 @@ impl<'a> RequestFields<'a> {
         listed.map_or(Hops::Every, PropagatedField::hops)
     }
 
-    /// Returns the names to strip. Identity is kept only if it already equals the context to write.
-    pub(super) fn into_names_to_strip(mut self, is_context_written: bool) -> Names {
+    /// Takes the names to strip. Identity is kept only if it already equals the context to write.
+    #[inline]
+    pub(super) fn take_names_to_strip(&mut self, is_context_written: bool) -> Names {
         if !is_context_written {
             self.to_strip.extend(self.identity.iter().map(|(name, _)| (*name).clone()));
         }
-        self.to_strip
+        mem::take(&mut self.to_strip)
     }
 }

@@ -52,6 +52,7 @@ pub enum HandlerError<E> {
 impl Accepted {
     /// Calls the handler and polls its future in the scope of the call. The future ends when the
     /// deadline elapses. Identity is stripped from the response's headers.
+    #[inline]
     pub fn handle<F: Future>(mut self, handler: impl FnOnce() -> F) -> HandlerFuture<F> {
         let future = self.in_scope(handler);
         HandlerFuture { future: Some(future), accepted: Some(self) }
@@ -65,6 +66,7 @@ where
 {
     type Output = Result<(Response<B>, Accepted), HandlerError<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(accepted) = this.accepted.as_mut() else {

@@ -28,6 +28,7 @@ pin_project! {
 }
 
 impl<B, E> RequestBody<B, E> {
+    #[inline]
     pub(super) fn new(inner: B, expiry: CallExpiry) -> Self {
         let (timer, cause) = (expiry.timer(), expiry.cause());
         Self { inner: OptionalBody::new(inner), timer, cause, error: PhantomData }
@@ -54,9 +55,10 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, E>>> {
         let mut this = self.project();
         match this.inner.as_mut().poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 if !this.timer.is_elapsed() {
-                    return Poll::Ready(Some(Ok(strip_trailers(frame))));
+                    strip_trailers(&mut frame);
+                    return Poll::Ready(Some(Ok(frame)));
                 }
             }
             Poll::Ready(Some(Err(error))) => {

@@ -46,11 +46,13 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError<B::Error>>>> {
         let mut this = self.project();
-        let polled = this.accepted.poll_response_frame(this.inner.as_mut(), cx);
-        if let Poll::Ready(Some(Err(BodyError::Rejected(_)))) = &polled {
-            this.accepted.in_scope(|| this.inner.clear());
+        match this.accepted.poll_response_frame(this.inner.as_mut(), cx) {
+            Ok(polled) => polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::Body))),
+            Err(rejection) => {
+                this.accepted.in_scope(|| this.inner.clear());
+                Poll::Ready(Some(Err(BodyError::Rejected(rejection))))
+            }
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -101,7 +101,10 @@ impl Steps<'_> {
         let propagated = fields.propagated(&config.propagated_fields);
         // A forwarded context that is already encoded in the headers is kept.
         let is_written = user.as_ref().is_some_and(|user| user.is_written_as(&fields.identity));
-        strip_identity(headers, fields.into_names_to_strip(is_written));
+        let names = fields.take_names_to_strip(is_written);
+        // They borrow the headers.
+        drop(fields);
+        strip_identity(headers, &names);
         let written = write_context(headers, user.as_ref().filter(|_| !is_written), &progress);
         if let Err(error) = written {
             return Outcome::Rejected(error.into());
@@ -172,7 +175,7 @@ fn determine_deadline(
 }
 
 /// Strips identity, the raw token included, and the other fields to strip from the headers.
-fn strip_identity(headers: &mut HeaderMap, names: Names) {
+fn strip_identity(headers: &mut HeaderMap, names: &Names) {
     for name in names {
         headers.remove(name);
     }

@@ -160,7 +160,8 @@ impl Verifier {
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(now));
-        self
+        // The contexts in the cache hold the clock.
+        self.with_new_cache()
     }
 
     fn with_new_cache(mut self) -> Self {
@@ -221,7 +222,7 @@ impl Verifier {
     /// The errors of [`verify`](Self::verify).
     pub fn verify_at(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, TokenError> {
         let mut record = VerificationRecord::start();
-        let cache = self.cache.as_ref().filter(|_| token.len() <= self.limits.token_size);
+        let cache = self.cache_for(token);
         let cached = cache.and_then(|cache| cache.get(token));
         if let Some(verified) = &cached
             && self.is_still_valid(verified, now)
@@ -239,6 +240,22 @@ impl Verifier {
         }
         record.record_cache_miss(result.as_ref().map_or_else(TokenError::name, |_| ""));
         result
+    }
+
+    /// Returns the result for a token that is cached, and valid now.
+    pub(crate) fn find_cached(&self, token: &str) -> Option<VerifiedToken> {
+        let record = VerificationRecord::start();
+        let verified = self.cache_for(token)?.get(token)?;
+        if !self.is_still_valid(&verified, self.now()) {
+            return None;
+        }
+        record.record_cache_hit(verified.issuer(), verified.key_id());
+        Some(verified)
+    }
+
+    /// The cache, unless the token is too long to be in it.
+    fn cache_for(&self, token: &str) -> Option<&Arc<TokenCache>> {
+        self.cache.as_ref().filter(|_| token.len() <= self.limits.token_size)
     }
 
     /// Repeats the checks of a cached token whose result can have changed.

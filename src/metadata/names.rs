@@ -87,6 +87,10 @@ pub(crate) fn strip(headers: &mut HeaderMap, which: impl Fn(Reserved) -> bool) {
 
 /// Removes the fields whose name matches `which`.
 pub(crate) fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    // Most headers hold none, and then nothing is collected.
+    if !headers.keys().any(&which) {
+        return;
+    }
     let names: SmallVec<[HeaderName; 4]> =
         headers.keys().filter(|name| which(name)).cloned().collect();
     for name in names {

@@ -16,19 +16,20 @@ use crate::util::DeadlineTimer;
 #[must_use = "the end of the call must be observed"]
 pub struct Injected {
     context: CallContext,
-    deadline: Option<Deadline>,
     timer: DeadlineTimer,
     /// Created on the first poll, and only if the cancellation is observable.
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl Injected {
+    #[inline]
     pub(super) fn new(context: CallContext, deadline: Option<Deadline>) -> Self {
         let timer = DeadlineTimer::at(deadline.map(Deadline::instant));
-        Self { context, deadline, timer, cancelled: None }
+        Self { context, timer, cancelled: None }
     }
 
     /// Creates a call without a deadline or cancellation, for responses that are ended elsewhere.
+    #[inline]
     pub(crate) fn unbounded() -> Self {
         Self::new(CallContext::default(), None)
     }
@@ -40,7 +41,7 @@ impl Injected {
 
     /// The deadline of the call, as written into the request.
     pub fn deadline(&self) -> Option<Deadline> {
-        self.deadline
+        self.timer.instant().map(Deadline::at)
     }
 
     /// Runs a function in the scope of the call's context: request bodies are polled in it.
@@ -78,8 +79,7 @@ impl Injected {
     /// Returns [`OutboundError::DeadlineExceeded`] if the deadline has elapsed, to report in place
     /// of the transport error that it caused.
     pub fn explain_failure(&self) -> Option<OutboundError> {
-        let is_elapsed = self.deadline.is_some_and(Deadline::is_elapsed);
-        is_elapsed.then_some(OutboundError::DeadlineExceeded)
+        self.timer.is_elapsed().then_some(OutboundError::DeadlineExceeded)
     }
 }
 
@@ -87,7 +87,7 @@ impl fmt::Debug for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Injected")
             .field("context", &self.context)
-            .field("deadline", &self.deadline)
+            .field("deadline", &self.deadline())
             .finish_non_exhaustive()
     }
 }

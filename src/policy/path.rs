@@ -4,8 +4,6 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 
-use crate::util::byte_set::ByteSet;
-
 /// Canonical path of a gRPC method: `/package.Service/Method`.
 ///
 /// | part | form |
@@ -60,24 +58,48 @@ impl MethodPath {
 
     /// Returns whether a text is the canonical path of a method.
     ///
-    /// This runs for every call, so it reads each byte once.
+    /// This runs for every call: a state machine reads each byte once, with one load and no branch.
     pub(crate) fn is_canonical(path: &str) -> bool {
-        let [b'/', path @ ..] = path.as_bytes() else { return false };
-        let mut identifier_start = 0;
-        let mut is_in_method = false;
-        for (index, &byte) in path.iter().enumerate() {
-            if IDENTIFIER.contains(byte) {
-                continue;
-            }
-            let is_separator = matches!(byte, b'.' | b'/');
-            if is_in_method || !is_separator || index == identifier_start {
-                return false;
-            }
-            is_in_method = byte == b'/';
-            identifier_start = index + 1;
-        }
-        is_in_method && identifier_start < path.len()
+        let state = path.bytes().fold(START, |state, byte| {
+            // The remainder changes no index: it proves to the compiler that there is one.
+            NEXT_STATE[(state << 8 | usize::from(byte)) % NEXT_STATE.len()].into()
+        });
+        state == IN_METHOD
     }
+}
+
+/// States of reading a path. [`NEXT_STATE`] has the transitions.
+const START: usize = 0;
+/// At the beginning of an identifier of the service's name.
+const BEFORE_SERVICE: usize = 1;
+/// In an identifier of the service's name.
+const IN_SERVICE: usize = 2;
+/// At the beginning of the method's name.
+const BEFORE_METHOD: usize = 3;
+/// In the method's name.
+const IN_METHOD: usize = 4;
+/// Not a path, whatever follows.
+const INVALID: u8 = 5;
+
+/// The state that follows each state (the higher bits of the index) on each byte (the lower eight).
+static NEXT_STATE: [u8; 8 * 256] = next_states();
+
+const fn next_states() -> [u8; 8 * 256] {
+    let mut table = [INVALID; 8 * 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_' {
+            table[BEFORE_SERVICE << 8 | byte] = IN_SERVICE as u8;
+            table[IN_SERVICE << 8 | byte] = IN_SERVICE as u8;
+            table[BEFORE_METHOD << 8 | byte] = IN_METHOD as u8;
+            table[IN_METHOD << 8 | byte] = IN_METHOD as u8;
+        }
+        byte += 1;
+    }
+    table[START << 8 | b'/' as usize] = BEFORE_SERVICE as u8;
+    table[IN_SERVICE << 8 | b'.' as usize] = BEFORE_SERVICE as u8;
+    table[IN_SERVICE << 8 | b'/' as usize] = BEFORE_METHOD as u8;
+    table
 }
 
 /// Returns the name of the service in a canonical path.
@@ -88,11 +110,9 @@ pub(super) fn service_of(path: &str) -> &str {
 
 /// Returns whether a text is the full name of a service: identifiers joined by dots.
 pub(crate) fn is_service_name(name: &str) -> bool {
-    name.split('.').all(|part| !part.is_empty() && IDENTIFIER.contains_all(part.as_bytes()))
+    let is_identifier_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.split('.').all(|part| !part.is_empty() && part.bytes().all(is_identifier_byte))
 }
-
-/// Bytes of an identifier.
-static IDENTIFIER: ByteSet = ByteSet::alphanumeric_and(b"_");
 
 impl FromStr for MethodPath {
     type Err = InvalidMethodPath;

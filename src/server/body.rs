@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::Status;
 
-use crate::inbound::{Accepted, BodyError};
+use crate::inbound::Accepted;
 use crate::status;
 use crate::util::OptionalBody;
 
@@ -56,6 +56,7 @@ impl<B: Body> Body for ResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -65,13 +66,8 @@ impl<B: Body> Body for ResponseBody<B> {
             return Poll::Ready(None);
         };
         let rejection = match accepted.poll_response_frame(this.inner.as_mut(), cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
-            Poll::Ready(Some(Err(BodyError::Body(error)))) => {
-                return Poll::Ready(Some(Err(error)));
-            }
-            Poll::Ready(Some(Err(BodyError::Rejected(rejection)))) => rejection,
+            Ok(polled) => return polled,
+            Err(rejection) => rejection,
         };
         accepted.in_scope(|| this.inner.clear());
         let status = Status::from(rejection);

@@ -60,6 +60,7 @@ impl<S, F> ResponseFuture<S, F> {
     }
 
     /// Calls the handler in the scope of the call.
+    #[inline]
     pub(super) fn handling(accepted: Accepted, handler: impl FnOnce() -> F) -> Self
     where
         F: Future,
@@ -98,6 +99,7 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {

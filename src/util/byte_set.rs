@@ -7,7 +7,6 @@
 //! |---|--:|--:|
 //! | request ids: comparisons that stop at the first invalid byte | 239 | 3 |
 //! | request ids: comparisons of all bytes, vectorized | 46 | 103 |
-//! | method paths: comparisons that stop at the first invalid byte | 164 | 161 |
 
 /// A set of bytes, with constant-time membership tests.
 pub(crate) struct ByteSet([bool; 256]);

@@ -19,6 +19,10 @@ impl DeadlineTimer {
         Self { instant, sleep: None }
     }
 
+    pub(crate) fn instant(&self) -> Option<Instant> {
+        self.instant
+    }
+
     /// Whether the instant has passed. Does not register a waker.
     pub(crate) fn is_elapsed(&self) -> bool {
         self.instant.is_some_and(|instant| Instant::now() >= instant)

@@ -1,5 +1,5 @@
-//! The order of the rooms of `src/`: which one may use which. No room uses one above it, and no two
-//! files use each other.
+//! The order of the rooms, the top-level modules of `src/`. A room uses only those before it in the
+//! table, and no two files use each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Check that every test named in `docs/threat-model.md` exists.
+//! Check that every test named in `docs/threat-model.md` and `docs/benchmarks.md` exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,9 +16,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns all tests of one test target, as `module::function`.
-fn tests(target: &str) -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(target);
+/// Returns all tests below a folder, as `module::function`.
+fn tests(folder: &str) -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     sources(&root, &mut files);
     let mut tests = BTreeSet::new();
@@ -39,16 +39,26 @@ fn tests(target: &str) -> BTreeSet<String> {
     tests
 }
 
+/// Checks that a document names at least `min` tests, and that they exist below these folders.
+fn assert_named_tests_exist(document: &str, min: usize, folders: &[&str]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join(document)).unwrap();
+    // Names with capitals are types.
+    let is_test = |code: &&str| code.contains("::") && !code.contains(char::is_uppercase);
+    let named: BTreeSet<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() >= min, "{document}: {}", named.len());
+
+    let existing: BTreeSet<String> = folders.iter().flat_map(|folder| tests(folder)).collect();
+    let missing: Vec<_> = named.iter().filter(|name| !existing.contains(**name)).collect();
+    assert!(missing.is_empty(), "{document}: {missing:#?}");
+}
+
 #[test]
 fn every_test_that_the_threat_model_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
-    let is_test = |code: &&str| code.contains("::") && code.starts_with(char::is_lowercase);
-    let named: BTreeSet<&str> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 60, "{}", named.len());
+    assert_named_tests_exist("docs/threat-model.md", 61, &["tests/it", "tests/slow"]);
+}
 
-    let mut existing = tests("it");
-    existing.extend(tests("slow"));
-    let missing: Vec<_> = named.iter().filter(|name| !existing.contains(**name)).collect();
-    assert!(missing.is_empty(), "{missing:#?}");
+#[test]
+fn every_test_that_the_benchmarks_name_exists() {
+    assert_named_tests_exist("docs/benchmarks.md", 2, &["benches/tests"]);
 }

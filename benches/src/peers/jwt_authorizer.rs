@@ -14,11 +14,11 @@ use super::User;
 use super::token;
 use crate::job::{Handler, calls, ready};
 
-/// An answer that a rejection can be turned into: the layer asks for it, and brings it for the
-/// bodies of axum 0.7 and tonic 0.12 only.
-struct Answer(Response<Body>);
+/// Response that the layer can convert a rejection into; implemented for axum 0.7 and tonic 0.12
+/// only.
+struct AxumResponse(Response<Body>);
 
-impl From<AuthError> for Answer {
+impl From<AuthError> for AxumResponse {
     fn from(error: AuthError) -> Self {
         Self(Status::unauthenticated(error.to_string()).into_http())
     }
@@ -30,9 +30,9 @@ pub fn jwt_authorizer() -> impl FnMut() {
     let builder = JwtAuthorizer::<User>::from_jwks_text(&token::rsa_jwks()).validation(validation);
     let authorizer: Authorizer<User> = ready(builder.build()).expect("a good configuration");
 
-    let handler = Handler::new(user).map_response(Answer);
+    let handler = Handler::new(user).map_response(AxumResponse);
     let service = authorizer.into_layer().layer(handler);
-    calls(service.map_response(|Answer(response)| response), &token::rs256())
+    calls(service.map_response(|AxumResponse(response)| response), &token::rs256())
 }
 
 fn user(extensions: &Extensions) -> Option<&str> {

@@ -28,6 +28,6 @@ async fn main() -> Result<(), Failure> {
     startup::log();
     let listener = startup::bind("the identity provider", args.listen).await?;
     let issuer = format!("http://{}", listener.local_addr()?);
-    tracing::info!(issuer, "its key is new");
+    tracing::info!(issuer, "signing key generated");
     Ok(IdentityProvider::new(issuer, args.audience)?.serve(listener).await?)
 }

@@ -61,7 +61,7 @@ A viewer may not create one, and a forged x-user-id does not help:
   grpcurl -plaintext -H "authorization: Bearer $TOKEN" -H 'x-user-id: admin' \
     -d '{{"items":[{{"sku":"tea","quantity":1}}]}}' {gateway} shop.v1.OrderService/CreateOrder
 
-What a service is told of its caller:
+The metadata that a service receives:
 
   grpcurl -plaintext -H "authorization: Bearer $TOKEN" {gateway} shop.v1.UserService/WhoAmI
 

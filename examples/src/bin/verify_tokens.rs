@@ -1,4 +1,4 @@
-//! Verifies tokens, one a line, and prints the result of each.
+//! Verifies tokens, one per line, and prints the result of each.
 //!
 //! ```text
 //! cargo run --bin verify_tokens -- \

@@ -226,7 +226,7 @@ fn a_command_line_that_is_not_understood_exits_with_2_and_the_usage() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_is_an_error_and_no_panic() {
+fn a_closed_stdout_is_an_error_and_no_panic() {
     let file = TempFile::new(FILE_DESCRIPTOR_SET);
     for args in [&["policy", "check", file.name()][..], &["--help"], &["--version"]] {
         let (reader, writer) = io::pipe().unwrap();
@@ -235,7 +235,7 @@ fn an_output_that_nobody_reads_is_an_error_and_no_panic() {
         let error = io::Error::from_raw_os_error(32);
         assert_says(&output, 1, "", &format!("passport: {error}\n"));
     }
-    // Nobody reads what is said of that, either.
+    // stderr is closed too.
     for args in [&["policy", "check", file.name()][..], &["policy"]] {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);

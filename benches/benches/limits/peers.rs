@@ -1,18 +1,19 @@
 //! The job of the edge, as this library does it and as each peer's layer does it.
 
 use support::peers::{
-    jwt_authorizer, ours, tower_oauth2_resource_server, webgates_tonic, webgates_tonic_rs256,
+    jwt_authorizer, tonic_passport, tower_oauth2_resource_server, webgates_tonic,
+    webgates_tonic_rs256,
 };
 use support::side_by_side::{Comparison, side_by_side};
 use support::table::{Row, time};
 
-/// How many rounds are measured. They take about a second.
+/// Number of rounds; they take about a second.
 const ROUNDS: u32 = 200;
 
 /// The limit for verifying a known token and writing the metadata, in nanoseconds.
 const MAX_NS: f64 = 600.0;
 
-/// How many times as long each peer takes for the job, at least.
+/// Minimum ratio of each peer's time to this library's.
 const MIN_RATIO: f64 = 20.0;
 
 type Work = Box<dyn FnMut()>;
@@ -30,7 +31,8 @@ const PEERS: [Peer; 4] = [
 
 /// Verifies a known token and writes the metadata, beside each peer's layer.
 pub(crate) fn verify_and_write(effort: u32) -> Vec<Row> {
-    let compared = compare("verify and write", || Box::new(ours::verify_and_write()), effort);
+    let compared =
+        compare("verify and write", || Box::new(tonic_passport::verify_and_write()), effort);
     compared
         .map(|(row, found)| {
             row.ratio_at_least(found.ratio, MIN_RATIO).time_at_most(found.one_ns, MAX_NS)
@@ -40,7 +42,7 @@ pub(crate) fn verify_and_write(effort: u32) -> Vec<Row> {
 
 /// The whole layer, beside each peer's. It has no limit, because it also does what no peer does.
 pub(crate) fn layer(effort: u32) -> Vec<Row> {
-    let compared = compare("layer", || Box::new(ours::layer()), effort);
+    let compared = compare("layer", || Box::new(tonic_passport::layer()), effort);
     compared.map(|(row, found)| row.ratio(found.ratio)).collect()
 }
 

@@ -4,10 +4,10 @@ use support::layers::{hop, hop_without_layers};
 use support::side_by_side::side_by_side;
 use support::table::{Row, time};
 
-/// In so many rounds, which take about a second.
+/// Number of rounds; they take about a second.
 const ROUNDS: u32 = 300;
 
-/// How long the layers may take, in nanoseconds.
+/// Maximum time that the layers add, in nanoseconds.
 const MOST_NS: f64 = 1000.0;
 
 /// Accepts a call and makes another, beside the same without layers. The limit is for the

@@ -1,4 +1,4 @@
-//! A token that is known, and the metadata of its user.
+//! Verification of a cached token, and writing the metadata of its user.
 
 use tonic_passport::jwt::Algorithm;
 
@@ -7,13 +7,13 @@ use support::side_by_side::side_by_side;
 use support::subject::Subject;
 use support::table::{Row, time};
 
-/// In so many rounds, which take about a second.
+/// Number of rounds; they take about a second.
 const ROUNDS: u32 = 300;
 
-/// How long verifying and writing may take, in nanoseconds.
+/// Maximum time for verifying and writing, in nanoseconds.
 const MOST_NS: f64 = 600.0;
 
-/// Verifies a known token and writes four keys, beside the same without a cache.
+/// Verifies a cached token and writes four keys, compared with the same without a cache.
 pub(crate) fn rows(effort: u32) -> Vec<Row> {
     let subject = Subject::new(Algorithm::RS256);
     let token = subject.token(0);

@@ -1,5 +1,4 @@
-//! A million tokens, all distinct, through a cache that holds ten thousand: whether any of them has
-//! to wait for the others to be forgotten.
+//! A million distinct tokens through a cache of ten thousand: whether eviction delays a call.
 
 use std::time::Instant;
 
@@ -9,23 +8,22 @@ use tonic_passport::jwt::{Algorithm, Verifier};
 use support::subject::Subject;
 use support::table::{Row, time};
 
-/// So many tokens come, each of them once.
+/// Number of distinct tokens.
 const TOKENS: u32 = 1_000_000;
 
-/// So many are made at a time, outside of what is measured.
+/// Number of tokens that are created at a time, outside of the measurement.
 const CHUNK: u32 = 10_000;
 
-/// How long a call may keep its thread busy, in nanoseconds.
+/// Maximum CPU time of a call, in nanoseconds.
 const MOST_NS: f64 = 1e6;
 
-/// Verifies a million tokens with a cache, and the same without one beside it. The mark is for the
-/// time that a call keeps its thread busy: by the clock, a call may also take as long as the system
-/// lets another program run.
+/// Verifies a million tokens with a cache, compared with the same without one. The limit is for the
+/// CPU time of a call, because wall-clock time includes other programs.
 ///
-/// More effort is more passes, each with a new cache, and the one whose longest call is the
-/// shortest counts: what the cache does, it does in every pass; what the machine does, it does not.
+/// More effort means more passes, each with a new cache. The pass with the shortest longest call
+/// counts: the cache's own delays occur in every pass, and those of the machine do not.
 pub(crate) fn rows(effort: u32) -> Vec<Row> {
-    // HS256: the tokens are soon made, and the cache is most of the work.
+    // HS256 tokens are quick to create and to verify, so the cache is most of the work.
     let subject = Subject::new(Algorithm::HS256);
     let (mut cached, mut uncached) = (0..effort)
         .map(|_| pass(&subject))
@@ -65,12 +63,12 @@ fn pass(subject: &Subject) -> (Calls, Calls) {
     (cached, uncached)
 }
 
-/// How long a verifier's calls take.
+/// Times of a verifier's calls.
 struct Calls {
     verifier: Verifier,
-    /// Of the thread's time.
+    /// CPU times of the thread.
     busy: Times,
-    /// By the clock.
+    /// Wall-clock times.
     clock: Times,
 }
 
@@ -100,7 +98,7 @@ impl Times {
         self.0.iter().copied().fold(0.0, f64::max)
     }
 
-    /// The longest, but for so many that are longer.
+    /// Returns the longest time after the `longer` longest ones.
     fn but(&mut self, longer: u32) -> f64 {
         let index = self.0.len().saturating_sub(1 + longer as usize);
         *self.0.select_nth_unstable_by(index, f64::total_cmp).1

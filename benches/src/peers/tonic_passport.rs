@@ -1,4 +1,4 @@
-//! tonic-passport.
+//! This library.
 
 use tonic_passport::jwt::{Issuer, KeySet, Verifier};
 use tonic_passport::{CallContext, JwtAuthenticator, ServerLayer};
@@ -11,7 +11,7 @@ pub fn verify_and_write() -> impl FnMut() {
     job::verify_and_write(verifier(), token::rs256())
 }
 
-/// The same without the cache, so that each time is the first.
+/// The same without the cache.
 pub fn verify_and_write_uncached() -> impl FnMut() {
     job::verify_and_write(verifier().max_cached_tokens(0), token::rs256())
 }
@@ -25,7 +25,7 @@ pub fn layer() -> impl FnMut() {
     calls(service, &token::rs256())
 }
 
-/// No layer: what making a request and answering it takes by itself.
+/// No layer: the cost of making the request and the response.
 pub fn nothing() -> impl FnMut() {
     calls(Handler::new(|_| Some(USER)), &token::rs256())
 }

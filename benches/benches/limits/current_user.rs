@@ -9,16 +9,16 @@ use support::side_by_side::side_by_side;
 use support::table::{Row, time};
 use support::user::{PERMISSIONS, permission, user};
 
-/// In so many rounds, which take about half a second.
+/// Number of rounds; they take about half a second.
 const ROUNDS: u32 = 150;
 
 /// The limit of a read, in nanoseconds.
 const MOST_NS: f64 = 30.0;
 
-/// Who the user is, beside having been told.
+/// Reading the current user, compared with a clone that was passed in.
 pub(crate) fn current(effort: u32) -> Vec<Row> {
-    let told = user();
-    let compared = async { side_by_side(ROUNDS * effort, || told.clone(), UserContext::current) };
+    let passed = user();
+    let compared = async { side_by_side(ROUNDS * effort, || passed.clone(), UserContext::current) };
     let found = ready(user().scope(compared));
     vec![
         Row::new("current", time(found.other_ns))
@@ -28,7 +28,7 @@ pub(crate) fn current(effort: u32) -> Vec<Row> {
     ]
 }
 
-/// Whether the user has a permission, which is the first of many, the last, or none of them.
+/// Checking a permission that is the first of many, the last, or missing.
 pub(crate) fn permissions(effort: u32) -> Vec<Row> {
     let user = user();
     let demand = |number| {

@@ -7,10 +7,10 @@ use support::side_by_side::side_by_side;
 use support::subject::Subject;
 use support::table::{Row, time};
 
-/// In so many rounds, which take about half a second.
+/// Number of rounds; they take about half a second.
 const ROUNDS: u32 = 150;
 
-/// How many times as long it may take.
+/// Maximum ratio to the time with one.
 const MOST: f64 = 1.1;
 
 /// 10 and 100 keys in a set.
@@ -24,7 +24,7 @@ pub(crate) fn issuers(effort: u32) -> Vec<Row> {
 }
 
 fn rows(what: &str, verifier: fn(&Subject, u32) -> Verifier, effort: u32) -> Vec<Row> {
-    // HS256 takes the least time of all algorithms, so that what is looked up weighs most.
+    // HS256 takes the least time of all algorithms, so that the lookup weighs most.
     let subject = Subject::new(Algorithm::HS256);
     let token = subject.token(0);
     let mut rows = Vec::new();

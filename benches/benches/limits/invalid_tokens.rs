@@ -16,19 +16,19 @@ use support::side_by_side::median;
 use support::subject::{AUDIENCE, Subject};
 use support::table::{Row, time};
 
-/// In so many rounds, which take about three seconds.
+/// Number of rounds; they take about three seconds.
 const ROUNDS: u32 = 200;
 
-/// A round has three windows of so many calls.
+/// Number of calls in each of the three windows of a round.
 const CALLS: usize = 10_000;
 
-/// How many times as long the slowest of a hundred calls may take.
+/// Maximum ratio to the same percentile without the flood.
 const MOST: f64 = 1.2;
 
-/// How many different tokens the flood has.
+/// Number of distinct tokens of the flood.
 const TOKENS: u32 = 512;
 
-/// An unknown key has the set fetched, as often as the issuer is asked at most.
+/// Keys over the network: an unknown key id triggers a fetch, at most once per minimum interval.
 pub(crate) fn remote_keys(effort: u32) -> Vec<Row> {
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -60,7 +60,7 @@ fn rows(keys: &str, subject: &Subject, verifier: &Verifier, effort: u32) -> Vec<
             assert!(verifier.verify(token).is_err(), "a bad token");
         }
     };
-    // Has nothing in common with the one that is measured, but that it runs at the same time.
+    // Shares nothing with the measured verifier but the time at which it runs.
     let elsewhere = subject.verifier();
     let mut warm = verify_and_write(verifier.clone(), subject.token(0));
 
@@ -112,7 +112,7 @@ fn noise(length: usize) -> String {
     URL_SAFE_NO_PAD.encode(random(length))
 }
 
-/// How long the slowest of a hundred calls takes, in nanoseconds; that includes reading the clock.
+/// Returns the 99th percentile of the calls' times in nanoseconds, including reading the clock.
 fn p99(work: &mut impl FnMut()) -> f64 {
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
@@ -124,7 +124,7 @@ fn p99(work: &mut impl FnMut()) -> f64 {
     slow.as_secs_f64() * 1e9
 }
 
-/// Does one thing while another thread does the other, again and again.
+/// Runs `work` while another thread runs `neighbour` repeatedly.
 fn beside<T>(neighbour: impl Fn() + Sync, work: impl FnOnce() -> T) -> T {
     let (busy, done) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Whether a caller may call a method, of which there are many.
+//! Policy decisions among many methods.
 
 use tonic_passport::{Rule, UserContext};
 
@@ -8,14 +8,13 @@ use support::side_by_side::side_by_side;
 use support::table::{Row, time};
 use support::user::{PERMISSIONS, user};
 
-/// In so many rounds, which take about half a second.
+/// Number of rounds; they take about half a second.
 const ROUNDS: u32 = 150;
 
-/// How long a decision may take, in nanoseconds.
+/// Maximum time of a decision, in nanoseconds.
 const MOST_NS: f64 = 100.0;
 
-/// How many times as long it may take for those methods of a large policy that are as many as a
-/// small policy has.
+/// Maximum ratio to a small policy, when as many methods of the large policy are called.
 const MOST: f64 = 1.1;
 
 /// The time that a policy adds to a call that it allows, beside the same service without a policy.
@@ -32,9 +31,9 @@ pub(crate) fn whole_call(effort: u32) -> Vec<Row> {
 
 /// Decides among many methods, beside the same among a few.
 pub(crate) fn rows(effort: u32) -> Vec<Row> {
-    let compare = |what: &str, asked, rule: &Rule, user: Option<&UserContext>| {
+    let compare = |what: &str, called, rule: &Rule, user: Option<&UserContext>| {
         let few = decisions(policy(FEW, rule), FEW, user.cloned());
-        let many = decisions(policy(MANY, rule), asked, user.cloned());
+        let many = decisions(policy(MANY, rule), called, user.cloned());
         let found = side_by_side(ROUNDS * effort, few, many);
         let row = Row::new(format!("policy of {MANY} methods, {what}"), time(found.other_ns))
             .beside(&format!("of {FEW}"), &time(found.one_ns))
