@@ -42,7 +42,7 @@ use crate::rejection::Rejection;
 /// ```
 pub fn first_of(strategies: impl Strategies) -> FirstOf {
     let strategies = strategies.into_boxes();
-    let names = strategies.iter().flat_map(|strategy| strategy.credential_names()).cloned();
+    let names = strategies.iter().flat_map(Authenticator::credential_names).cloned();
     FirstOf { names: names.collect(), strategies }
 }
 
@@ -121,7 +121,7 @@ impl Authenticator for FirstOf {
     }
 
     fn challenge(&self) -> Rejection {
-        self.strategies.first().map_or(Rejection::CredentialMissing, |first| first.challenge())
+        self.strategies.first().map_or(Rejection::CredentialMissing, Authenticator::challenge)
     }
 }
 
@@ -143,6 +143,8 @@ fn unrecognized() -> Rejection {
 
 impl fmt::Debug for FirstOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FirstOf").field("strategies", &self.strategies.len()).finish()
+        f.debug_struct("FirstOf")
+            .field("strategies", &self.strategies.len())
+            .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,6 @@ pub struct Inbound<A> {
 /// Outcome of [`Inbound::start_accept`].
 #[derive(Debug)]
 #[must_use = "a request is served only after it was accepted"]
-#[expect(clippy::large_enum_variant, reason = "it is matched at once, and never stored")]
 pub enum Acceptance {
     /// The request was accepted.
     Accepted(Accepted),

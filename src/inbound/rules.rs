@@ -39,7 +39,7 @@ impl<'a> MethodRules<'a> {
         match &self.shadow {
             None => {}
             Some(shadow) if shadow.authentication_mode() == AuthenticationMode::Skipped => {
-                shadow.report(None)
+                shadow.report(None);
             }
             // Only the shadow policy needs the caller. The call does not wait for a pending
             // authenticator, which counts as no credential.

@@ -65,15 +65,12 @@ impl Steps<'_> {
         let mut fields = RequestFields::default();
         fields.scan(headers, self.credential_names, &config.propagated_fields);
         let rules = MethodRules::find(config, self.method);
-        let (mut progress, deadline) = match resumed {
-            Some(progress) => {
-                let deadline = progress.deadline;
-                (progress, Ok(deadline))
-            }
-            None => {
-                let deadline = determine_deadline(fields.timeout(), config.timeout);
-                (Progress::begin(self.method, fields.request_id()), deadline)
-            }
+        let (mut progress, deadline) = if let Some(progress) = resumed {
+            let deadline = progress.deadline;
+            (progress, Ok(deadline))
+        } else {
+            let deadline = determine_deadline(fields.timeout(), config.timeout);
+            (Progress::begin(self.method, fields.request_id()), deadline)
         };
         progress.deadline = *deadline.as_ref().unwrap_or(&None);
 
