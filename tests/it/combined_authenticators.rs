@@ -1,6 +1,6 @@
 //! `first_of`: the strategy whose credential is present decides, and its decision is final.
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use tonic::Code;
 use tonic_passport::authenticate::{
     Authenticator, CredentialField, Credentials, LookupAuthenticator, first_of,
@@ -30,10 +30,13 @@ fn combined() -> impl Authenticator {
     ))
 }
 
+/// Fields of a request: names and values.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn the_strategy_whose_credential_is_present_authenticates_the_caller() {
     let bearer = format!("Bearer {}", token::good("alice"));
-    let cases: [(&str, &[(&str, &str)], &str); 5] = [
+    let cases: [(&str, Fields<'_>, &str); 5] = [
         ("a token", &[("authorization", &bearer)], "alice"),
         ("a key in its own field", &[("x-api-key", "3f8c")], "importer"),
         ("a key after its scheme", &[("authorization", "ApiKey 3f8c")], "importer"),
@@ -137,7 +140,7 @@ async fn a_strategy_that_ignores_its_credential_makes_no_anonymous_caller() {
     // It recognizes its scheme only, and takes every other credential for none.
     let by_scheme = |credentials: &Credentials<'_>| {
         let value = credentials.get("authorization")?;
-        match value.map(|value| value.as_bytes()) {
+        match value.map(HeaderValue::as_bytes) {
             Some(b"ApiKey 3f8c") => Ok(Some(UserContext::builder("importer").build()?)),
             _ => Ok(None),
         }

@@ -14,6 +14,7 @@ use tonic::{Code, Request};
 use tonic_passport::authenticate::{
     Authentication, Authenticator, CredentialField, Credentials, LookupAuthenticator,
 };
+use tonic_passport::policy::RuleEntry;
 use tonic_passport::{Policy, Rejection, Rule, ServerInterceptor, ServerLayer, UserContext};
 
 use crate::support::probe::{Kind, Probe, call};
@@ -210,7 +211,7 @@ async fn a_public_method_does_not_wait_for_an_authenticator() {
     for path in Kind::paths() {
         let table = shadow.table();
         let row = table.entries().iter().find(|row| row.target() == path.as_str());
-        assert_eq!(row.map(|row| row.allowed()), Some(1), "{table}");
+        assert_eq!(row.map(RuleEntry::allowed), Some(1), "{table}");
     }
 }
 
