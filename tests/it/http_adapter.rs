@@ -80,10 +80,13 @@ async fn a_handler_behind_the_adapter_knows_its_caller_and_sees_nothing_forged()
     let edge = start(Inbound::new(JwtAuthenticator::new(token::verifier())), echo).await;
     let bearer = format!("Bearer {}", token::good("alice"));
     let names = forged::names();
-    let fields = forged::around(&names, &[("authorization", &bearer)]);
-    let (status, headers, body) = send(edge, PATH, &fields).await;
-    assert_eq!((status, &*body.unwrap()), (StatusCode::OK, "alice alice alice"));
-    assert!(!headers.contains_key("x-user-id"), "{headers:?}");
+    // hyper accepts at most 100 fields in an HTTP/1 request.
+    for names in names.chunks(40) {
+        let fields = forged::around(names, &[("authorization", &bearer)]);
+        let (status, headers, body) = send(edge, PATH, &fields).await;
+        assert_eq!((status, &*body.unwrap()), (StatusCode::OK, "alice alice alice"));
+        assert!(!headers.contains_key("x-user-id"), "{headers:?}");
+    }
 }
 
 /// Fields of a request: names and values.

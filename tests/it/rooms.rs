@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("jwt", &["context", "util"]),
     ("rejection", &["context", "jwt"]),
     ("authenticate", &["context", "jwt", "metadata", "rejection"]),
-    ("policy", &["context", "rejection", "util"]),
+    ("policy", &["context", "rejection"]),
     ("telemetry", &["context", "propagation", "rejection"]),
     (
         "inbound",
