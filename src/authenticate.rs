@@ -9,8 +9,8 @@
 //!
 //! Rules that hold for every strategy:
 //!
-//! - A request without a credential is anonymous. Whether an anonymous caller may call a method is
-//!   up to the [policy](crate::policy).
+//! - A request without a credential is anonymous. The [policy](crate::policy) decides whether an
+//!   anonymous caller may call a method.
 //! - A credential that is present and invalid is rejected. Its caller is never treated as
 //!   anonymous, and no other strategy is tried.
 //! - No handler sees a credential: the fields are stripped from every request.

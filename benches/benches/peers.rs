@@ -7,7 +7,7 @@ use support::peers::{self, tonic_passport};
 fn verify_and_write(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify and write");
     group.bench_function("tonic-passport", |bencher| {
-        bencher.iter(tonic_passport::verify_and_write())
+        bencher.iter(tonic_passport::verify_and_write());
     });
     group.bench_function("tonic-passport without its cache", |bencher| {
         bencher.iter(tonic_passport::verify_and_write_uncached());

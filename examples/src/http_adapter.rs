@@ -31,8 +31,8 @@ where
     };
     let body = Body::new(accepted.request_body::<_, BodyError>(body));
     let request = Request::from_parts(parts, body);
-    let handled = accepted.handle(|| async { Ok::<_, Infallible>(handler(request).await) });
-    match handled.await {
+    let outcome = accepted.handle(|| async { Ok::<_, Infallible>(handler(request).await) });
+    match outcome.await {
         Ok((response, accepted)) => {
             response.map(|body| Body::new(ResponseBody::new(body, accepted)))
         }

@@ -44,8 +44,7 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authentication;
 
     /// The fields that hold credentials, besides `authorization`: `x-api-key`, for example. They
-    /// are stripped from every request, whatever their spelling, and are available in
-    /// [`Credentials`].
+    /// are stripped from every request, in any spelling, and are available in [`Credentials`].
     fn credential_names(&self) -> &[HeaderName] {
         &[]
     }
@@ -54,7 +53,8 @@ pub trait Authenticator: Send + Sync + 'static {
     /// selects by it.
     ///
     /// By default: whether `authorization` or one of the
-    /// [`credential_names`](Self::credential_names) is present.
+    /// [`credential_names`](Self::credential_names) is present. A strategy that identifies callers
+    /// by the request's extensions, such as a peer certificate, returns `false`.
     ///
     /// [`first_of`]: super::first_of
     fn has_credential(&self, credentials: &Credentials<'_>) -> bool {

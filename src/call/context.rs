@@ -12,8 +12,8 @@ use crate::propagation::{PropagatedValue, RequestId};
 ///
 /// [`ServerLayer`](crate::ServerLayer) creates one for each request. The handler runs in its scope,
 /// as do its response stream, the request streams that it sends, and the tasks that it starts with
-/// [`spawn`](crate::spawn). [`ClientLayer`](crate::ClientLayer) writes it into every call that is made
-/// in the scope. Other tasks open a scope of their own:
+/// [`spawn`](crate::spawn). [`ClientLayer`](crate::ClientLayer) writes it into every call that is
+/// made in the scope. Other tasks open their own scope:
 ///
 /// ```
 /// use tokio::task::JoinSet;

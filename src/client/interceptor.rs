@@ -24,7 +24,7 @@ use crate::outbound::{CallTarget, Outbound};
 /// let channel = Endpoint::from_static("http://inventory:50053").connect_lazy();
 /// let mut client = HealthClient::with_interceptor(channel, ClientInterceptor::new());
 ///
-/// // A scheduled job opens a scope of its own; a handler behind a `ServerLayer` runs in one.
+/// // A scheduled job opens a scope. A handler behind a `ServerLayer` already runs in one.
 /// let user = UserContext::builder("nightly-report").build()?;
 /// let health = user.scope(client.check(HealthCheckRequest::default())).await?;
 /// # drop(health);

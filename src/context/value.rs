@@ -54,7 +54,7 @@ impl EncodedValue {
 
     /// An upper estimate of the heap memory of the value, in bytes.
     pub(super) fn size(&self) -> usize {
-        // `Bytes` keeps a reference count in an allocation of its own.
+        // `Bytes` keeps its reference count in a separate allocation.
         let encoded = allocation_size(self.encoded.len()) + 2 * allocation_size(0);
         encoded + self.decoded.as_ref().map_or(0, |text| allocation_size(text.len()))
     }

@@ -60,7 +60,7 @@ pub struct ClaimMapping {
 }
 
 impl ClaimPath {
-    /// A path into nested objects, whose length is known at run time only.
+    /// Creates a path into nested objects, with a length that is known at run time only.
     pub fn nested(names: impl IntoIterator<Item: Into<String>>) -> Self {
         Self { names: names.into_iter().map(Into::into).collect(), space_delimited: false }
     }
@@ -104,7 +104,7 @@ impl ClaimPath {
             }
             (Some(_), true) => Err(self.invalid("not a string")),
             (Some(Json::Array(items)), false) => {
-                // With the exact capacity, which collecting into a `Result` would not allocate.
+                // Collecting into a `Result` would not allocate the exact capacity.
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
                     let text = item.as_str();

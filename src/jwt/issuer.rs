@@ -9,8 +9,8 @@ use super::key_source::KeySource;
 #[cfg(feature = "remote-keys")]
 use super::remote::RemoteKeys;
 
-/// Types of tokens that are signed with the same keys, but do not authenticate a caller. Accepting
-/// them as access tokens would allow token substitution (RFC 8725, section 3.11).
+/// Token types that issuers sign with the same keys, but that do not authenticate a caller.
+/// Accepting them as access tokens would allow token substitution (RFC 8725, section 3.11).
 const NEVER_ACCESS_TOKENS: [&str; 4] = ["txntoken+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt"];
 
 /// The maximum leeway. A clock that is wrong by more must be corrected.
@@ -179,7 +179,9 @@ impl Issuer {
                 typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("jwt")
             }
             (Some(_), None) => false,
-            (Some(types), Some(typ)) => types.iter().any(|own| own.eq_ignore_ascii_case(typ)),
+            (Some(types), Some(typ)) => {
+                types.iter().any(|accepted_type| accepted_type.eq_ignore_ascii_case(typ))
+            }
         }
     }
 }

@@ -95,7 +95,7 @@ impl VerificationKey {
     }
 
     /// Sets the id of the key, which a token names in its `kid`. A key without an id verifies the
-    /// tokens of its algorithm whose `kid` is that of no other key.
+    /// tokens of its algorithm whose `kid` matches no other key.
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = Some(key_id.into().into());

@@ -145,7 +145,7 @@ impl KeySet {
                         return Err(KeyError::DuplicateKeyId { key_id });
                     }
                 }
-                None if without_id.iter().any(|own| own.algorithm() == key.algorithm()) => {
+                None if without_id.iter().any(|other| other.algorithm() == key.algorithm()) => {
                     return Err(KeyError::Ambiguous { algorithm: key.algorithm() });
                 }
                 None => without_id.push(key),

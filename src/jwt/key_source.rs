@@ -16,7 +16,7 @@ pub(super) enum KeySource {
     Remote(RemoteKeys),
 }
 
-/// A started source, which keys are looked up in.
+/// A started source, in which keys are looked up.
 #[derive(Debug)]
 pub(super) enum IssuerKeys {
     Static(KeySet),

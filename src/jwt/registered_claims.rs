@@ -1,4 +1,4 @@
-//! Checks of the registered claims (RFC 7519, section 4.1), validity times among them.
+//! Checks of the registered claims (RFC 7519, section 4.1), including the validity times.
 
 use std::time::{Duration, SystemTime};
 
@@ -59,7 +59,7 @@ impl<'a> RegisteredClaims<'a> {
 
     /// The latest time at which the token can have been issued, by this server's clock: `iat` and
     /// the leeway, as the issuer's clock may be behind. `None` without `iat`, and for claims that
-    /// are refused whatever the signature is.
+    /// are refused with any signature.
     pub(super) fn latest_issue_time(&self, issuer: &Issuer, now: SystemTime) -> Option<u64> {
         self.subject().and(self.check_audience(issuer)).ok()?;
         let times = Times::read(issuer, self).ok()?;
@@ -78,7 +78,8 @@ impl<'a> RegisteredClaims<'a> {
 
     /// Checks `aud`: a string, or an array of strings (RFC 7519, section 4.1.3).
     pub(super) fn check_audience(&self, issuer: &Issuer) -> Result<(), TokenError> {
-        let is_accepted = |audience: &str| issuer.audiences.iter().any(|own| own == audience);
+        let is_accepted =
+            |audience: &str| issuer.audiences.iter().any(|accepted| accepted == audience);
         let mut found = false;
         match self.aud {
             None => return Err(TokenError::ClaimMissing { claim: "aud" }),

@@ -145,7 +145,7 @@ impl PolicyBuilder {
         methods.into_iter().fold(self, |policy, method| policy.rule(method, Rule::public()))
     }
 
-    /// Sets the rule of all methods of a service that have no rule of their own.
+    /// Sets the rule of all methods of a service without their own rule.
     ///
     /// If the service is in no descriptor set, its methods are unknown, and the rule applies to
     /// every path of the service.
@@ -163,8 +163,8 @@ impl PolicyBuilder {
 
     /// Sets the rule of all methods of services that this policy does not know.
     ///
-    /// Meant for a gateway that relays calls to services with policies of their own. A server
-    /// should not set it: without a fallback, forgotten methods are denied.
+    /// Meant for a gateway that relays calls to services with their own policies. A server should
+    /// not set it: without a fallback, forgotten methods are denied.
     pub fn fallback_rule(mut self, rule: Rule) -> Self {
         self.validate("fallback_rule", &rule);
         if self.fallback.replace(rule).is_some() {
@@ -306,7 +306,8 @@ impl PolicyBuilder {
             // Older versions of health and reflection lack some of the well-known methods.
             let is_well_known = well_known::contains_method(method);
             let service = self.described.get(method.service()).filter(|_| !is_well_known);
-            service.is_some_and(|service| service.methods.iter().all(|own| own.path != **method))
+            service
+                .is_some_and(|service| service.methods.iter().all(|listed| listed.path != **method))
         };
         match self.rules.keys().find(is_missing) {
             Some(method) => Err(PolicyError::UnknownMethod { method: method.clone() }),

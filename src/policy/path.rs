@@ -61,7 +61,7 @@ impl MethodPath {
     /// This runs for every call: a state machine reads each byte once, with one load and no branch.
     pub(crate) fn is_canonical(path: &str) -> bool {
         let state = path.bytes().fold(START, |state, byte| {
-            // The remainder changes no index: it proves to the compiler that there is one.
+            // The remainder never changes the index. It lets the compiler omit the bounds check.
             NEXT_STATE[index(state, byte) % NEXT_STATE.len()]
         });
         state == IN_METHOD
@@ -78,10 +78,10 @@ const IN_SERVICE: u8 = 2;
 const BEFORE_METHOD: u8 = 3;
 /// In the method's name.
 const IN_METHOD: u8 = 4;
-/// Not a path, whatever follows.
+/// Not a path. No byte leads out of this state.
 const INVALID: u8 = 5;
 
-/// The state that follows each state (the higher bits of the index) on each byte (the lower eight).
+/// The next state, by the current state (higher bits of the index) and the byte (lower eight bits).
 static NEXT_STATE: [u8; 8 * 256] = next_states();
 
 const fn next_states() -> [u8; 8 * 256] {

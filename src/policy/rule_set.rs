@@ -53,8 +53,8 @@ impl RuleSet {
         self.methods.get(method)
     }
 
-    /// Returns the rule for a method that has none of its own: its service's default, or the
-    /// fallback where the service is unknown. The path must be canonical.
+    /// Returns the rule for a method without its own rule: its service's default, or the fallback
+    /// where the service is unknown. The path must be canonical.
     pub(super) fn default_for(&self, method: &str) -> Option<&CountedRule> {
         match self.services.get(service_of(method)) {
             Some(rule) => rule.as_ref(),
@@ -62,7 +62,7 @@ impl RuleSet {
         }
     }
 
-    /// Returns how many methods have a rule of their own.
+    /// Returns how many methods have their own rule.
     pub(super) fn method_count(&self) -> usize {
         self.methods.len()
     }

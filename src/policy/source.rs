@@ -21,7 +21,7 @@ impl RuleSource {
         Self { file: Some(file.to_owned()), is_default: false }
     }
 
-    /// Marks the source as that of a default rule.
+    /// Marks the source as a default rule's.
     pub(super) fn into_default(self) -> Self {
         Self { is_default: true, ..self }
     }
@@ -31,7 +31,7 @@ impl RuleSource {
         self.file.as_deref()
     }
 
-    /// Returns whether the rule applies to all methods that have no rule of their own.
+    /// Returns whether the rule applies to all methods without their own rule.
     pub fn is_default(&self) -> bool {
         self.is_default
     }

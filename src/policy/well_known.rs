@@ -11,8 +11,8 @@ pub const HEALTH: &[MethodPath] = &[
 
 /// Methods of the standard reflection service, versions `v1` and `v1alpha`.
 ///
-/// Reflection reveals all services, methods, messages and method options to its callers, the
-/// declared rules among them.
+/// Reflection reveals all services, methods, messages and method options to its callers, including
+/// the declared rules.
 pub const REFLECTION: &[MethodPath] = &[
     MethodPath::new_static("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
     MethodPath::new_static("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),

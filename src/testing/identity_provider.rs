@@ -220,9 +220,9 @@ impl IdentityProvider {
         fetches(&self.state.requests.borrow())
     }
 
-    /// Waits until this many requests for the key set have been received in total. Their responses
-    /// are chosen by then, except for [stalled](MockResponse::stalled) ones, but may not have been
-    /// delivered yet.
+    /// Waits until this many requests for the key set have been received in total. Their responses,
+    /// except for [stalled](MockResponse::stalled) ones, have then been chosen, but may not have
+    /// been delivered yet.
     ///
     /// # Panics
     ///

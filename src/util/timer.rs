@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Deadline timer that registers with tokio only when it is polled. Without an instant, it never
-/// fires.
+/// Deadline timer that registers with tokio only when it is polled. It never fires if there is no
+/// instant.
 #[derive(Debug, Default)]
 pub(crate) struct DeadlineTimer {
     instant: Option<Instant>,

@@ -10,6 +10,7 @@ use tonic::body::Body;
 use tonic::transport::Server;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_passport::authenticate::{CredentialField, LookupAuthenticator};
 use tonic_passport::jwt::{ClaimMapping, Verifier};
 use tonic_passport::policy::{HEALTH, REFLECTION};
 use tonic_passport::{ForwardedContext, JwtAuthenticator, ServerLayer, UserContext};
@@ -236,15 +237,22 @@ async fn forged_identity_reaches_neither_health_nor_reflection() {
 
 #[tokio::test]
 async fn identity_in_request_trailers_never_reaches_the_handler() {
+    const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+    const KEY_NAMES: [HeaderName; 2] = [API_KEY, HeaderName::from_static("x_api_key")];
     let probe = Probe::default();
     let token = bearer(json!({}));
     let forwarded = ServerLayer::new(ForwardedContext::trust_private_network());
     let edge = probe.serve_with(edge()).await;
     let internal = probe.serve_with(forwarded).await;
+    let by_key = LookupAuthenticator::new(CredentialField::new(API_KEY), |key: String| async {
+        Ok(UserContext::builder(key).build()?)
+    });
+    let by_key = probe.serve_with(ServerLayer::new(by_key)).await;
     let callers = [
         ("edge, anonymous", &edge, None),
         ("edge, token", &edge, Some(("authorization", token.as_str()))),
         ("internal", &internal, Some(("x-user-id", "alice"))),
+        ("api key", &by_key, Some(("x-api-key", "3f8c"))),
     ];
     let mut trailers = HeaderMap::new();
     for name in forged::names() {
@@ -253,9 +261,14 @@ async fn identity_in_request_trailers_never_reaches_the_handler() {
         trailers.append(name, HeaderValue::from_static(forged::VALUE));
     }
     trailers.insert("authorization", HeaderValue::from_static(forged::VALUE));
+    trailers.insert("x-passport-one-hop", HeaderValue::from_static("x-tenant"));
     trailers.insert("x-checksum", HeaderValue::from_static("c-1"));
 
     for (case, server, credential) in callers {
+        let mut trailers = trailers.clone();
+        if case == "api key" {
+            trailers.extend(KEY_NAMES.map(|name| (name, HeaderValue::from_static("3f8c"))));
+        }
         let mut request = raw::post(Kind::ClientStreaming.path());
         if let Some((name, value)) = credential {
             request = request.header(name, value);

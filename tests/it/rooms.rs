@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("jwt", &["context", "util"]),
     ("rejection", &["context", "jwt"]),
     ("authenticate", &["context", "jwt", "metadata", "rejection"]),
-    ("policy", &["context", "rejection", "util"]),
+    ("policy", &["context", "rejection"]),
     ("telemetry", &["context", "propagation", "rejection"]),
     (
         "inbound",
@@ -151,7 +151,7 @@ impl Sources {
             }
             // A name that the module imports stands for what it was imported from.
             let imported = self.imports.get(&module).and_then(|names| names.get(name));
-            if let Some(imported) = imported.filter(|imported| imported.as_slice() != &path[..]) {
+            if let Some(imported) = imported.filter(|imported| imported.as_slice() != path) {
                 let further = [imported.as_slice(), &rest[index + 1..]].concat();
                 return self.file_of(&module, &further, depth + 1).or(Some(module));
             }

@@ -35,10 +35,10 @@ const INVALID: Told =
     ("TOKEN_INVALID", "the token is not valid", r#"Bearer error="invalid_token""#);
 const MALFORMED: Told = (
     "TOKEN_MALFORMED",
-    "the authorization metadata does not hold one bearer token",
+    "the credential field does not hold exactly one token",
     r#"Bearer error="invalid_request""#,
 );
-const MISSING: Told = ("TOKEN_MISSING", "a bearer token is required", "Bearer");
+const MISSING: Told = ("TOKEN_MISSING", "a token is required", "Bearer");
 
 /// An edge with a probe behind it, and one connection to it.
 struct Edge {

@@ -4,9 +4,9 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::HeaderName;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tonic::transport::Server;
@@ -14,6 +14,7 @@ use tonic::{Code, Request};
 use tonic_passport::authenticate::{
     Authentication, Authenticator, CredentialField, Credentials, LookupAuthenticator,
 };
+use tonic_passport::inbound::{CallTarget, Inbound};
 use tonic_passport::{Policy, Rejection, Rule, ServerInterceptor, ServerLayer, UserContext};
 
 use crate::support::probe::{Kind, Probe, call};
@@ -259,5 +260,74 @@ async fn each_of_many_waiting_calls_gets_its_own_caller() {
     });
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_authenticator_that_decides_after_the_deadline_admits_nobody() {
+    let timeout = Duration::from_millis(5);
+    let lookup = move |key: String| async move {
+        let start = Instant::now();
+        // It blocks, so that the timer cannot end the call before it.
+        while start.elapsed() < 2 * timeout {
+            std::hint::spin_loop();
+        }
+        Ok(UserContext::builder(key).build()?)
+    };
+    let strategy = LookupAuthenticator::new(CredentialField::new(API_KEY), lookup);
+    let probe = Probe::default();
+    let server = probe.serve_with(ServerLayer::new(strategy).timeout(timeout)).await;
+    let channel = server.connect().await;
+    for kind in Kind::ALL {
+        let response = call(kind, channel.clone(), &[("x-api-key", "3f8c")]).await;
+        let expected = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+        assert_refused(response, expected, &probe, &format!("{kind:?}"));
+    }
+}
+
+/// Without a transport between them, the caller's scope is around the authenticator.
+#[tokio::test]
+async fn an_authenticator_runs_outside_of_the_scope_of_its_caller() {
+    let at_once = |_: &Credentials<'_>| {
+        assert_eq!(UserContext::current(), None);
+        Ok(Some(UserContext::builder("at-once").build()?))
+    };
+    let lookup = |_: String| async {
+        tokio::task::yield_now().await;
+        assert_eq!(UserContext::current(), None);
+        Ok(UserContext::builder("later").build()?)
+    };
+    let later = LookupAuthenticator::new(CredentialField::new(API_KEY), lookup);
+    let strategies: [(Box<dyn Authenticator>, &str); 2] =
+        [(Box::new(at_once), "at-once"), (Box::new(later), "later")];
+    for (strategy, expected) in strategies {
+        let inbound = Inbound::new(strategy);
+        let accept = async {
+            let uri = Uri::from_static("/shop.v1.OrderService/CreateOrder");
+            let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
+            headers.insert(API_KEY, HeaderValue::from_static("3f8c"));
+            let target = CallTarget::method_path(&uri);
+            let accepted = inbound.accept(target, &mut headers, &mut extensions).await.unwrap();
+            let user = accepted.context().user().unwrap().id().to_owned();
+            accepted.complete();
+            assert_eq!(UserContext::current().unwrap().id(), "outer");
+            user
+        };
+        let outer = UserContext::builder("outer").build().unwrap();
+        assert_eq!(outer.scope(accept).await, expected);
+    }
+}
+
+/// An adapter that does not know the method has no rule to enforce.
+#[tokio::test]
+async fn a_policy_rejects_every_request_whose_method_is_unknown() {
+    let public = Policy::builder().public(Kind::paths()).build().unwrap();
+    for policy in [optional(Kind::paths()), public] {
+        let inbound = Inbound::new(by_api_key()).policy(policy);
+        let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
+        headers.insert(API_KEY, HeaderValue::from_static("3f8c"));
+        let target = CallTarget::unknown();
+        let result = inbound.accept(target, &mut headers, &mut extensions).await;
+        assert!(matches!(result, Err(Rejection::PolicyMissing)), "{result:?}");
     }
 }

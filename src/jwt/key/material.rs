@@ -39,7 +39,7 @@ impl Material {
         Ok(Self::Hmac(hmac::Key::new(hash, secret)))
     }
 
-    /// Whether the signature is that of the message. HMACs are compared in constant time.
+    /// Whether the signature matches the message. HMACs are compared in constant time.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Hmac(key) => hmac::verify(key, message, signature).is_ok(),

@@ -17,7 +17,8 @@ const MAX_DELAY_WITHOUT_KEYS: Duration = Duration::from_secs(10);
 /// [`RemoteKeys::min_interval`] is less.
 const MIN_INTERVAL_WITHOUT_KEYS: Duration = Duration::from_secs(1);
 
-/// From the smallest minimum interval, 10 milliseconds, so many doublings exceed each maximum.
+/// Number of doublings after which the smallest minimum interval, 10 milliseconds, exceeds each
+/// maximum.
 const MAX_DOUBLINGS: u32 = 15;
 
 /// The minimum interval between the starts of two fetches.
@@ -35,7 +36,7 @@ pub(super) fn refresh_delay(config: &RemoteKeys) -> Duration {
 pub(super) fn retry_delay(config: &RemoteKeys, has_keys: bool, failures: u32) -> Duration {
     let min = min_interval(config, has_keys);
     let max = if has_keys { MAX_DELAY.max(config.min_interval) } else { MAX_DELAY_WITHOUT_KEYS };
-    // Not the jitter of `backon`: it adds up to the whole delay, and so exceeds the maximum.
+    // `backon`'s jitter is not used: it adds up to the whole delay, which exceeds the maximum.
     let backoff =
         ExponentialBuilder::new().with_min_delay(min).with_max_delay(max).without_max_times();
     let doublings = failures.saturating_sub(1).min(MAX_DOUBLINGS) as usize;

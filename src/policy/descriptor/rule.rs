@@ -92,7 +92,7 @@ impl RuleSchema<'_> {
     }
 }
 
-/// Type of a field, as far as rules have fields of it.
+/// Field types that rules use.
 enum FieldType {
     Bool,
     Requirements,

@@ -1,6 +1,6 @@
 //! Reader of the protocol buffer wire format, without a schema.
 //!
-//! It borrows from the input. It neither panics nor recurses, whatever the input is.
+//! It borrows from the input. It neither panics nor recurses on any input.
 
 use std::collections::BTreeMap;
 
