@@ -248,7 +248,7 @@ async fn a_credential_that_the_selected_strategy_does_not_recognize_is_rejected(
     let probe = Probe::default();
     let flat = probe.serve_with(ServerLayer::new(combined())).await;
     let nested = probe.serve_with(ServerLayer::new(nested)).await;
-    let cases: [(&[(&str, &str)], Option<&str>); 5] = [
+    let cases: [(&[(&str, &str)], _); 5] = [
         (&[("x-api-key", "3f8c"), ("authorization", "Basic eDp5")], None),
         (&[("x-api-key", "3f8c"), ("authorization", "")], None),
         (&[("authorization", "Basic eDp5")], None),
