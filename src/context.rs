@@ -155,6 +155,7 @@ impl UserContext {
     }
 
     /// An upper estimate of the memory of the context, in bytes.
+    #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "only the verifier caches users"))]
     pub(crate) fn size(&self) -> usize {
         let EncodedContext { id, email, roles, permissions, attributes, .. } = self.encoded();
         // A custom `HeaderName` is a shared allocation, as a value is.

@@ -97,6 +97,7 @@ pub use builder::PolicyBuilder;
 pub use engine::Policy;
 pub use error::{InvalidRule, PolicyError};
 pub(crate) use method_rule::MethodRule;
+#[cfg(feature = "gateway")]
 pub(crate) use path::is_service_name;
 pub use path::{InvalidMethodPath, MethodPath};
 pub(crate) use rule::AuthenticationMode;

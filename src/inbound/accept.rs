@@ -13,7 +13,7 @@ use super::pending::PendingAcceptance;
 use super::steps::{Outcome, Steps};
 use super::target::CallTarget;
 use crate::authenticate::{Authenticator, Credentials};
-use crate::call::CallContext;
+use crate::call::{CallContext, enter};
 use crate::context::UserContext;
 use crate::policy::Policy;
 use crate::propagation::PropagatedField;
@@ -45,7 +45,8 @@ impl<A: Authenticator> Inbound<A> {
     /// Creates an acceptor that identifies callers by this strategy. Without a
     /// [`policy`](Self::policy), every method needs an authenticated caller.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), config: Arc::default() }
+        let config = InboundConfig::new(authenticator.credential_names());
+        Self { authenticator: Arc::new(authenticator), config: Arc::new(config) }
     }
 
     /// Sets the policy: see [`ServerLayer::policy`](crate::ServerLayer::policy).
@@ -142,14 +143,10 @@ impl<A: Authenticator> Inbound<A> {
         };
         extensions.remove::<UserContext>();
         let authenticator = &*self.authenticator;
-        let steps = Steps {
-            config: &self.config,
-            method,
-            credential_names: authenticator.credential_names(),
-        };
+        let steps = Steps { config: &self.config, method };
         // A caller in the same process may poll this in the scope of its own call.
         let authenticate = |credentials: &Credentials<'_>| {
-            CallContext::default().sync_scope(|| authenticator.authenticate(credentials))
+            enter(&mut CallContext::default(), || authenticator.authenticate(credentials))
         };
         let challenge = || authenticator.challenge();
         match steps.run(None, authenticate, challenge, headers, extensions) {

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::HeaderName;
 use http_body::{Body, Frame};
 
+use super::config::CredentialNames;
 use super::expiry::{CallExpiry, ExpiryCause};
 use super::guard::CallGuard;
 use super::request_body::RequestBody;
@@ -26,7 +26,7 @@ pub struct Accepted {
     guard: CallGuard,
     expiry: CallExpiry,
     timer: DeadlineTimer,
-    credential_names: Box<[HeaderName]>,
+    credential_names: CredentialNames,
 }
 
 impl Accepted {
@@ -34,7 +34,7 @@ impl Accepted {
     pub(super) fn new(
         guard: CallGuard,
         expiry: CallExpiry,
-        credential_names: Box<[HeaderName]>,
+        credential_names: CredentialNames,
     ) -> Self {
         Self { guard, expiry, timer: expiry.handler_timer(), credential_names }
     }

@@ -1,6 +1,9 @@
 //! Settings of the acceptor, except for the authenticator.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use http::HeaderName;
 
 use crate::policy::Policy;
 use crate::propagation::PropagatedField;
@@ -11,6 +14,7 @@ const STREAM_EXPIRY_GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
 pub(super) struct InboundConfig {
+    pub(super) credential_names: CredentialNames,
     /// Without a policy, every method needs an authenticated caller.
     pub(super) policy: Option<Policy>,
     /// Evaluated and reported, without an effect on the call.
@@ -25,9 +29,27 @@ pub(super) struct InboundConfig {
     pub(super) propagated_fields: Vec<PropagatedField>,
 }
 
-impl Default for InboundConfig {
-    fn default() -> Self {
+/// The fields that hold credentials of the authenticator, besides `authorization`. Cloning and
+/// dropping an empty list costs nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CredentialNames(Option<Arc<[HeaderName]>>);
+
+impl CredentialNames {
+    pub(super) fn as_slice(&self) -> &[HeaderName] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<&[HeaderName]> for CredentialNames {
+    fn from(names: &[HeaderName]) -> Self {
+        Self((!names.is_empty()).then(|| names.into()))
+    }
+}
+
+impl InboundConfig {
+    pub(super) fn new(credential_names: &[HeaderName]) -> Self {
         Self {
+            credential_names: credential_names.into(),
             policy: None,
             shadow_policy: None,
             record_email: false,
@@ -36,9 +58,7 @@ impl Default for InboundConfig {
             propagated_fields: Vec::new(),
         }
     }
-}
 
-impl InboundConfig {
     /// Adds fields. The last setting for a field replaces earlier ones.
     pub(super) fn propagate(&mut self, fields: impl IntoIterator<Item = PropagatedField>) {
         for field in fields {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap};
 
 use super::accepted::Accepted;
 use super::config::InboundConfig;
@@ -24,7 +24,6 @@ pub struct PendingAcceptance {
     state: Option<State>,
     config: Arc<InboundConfig>,
     method: Option<Box<str>>,
-    credential_names: Box<[HeaderName]>,
 }
 
 struct State {
@@ -48,7 +47,6 @@ impl PendingAcceptance {
             state: Some(State { authentication, progress, challenge, timer }),
             config,
             method: steps.method.map(Box::from),
-            credential_names: steps.credential_names.into(),
         }
     }
 
@@ -80,11 +78,7 @@ impl PendingAcceptance {
             return Poll::Pending;
         };
         CallContext::default().sync_scope(|| drop(authentication));
-        let steps = Steps {
-            config: &self.config,
-            method: self.method.as_deref(),
-            credential_names: &self.credential_names,
-        };
+        let steps = Steps { config: &self.config, method: self.method.as_deref() };
         let authenticate = |_: &Credentials<'_>| Authentication::Ready(authenticated);
         match steps.run(Some(progress), authenticate, || challenge, headers, extensions) {
             Outcome::Accepted(accepted) => Poll::Ready(Ok(accepted)),

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use super::body_error::BodyError;
+use super::config::CredentialNames;
 use super::expiry::{CallExpiry, ExpiryCause};
 use super::strip::strip_request_trailers;
 use crate::util::{DeadlineTimer, OptionalBody};
@@ -23,8 +23,7 @@ pin_project! {
         #[pin]
         inner: OptionalBody<B>,
         timer: DeadlineTimer,
-        // Empty lists do not allocate.
-        credential_names: Box<[HeaderName]>,
+        credential_names: CredentialNames,
         cause: ExpiryCause,
         error: PhantomData<fn() -> E>,
     }
@@ -32,7 +31,7 @@ pin_project! {
 
 impl<B, E> RequestBody<B, E> {
     #[inline]
-    pub(super) fn new(inner: B, expiry: CallExpiry, credential_names: Box<[HeaderName]>) -> Self {
+    pub(super) fn new(inner: B, expiry: CallExpiry, credential_names: CredentialNames) -> Self {
         let (timer, cause) = (expiry.timer(), expiry.cause());
         let inner = OptionalBody::new(inner);
         Self { inner, timer, credential_names, cause, error: PhantomData }
@@ -41,7 +40,7 @@ impl<B, E> RequestBody<B, E> {
     /// Creates a body without a time limit that only strips identity from trailers.
     #[cfg(feature = "gateway")]
     pub(crate) fn stripped(inner: B) -> Self {
-        Self::new(inner, CallExpiry::NEVER, Box::default())
+        Self::new(inner, CallExpiry::NEVER, CredentialNames::default())
     }
 }
 
@@ -61,7 +60,7 @@ where
         match this.inner.as_mut().poll_frame(cx) {
             Poll::Ready(Some(Ok(mut frame))) => {
                 if !this.timer.is_elapsed() {
-                    strip_request_trailers(&mut frame, this.credential_names);
+                    strip_request_trailers(&mut frame, this.credential_names.as_slice());
                     return Poll::Ready(Some(Ok(frame)));
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -27,7 +27,6 @@ pub(super) struct Steps<'a> {
     pub(super) config: &'a InboundConfig,
     /// The canonical path; `None` if the method is unknown.
     pub(super) method: Option<&'a str>,
-    pub(super) credential_names: &'a [HeaderName],
 }
 
 /// The result of the steps.
@@ -63,7 +62,8 @@ impl Steps<'_> {
     ) -> Outcome {
         let config = self.config;
         let mut fields = RequestFields::default();
-        fields.scan(headers, self.credential_names, &config.propagated_fields);
+        let credential_names = config.credential_names.as_slice();
+        fields.scan(headers, credential_names, &config.propagated_fields);
         let rules = MethodRules::find(config, self.method);
         let (mut progress, deadline) = if let Some(progress) = resumed {
             let deadline = progress.deadline;
@@ -75,7 +75,7 @@ impl Steps<'_> {
         progress.deadline = *deadline.as_ref().unwrap_or(&None);
 
         let decision = progress.in_spans(|span| {
-            let credentials = Credentials::new(&fields.identity, self.credential_names, extensions);
+            let credentials = Credentials::new(&fields.identity, credential_names, extensions);
             let authentication = match deadline {
                 Err(rejection) => rejection.into(),
                 Ok(_) => rules.authenticate(&credentials, authenticate),
@@ -135,7 +135,7 @@ impl Steps<'_> {
         Accepted::new(
             CallGuard::new(context, progress.call_span),
             expiry,
-            self.credential_names.into(),
+            self.config.credential_names.clone(),
         )
     }
 }

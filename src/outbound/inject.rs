@@ -67,6 +67,7 @@ impl Outbound {
     }
 
     /// Creates an injector for calls that a gateway relays.
+    #[cfg(feature = "gateway")]
     pub(crate) fn relay() -> Self {
         let mut outbound = Self::new().allow_anonymous();
         outbound.config_mut().is_relay = true;
