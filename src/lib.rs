@@ -123,7 +123,7 @@
 //! |---|---|
 //! | `method` | the path, if it is known |
 //! | `request_id` | the id of the request that the call is part of |
-//! | `outcome` | `accepted`, `anonymous`, `public` or `rejected` |
+//! | `outcome` | `accepted`, `anonymous`, `public`, `rejected`, or `cancelled` if the client left during authentication |
 //! | `reason` | for a rejected request, its [reason code](rejection::reason) |
 //! | `issuer`, `key_id` | for a token, its issuer and the key that verified it |
 //! | `cache_hit` | for a token, whether it was in the cache |

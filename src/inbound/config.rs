@@ -32,17 +32,17 @@ pub(super) struct InboundConfig {
 /// The fields that hold credentials of the authenticator, besides `authorization`. Cloning and
 /// dropping an empty list costs nothing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CredentialNames(Option<Arc<[HeaderName]>>);
+pub(super) struct CredentialNames(Option<Arc<Vec<HeaderName>>>);
 
 impl CredentialNames {
     pub(super) fn as_slice(&self) -> &[HeaderName] {
-        self.0.as_deref().unwrap_or_default()
+        self.0.as_ref().map_or(&[], |names| names.as_slice())
     }
 }
 
 impl From<&[HeaderName]> for CredentialNames {
     fn from(names: &[HeaderName]) -> Self {
-        Self((!names.is_empty()).then(|| names.into()))
+        Self((!names.is_empty()).then(|| Arc::new(names.to_vec())))
     }
 }
 

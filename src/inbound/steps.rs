@@ -152,10 +152,8 @@ impl Progress {
 
     /// Rejects the request, and logs and counts it.
     fn reject(&self, rejection: Rejection) -> Outcome {
-        self.in_spans(|span| {
-            telemetry::record_outcome(span, RequestOutcome::Rejected(rejection.reason()));
-            tracing::info!(cause = describe(&rejection), "request rejected");
-        });
+        telemetry::record_outcome(&self.span, RequestOutcome::Rejected(rejection.reason()));
+        tracing::info!(parent: &self.span, cause = describe(&rejection), "request rejected");
         Outcome::Rejected(rejection)
     }
 
@@ -166,10 +164,8 @@ impl Progress {
             None if is_public => RequestOutcome::Public,
             None => RequestOutcome::Anonymous,
         };
-        self.in_spans(|span| {
-            telemetry::record_outcome(span, outcome);
-            tracing::debug!("request accepted");
-        });
+        telemetry::record_outcome(&self.span, outcome);
+        tracing::debug!(parent: &self.span, "request accepted");
     }
 
     /// Runs a function in the spans of the call and of authentication.
