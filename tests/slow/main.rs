@@ -11,6 +11,9 @@
     reason = "these are tests"
 )]
 
+// The parts of the sample shop, under the name that tests/it gives them.
+use ::shop as sample;
+
 #[allow(dead_code, reason = "most of the helpers are for the tests in tests/it")]
 #[path = "../it/support/mod.rs"]
 mod support;
