@@ -22,7 +22,7 @@ const MAX_LISTED_SIZE: usize = 4 * 1024;
 const MAX_ONE_HOP_SIZE: usize = 1024;
 
 /// Names of fields to strip before the handler is called.
-pub(super) type Names = SmallVec<[HeaderName; 2]>;
+pub(super) type Names = SmallVec<[HeaderName; 1]>;
 
 /// The fields of a request that concern the call's context.
 #[derive(Default)]

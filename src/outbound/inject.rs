@@ -176,7 +176,7 @@ struct ExplicitFields {
 /// Removes identity and connection-specific fields from the headers.
 fn strip_identity(headers: &mut HeaderMap) -> Result<ExplicitFields, OutboundError> {
     let mut has_request_id = false;
-    let mut names: SmallVec<[HeaderName; 2]> = SmallVec::new();
+    let mut names: SmallVec<[HeaderName; 1]> = SmallVec::new();
     let mut timeouts = 0;
     let mut timeout = None;
     for (name, value) in &*headers {
