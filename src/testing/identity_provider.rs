@@ -289,7 +289,11 @@ fn fetches(paths: &[String]) -> usize {
 async fn serve(listener: TcpListener, state: Arc<ServerState>) {
     let mut connections = JoinSet::new();
     loop {
-        let (socket, _) = listener.accept().await.expect("a bound listener accepts");
+        let Ok((socket, _)) = listener.accept().await else {
+            // The peer has left already, or the process has no free file descriptor.
+            tokio::task::yield_now().await;
+            continue;
+        };
         while connections.try_join_next().is_some() {}
         let state = Arc::clone(&state);
         // An I/O error means that the client has closed the connection.
