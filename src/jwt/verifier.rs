@@ -242,17 +242,6 @@ impl Verifier {
         result
     }
 
-    /// Returns the result for a token that is cached, and valid now.
-    pub(crate) fn find_cached(&self, token: &str) -> Option<VerifiedToken> {
-        let record = VerificationRecord::start();
-        let verified = self.cache_for(token)?.get(token)?;
-        if !self.is_still_valid(&verified, self.now()) {
-            return None;
-        }
-        record.record_cache_hit(verified.issuer(), verified.key_id());
-        Some(verified)
-    }
-
     /// The cache, unless the token is too long to be in it.
     fn cache_for(&self, token: &str) -> Option<&Arc<TokenCache>> {
         self.cache.as_ref().filter(|_| token.len() <= self.limits.token_size)
